@@ -1,0 +1,262 @@
+"""The records that travel: one song as data, from manifest row to table row.
+
+Frozen dataclasses; the line under a field says what it is, its unit and its range. Nothing here does any work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Status = Literal["ok", "partial", "failed", "skipped"]
+FieldKind = Literal["score", "text", "number", "measure"]
+EMPTY: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Song:
+    """A manifest row that can be listened to."""
+
+    manifest_row: int
+    """Position among the manifest's rows, from 1 (a header is no row)."""
+    song_id: str
+    """The id as text, unchanged."""
+    audio: str
+    """The audio as the manifest names it."""
+    path: str
+    """Where that audio is: an absolute path."""
+    title: str | None = None
+    columns: Mapping[str, object] = EMPTY
+    """The further columns that the prompt or ``--keep`` asked for, by name; sentinels are None."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A manifest row that never reaches a worker, and why."""
+
+    manifest_row: int
+    """Position among the manifest's rows, from 1."""
+    status: Literal["failed", "skipped"]
+    reason: str
+    """`bad_row`, `no_id` or `no_audio`."""
+    error: str
+    """One sentence with the line number."""
+    song_id: str | None = None
+    audio: str | None = None
+    title: str | None = None
+    columns: Mapping[str, object] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no answer for one song."""
+
+    stage: Literal["intake", "engine"]
+    reason: str
+    """A short code, for counting: `not_found`, `not_audio`, `decode_error`, `too_short`, `timeout`, ..."""
+    error: str
+    """One sentence for a person."""
+    transient: bool = False
+    """True if the same file may succeed next time (network, memory, time, an engine that died)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Which bytes were heard."""
+
+    path: str
+    """Absolute path at the time."""
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    """Modification time, nanoseconds since the epoch."""
+    sha256: str
+    """Of the whole file, hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What was measured on the original, at its own rate and channels. None: not measured, or not measurable."""
+
+    loudness_lufs: float | None = None
+    """Integrated loudness, LUFS (ITU-R BS.1770-4)."""
+    true_peak_dbtp: float | None = None
+    """True peak, dBTP (4x oversampled)."""
+    clipped_share: float | None = None
+    """Share of the samples that lie in flat runs at the waveform's ceiling, 0..1."""
+    silence_share: float | None = None
+    """Share of the time in silence, 0..1."""
+    leading_silence_seconds: float | None = None
+    trailing_silence_seconds: float | None = None
+    dc_offset: float | None = None
+    """Mean of the samples, largest over the channels by magnitude, full scale = 1."""
+    loudness_range_lu: float | None = None
+    """Loudness range, LU (EBU Tech 3342)."""
+    bandwidth_hz: float | None = None
+    """Effective bandwidth, Hz: where the long-term spectrum falls away for good."""
+    noise_floor_dbfs: float | None = None
+    """Level of the quietest moments, dBFS."""
+    stereo_correlation: float | None = None
+    """Left with right, -1..1; None for mono."""
+    stereo_width: float | None = None
+    """Side energy over mid plus side energy, 0..1; None for mono."""
+    abrupt_end: bool | None = None
+    """True if the music stops without a decay."""
+    tempo_bpm: float | None = None
+    tempo_confidence: float | None = None
+    """0..1."""
+    key_tonic: str | None = None
+    """C, C#, D, Eb, E, F, F#, G, Ab, A, Bb or B."""
+    key_mode: str | None = None
+    """`major` or `minor`."""
+    key_confidence: float | None = None
+    """0..1."""
+
+
+MEASURE_NAMES = tuple(f.name for f in fields(Measures))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One audio file, decoded."""
+
+    fingerprint: Fingerprint
+    audio_seconds: float
+    """Length of what was decoded of the original, seconds."""
+    sample_rate: int
+    """Of the original, Hz."""
+    channels: int
+    """Of the original."""
+    flags: tuple[str, ...] = ()
+    """Sorted: `truncated_file`, `silent`, `clipped`, `low_sample_rate`, ..."""
+    measures: Measures = Measures()
+    measured: Literal["basic", "all"] = "basic"
+    """Which of the measures were taken."""
+    used_seconds: float | None = None
+    """Seconds of it that the engine is given (0..audio_seconds)."""
+    clip: NDArray[np.float32] | None = None
+    """float32 [n_samples], 16 000 Hz, mono (mean of the channels), or None where the engine wants no samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing that a pack asks for."""
+
+    name: str
+    kind: FieldKind
+    """`score` (a number in low..high that carries weight), `number`, `text`, or `measure` (taken from `Measures`)."""
+    meaning: str = ""
+    low: float | None = None
+    high: float | None = None
+    weight: float = 0.0
+    """Share in the overall score; 0 for none."""
+    measure: str | None = None
+    """For kind `measure`: the name in `Measures`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A prompt and what it asks for."""
+
+    name: str
+    version: str
+    fields: tuple[Field, ...]
+    template: str
+    """The words of `prompt.md`, with `{title}`-style places."""
+    system: str | None = None
+    """The words of `system.md`, where the pack has one."""
+    columns: tuple[str, ...] = ()
+    """The manifest columns that the template names."""
+
+    @property
+    def asked(self) -> tuple[Field, ...]:
+        """The fields that an engine must answer (measures are taken, not asked)."""
+        return tuple(f for f in self.fields if f.kind != "measure")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an engine is given for one song."""
+
+    song_id: str
+    prompt: str
+    """The rendered prompt."""
+    heard: Heard
+    system: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How a model spread its belief over the values that one score could take."""
+
+    values: tuple[float, ...]
+    probabilities: tuple[float, ...]
+    """As long as `values`; sums to `mass`."""
+    mass: float
+    """Probability that fell on valid numbers at all, 0..1."""
+    written: float | None = None
+    """The value that greedy decoding wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an engine said about one song, whole."""
+
+    text: str
+    finish_reason: Literal["stop", "length"] | None = "stop"
+    """`length`: the token cap ended it."""
+    prompt_tokens: int | None = None
+    generated_tokens: int | None = None
+    seconds: float = 0.0
+    """The song's share of the engine's time."""
+    scores: Mapping[str, Distribution] = field(default_factory=dict)
+    measured: bool = False
+    """True if the text holds measurements rather than a model's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldAnswer:
+    """One field of an answer, and where it came from."""
+
+    value: float | str | None = None
+    """What the overall score uses; None if it was not stated."""
+    obtained: str | None = None
+    """`json`, `repaired`, `prose`, `rescaled`, `distribution`, `measured`, `legacy`; None without a value."""
+    reason: str | None = None
+    """Why there is no value, e.g. `missing`, `out_of_range`."""
+    written: float | None = None
+    """The number as the reply states it."""
+    expected: float | None = None
+    """Mean of the model's own distribution over the numbers."""
+    std: float | None = None
+    """Standard deviation of that distribution."""
+    mass: float | None = None
+    """Probability that fell on numbers at all, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was read out of a reply."""
+
+    fields: Mapping[str, FieldAnswer]
+    """By field name, every asked field, in the pack's order."""
+    status: Literal["ok", "partial", "failed"]
+    reason: str | None = None
+    repairs: tuple[str, ...] = ()
+    """The repairs that were needed, in the order applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The weighted score of one answer."""
+
+    overall: float | None
+    """0..1, rounded to 1e-9; None below the coverage asked for."""
+    coverage: float
+    """Share of the weight that was answered, 0..1."""
