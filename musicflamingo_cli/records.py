@@ -32,7 +32,7 @@ class Song:
     path: str
     """Where that audio is: an absolute path."""
     title: str | None = None
-    columns: Mapping[str, object] = EMPTY
+    columns: Mapping[str, object] = field(default_factory=dict)
     """The further columns that the prompt or ``--keep`` asked for, by name; sentinels are None."""
 
 
@@ -50,7 +50,7 @@ class RejectedRow:
     song_id: str | None = None
     audio: str | None = None
     title: str | None = None
-    columns: Mapping[str, object] = EMPTY
+    columns: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,8 @@ class Measures:
 
 
 MEASURE_NAMES = tuple(f.name for f in fields(Measures))
+MEASURES_VERSION = "1"
+"""Goes up whenever a figure would come out differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +262,32 @@ class Score:
     """0..1, rounded to 1e-9; None below the coverage asked for."""
     coverage: float
     """Share of the weight that was answered, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one song: everything that its table row is made of."""
+
+    song: Song
+    heard: Heard | None = None
+    reply: Reply | None = None
+    answer: Answer | None = None
+    score: Score | None = None
+    failure: Failure | None = None
+    cached: bool = False
+    """True if the reply was there before this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """How far a run is."""
+
+    stage: Literal["listening", "writing"]
+    done: int
+    """Songs (listening) or rows (writing) that are finished."""
+    total: int
+    cached: int = 0
+    """Of them, served from the cache."""
+    failed: int = 0
+    audio_seconds: float = 0.0
+    """Audio heard in this run, seconds."""
