@@ -25,7 +25,7 @@ class EngineSettings:
     """New tokens a reply may have."""
 
 
-class OutOfMemory(Exception):  # noqa: N818 - a signal between engine and runner, not an error of the run
+class OutOfMemory(Exception):
     """A batch did not fit; the runner tries smaller ones."""
 
 

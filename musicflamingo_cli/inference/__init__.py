@@ -1,1 +1,1 @@
-"""."""
+"""The dear half: songs in, replies in the cache."""

@@ -80,7 +80,7 @@ def _field(row: dict[str, object], where: str) -> Field:
     _known(row, FIELD_KEYS, where)
     name, kind = row.get("name"), row.get("kind")
     if not isinstance(name, str) or not FIELD_NAME.fullmatch(name):
-        raise UsageError(f"{where}: name = {name!r}; a name is lower-case letters, digits and _, starting with a letter")
+        raise UsageError(f"{where}: name = {name!r}; a name is a letter, then letters, digits and _, all lower case")
     if kind not in KINDS:
         raise UsageError(f"{where} ({name}): kind = {kind!r} (kinds: {', '.join(KINDS)})")
     low, high = _number(row, "low", where), _number(row, "high", where)

@@ -1,1 +1,1 @@
-"""."""
+"""Parquet in, Parquet out."""

@@ -1,0 +1,234 @@
+"""The hinge between the dear half and the cheap half: one JSON file per song, with the raw replies.
+
+A folder holds what was answered under one set of settings; `run.json` in it says which. A file is written whole
+(part file, fsync, rename) and carries a checksum, so that a torn, altered or foreign file is never taken for an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from musicflamingo_cli.errors import OutputError
+from musicflamingo_cli.files import write_whole
+from musicflamingo_cli.records import Distribution, Failure, Fingerprint, Heard, Measures, Reply
+
+ENTRY_FORMAT = 1
+MAX_ENTRY_BYTES = 64 * 1024 * 1024
+MAX_NAME = 120
+"""A file name longer than this (before `.json`) is cut and ends in a hash."""
+BODY = b',"body":'
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the cache holds of one song."""
+
+    song_id: str
+    prompt_hash: str
+    """SHA-256 of the rendered prompt that the replies answer."""
+    heard: Heard | None = None
+    """The audio that the replies are about (its clip is never kept)."""
+    replies: tuple[Reply, ...] = ()
+    """Usually one; empty while nothing was answered."""
+    failure: Failure | None = None
+    """Why the latest try gave no answer; None if it gave one."""
+    failed_file: tuple[str, int, int] | None = None
+    """(path, size, mtime_ns) of the file that failed, where there was one."""
+    run: str = ""
+    """Which run answered, or failed, last."""
+    measures_version: str = ""
+    """Version of the code that took `heard.measures`."""
+
+
+class Cache:
+    """The entries of one set of settings."""
+
+    def __init__(self, root: Path, name: str, settings: Mapping[str, object]) -> None:
+        """`root` is the cache folder of the user; `name` leads the folder's name; `settings` decide the folder."""
+        body = orjson.dumps(settings, option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.sha256(body).hexdigest()[:12]
+        self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[:60]}-{digest}"
+        self._settings = dict(settings)
+
+    def open(self) -> None:
+        """Make the folder and its readable `run.json`. Raises `OutputError` if that can't be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            card = self.folder / "run.json"
+            if not card.is_file():
+                write_whole(card, orjson.dumps(self._settings, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+        except OSError as problem:
+            raise OutputError(f"cache {self.folder}: {problem.strerror}; name another with --cache-dir") from None
+
+    def path(self, song_id: str) -> Path:
+        """Return the file of a song. No id leads out of the folder and no two ids share a file."""
+        level = hashlib.sha256(song_id.encode()).hexdigest()[:2]
+        return self.folder / level / f"{escaped(song_id)}.json"
+
+    def get(self, song_id: str) -> Entry | None:
+        """Return a song's entry, or None if there is none that is whole, its own and of this format."""
+        raw = _read_regular(self.path(song_id))
+        return None if raw is None else decode_entry(raw, song_id)
+
+    def put(self, entry: Entry) -> None:
+        """Write an entry, durably. Raises `OutputError` with the path if that fails."""
+        path = self.path(entry.song_id)
+        data = encode_entry(entry)
+        try:
+            try:
+                write_whole(path, data)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(path, data)
+        except OSError as problem:
+            raise OutputError(f"cache file {path}: {problem.strerror}; what was answered before is kept") from None
+
+    def sweep(self) -> int:
+        """Remove part files that a killed run left behind; return how many."""
+        swept = 0
+        for part in self.folder.glob("**/*.part"):
+            try:
+                part.unlink()
+                swept += 1
+            except OSError:
+                continue
+        return swept
+
+
+def folders(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield (folder, its run.json) of every set of settings under a cache root."""
+    for card in sorted(root.glob("*/run.json")):
+        raw = _read_regular(card)
+        try:
+            settings = orjson.loads(raw or b"")
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(settings, dict):
+            yield card.parent, settings
+
+
+def entry_in(folder: Path, song_id: str) -> Entry | None:
+    """Return a song's entry from a folder that `folders` gave."""
+    level = hashlib.sha256(song_id.encode()).hexdigest()[:2]
+    raw = _read_regular(folder / level / f"{escaped(song_id)}.json")
+    return None if raw is None else decode_entry(raw, song_id)
+
+
+def escaped(song_id: str) -> str:
+    """Return an id as a file name: injective, safe on file systems that fold case or Unicode, at most 120 characters.
+
+    Lower-case letters, digits, `_` and `-` stand for themselves; every other byte of the UTF-8 becomes `%xx`.
+    """
+    plain = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+    name = "".join(chr(b) if chr(b) in plain else f"%{b:02x}" for b in song_id.encode())
+    if RESERVED.match(name):
+        name = f"%{ord(name[0]):02x}{name[1:]}"
+    if len(name) > MAX_NAME:
+        name = f"{name[: MAX_NAME - 66]}~{hashlib.sha256(song_id.encode()).hexdigest()}"
+    return name
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Return an entry as the bytes of its file."""
+    heard = replace(entry.heard, clip=None) if entry.heard else None
+    body = {
+        "format": ENTRY_FORMAT,
+        "prompt_hash": entry.prompt_hash,
+        "heard": _plain(heard),
+        "replies": [_plain(reply) for reply in entry.replies],
+        "failure": _plain(entry.failure),
+        "failed_file": entry.failed_file,
+        "run": entry.run,
+        "measures_version": entry.measures_version,
+    }
+    head = orjson.dumps(_encodable(entry.song_id))
+    inside = orjson.dumps(_encodable(body))
+    return b'{"song_id":%s,"sha256":"%s"%s%s}\n' % (head, _checksum(head, inside), BODY, inside)
+
+
+def decode_entry(raw: bytes, song_id: str) -> Entry | None:
+    """Return the entry that a file's bytes hold, or None if they are torn, altered, another song's or unknown."""
+    try:
+        whole = orjson.loads(raw)
+        inside = raw[raw.index(BODY) + len(BODY) : raw.rindex(b"}")]
+        head = orjson.dumps(song_id)
+        if whole["song_id"] != song_id or whole["sha256"].encode() != _checksum(head, inside):
+            return None
+        body = whole["body"]
+        if body["format"] != ENTRY_FORMAT:
+            return None
+        failed_file = body["failed_file"]
+        return Entry(
+            song_id=song_id,
+            prompt_hash=body["prompt_hash"],
+            heard=_heard(body["heard"]),
+            replies=tuple(_reply(reply) for reply in body["replies"]),
+            failure=Failure(**body["failure"]) if body["failure"] else None,
+            failed_file=tuple(failed_file) if failed_file else None,
+            run=body["run"],
+            measures_version=body["measures_version"],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _checksum(head: bytes, inside: bytes) -> bytes:
+    return hashlib.sha256(head + b"\n" + inside).hexdigest().encode()
+
+
+def _read_regular(path: Path) -> bytes | None:
+    """Return a regular file's bytes; None for anything else (links, FIFOs, folders, files beyond all reason)."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(handle, "rb") as file:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_ENTRY_BYTES:
+            return None
+        try:
+            return file.read()
+        except OSError:
+            return None
+
+
+def _plain(record: Any) -> dict[str, Any] | None:
+    return None if record is None else asdict(record)
+
+
+def _encodable(value: Any) -> Any:
+    """Return JSON data with lone surrogates written out as `\\udXXX`, since UTF-8 can't hold them."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(v) for v in value]
+    return value
+
+
+def _heard(body: Mapping[str, Any] | None) -> Heard | None:
+    if body is None:
+        return None
+    known = {f.name for f in fields(Measures)}
+    measures = Measures(**{k: v for k, v in body["measures"].items() if k in known})
+    fingerprint = Fingerprint(**body["fingerprint"])
+    return Heard(**{**body, "fingerprint": fingerprint, "measures": measures, "flags": tuple(body["flags"])})
+
+
+def _reply(body: Mapping[str, Any]) -> Reply:
+    scores = {
+        name: Distribution(**{**d, "values": tuple(d["values"]), "probabilities": tuple(d["probabilities"])})
+        for name, d in body["scores"].items()
+    }
+    return Reply(**{**body, "scores": scores})

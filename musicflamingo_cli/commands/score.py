@@ -1,0 +1,145 @@
+"""`mfq score`: listen to every song of a manifest and write the table of scores."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+DEFAULT_CACHE = "~/.cache/mfq"
+AUDIO, SCORES, RUN = "Manifest and audio", "Replies and scores", "Running"
+
+
+def score(  # noqa: PLR0913 - a command's options
+    manifest: Annotated[
+        str | None,
+        typer.Argument(
+            help="JSON, JSONL, CSV, TSV or Parquet (also .gz, .zst); a folder, glob or file of audio; - for stdin."
+        ),
+    ] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="The same as MANIFEST.", hidden=True)] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="The table; its suffix tells the format. - for stdout.")
+    ] = "scores.parquet",
+    form: Annotated[str | None, typer.Option("--format", help="parquet, jsonl, csv or json (id to scores).")] = None,
+    engine: Annotated[
+        str, typer.Option(help="Who listens: signal (measures, no model) or fake (for testing).")
+    ] = "signal",
+    prompt: Annotated[
+        str | None, typer.Option(help="Pack by name, or a folder with pack.toml and prompt.md.", rich_help_panel=SCORES)
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "--model-id", help="Checkpoint name or folder.", rich_help_panel=SCORES)
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of the checkpoint.", rich_help_panel=SCORES)
+    ] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="New tokens per reply.", rich_help_panel=SCORES)] = 512,
+    min_coverage: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Share of the weight that must be answered for an overall.", rich_help_panel=SCORES
+        ),
+    ] = 1.0,
+    weights: Annotated[
+        str | None, typer.Option(help="name=value,... or a TOML or JSON file of them.", rich_help_panel=SCORES)
+    ] = None,
+    assume_scale: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="Read bare numbers out of range as parts of this.", rich_help_panel=SCORES),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Take all measures beside the engine's answer.", rich_help_panel=SCORES)
+    ] = False,
+    id_column: Annotated[str | None, typer.Option(help="Column of the id.", rich_help_panel=AUDIO)] = None,
+    audio_column: Annotated[str | None, typer.Option(help="Column of the audio.", rich_help_panel=AUDIO)] = None,
+    audio_root: Annotated[
+        str | None, typer.Option(help="Folder that relative audio paths start from.", rich_help_panel=AUDIO)
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option(help="Manifest columns to carry along, comma-separated.", rich_help_panel=AUDIO)
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows.", rich_help_panel=AUDIO)] = None,
+    cache_dir: Annotated[
+        str | None,
+        typer.Option(envvar="MFQ_CACHE_DIR", help=f"Cache folder [default: {DEFAULT_CACHE}]", rich_help_panel=RUN),
+    ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Neither read nor keep replies.", rich_help_panel=RUN)
+    ] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Ask again, whatever is cached.", rich_help_panel=RUN)
+    ] = False,
+    retry: Annotated[
+        str, typer.Option(help="Failures to try again: transient or all.", rich_help_panel=RUN)
+    ] = "transient",
+    verify_audio: Annotated[
+        bool, typer.Option("--verify-audio", help="Compare content, not size and time.", rich_help_panel=RUN)
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="From the cache alone: no engine, no audio.", rich_help_panel=RUN)
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Decode processes [default: all cores but one]", rich_help_panel=RUN)
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Songs in a batch.", rich_help_panel=RUN)] = None,
+    decode_timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds that one song's decoding may take.", rich_help_panel=RUN)
+    ] = 120.0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=RUN)] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32.", rich_help_panel=RUN)] = "auto",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.", rich_help_panel=RUN)
+    ] = False,
+) -> int:
+    """Listen to every song of a manifest and write one row each: scores, measures, status and reason."""
+    from musicflamingo_cli import console, pipeline
+    from musicflamingo_cli.errors import UsageError
+    from musicflamingo_cli.records import Rules
+    from musicflamingo_cli.runs import ScoreOptions
+
+    source = manifest or input_
+    if source is None or (manifest and input_):
+        raise UsageError("name one manifest: mfq score MANIFEST [-o scores.parquet]")
+    if retry not in ("transient", "all"):
+        raise UsageError(f"--retry {retry}: it is transient or all")
+    if no_cache and (cache_dir or offline or refresh):
+        raise UsageError("--no-cache goes with none of --cache-dir, --offline and --refresh")
+    if offline and refresh:
+        raise UsageError("--offline and --refresh exclude each other")
+    options = ScoreOptions(
+        manifest=source,
+        output=output,
+        form=form,
+        engine=engine,
+        prompt=prompt,
+        model=model,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        max_tokens=max_tokens,
+        cache_dir=None if no_cache else os.path.expanduser(cache_dir or DEFAULT_CACHE),  # noqa: PTH111
+        refresh=refresh,
+        offline=offline,
+        retry_all=retry == "all",
+        verify_audio=verify_audio,
+        measure=measure,
+        limit=limit,
+        workers=workers or max(1, (os.cpu_count() or 2) - 1),
+        batch_size=batch_size,
+        decode_seconds=decode_timeout,
+        id_column=id_column,
+        audio_column=audio_column,
+        audio_root=audio_root,
+        keep=tuple(name for name in (keep or "").split(",") if name),
+        weights=weights,
+        rules=Rules(None, min_coverage, assume_scale),
+    )
+    if dry_run:
+        console.plan(pipeline.plan(options))
+        return 0
+    with console.Progress() as progress:
+        summary = pipeline.score(options, progress.tick)
+    console.summary(summary)
+    return 1 if summary.failed else 0

@@ -1,0 +1,29 @@
+"""`mfq show`: everything that the cache knows of one song."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from musicflamingo_cli.commands.score import DEFAULT_CACHE
+
+
+def show(
+    song_id: Annotated[str, typer.Argument(help="The song's id, as in the manifest.")],
+    cache_dir: Annotated[
+        str | None, typer.Option(envvar="MFQ_CACHE_DIR", help=f"Cache folder [default: {DEFAULT_CACHE}]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> int:
+    """Print everything known of one song: settings, raw reply, how each field was obtained, measures."""
+    from musicflamingo_cli import console, pipeline
+    from musicflamingo_cli.errors import UsageError
+
+    root = os.path.expanduser(cache_dir or DEFAULT_CACHE)  # noqa: PTH111
+    found = pipeline.known_of(song_id, root)
+    if not found:
+        raise UsageError(f"the cache {root} holds nothing of song '{song_id}' (another one: --cache-dir)")
+    console.song(found, as_json=as_json)
+    return 0

@@ -1,0 +1,210 @@
+"""The only room that prints. Data goes to stdout; progress, summaries and errors go to stderr."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from tqdm import tqdm
+
+from musicflamingo_cli.records import Tick
+from musicflamingo_cli.runs import PREVIEW_ROWS, Plan, Summary
+
+LINE_SECONDS = 60.0
+"""Without a terminal, progress is a line each so many seconds."""
+CELL = 28
+"""Characters that a cell of a printed table may have."""
+HEADS = {"overall_quality_score": "overall"}
+"""Shorter names for the columns of a printed table."""
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def safe(text: object) -> str:
+    """Return text in which nothing can steer a terminal: control and direction characters are written out."""
+    return CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), str(text))
+
+
+def data(text: str) -> None:
+    """Write a line of data to stdout."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """Write a line to stderr, over any progress bar."""
+    try:
+        tqdm.write(safe(text), file=sys.stderr)
+    except (OSError, ValueError):
+        return
+
+
+def error(text: str) -> None:
+    """Write an error to stderr: what, where and what to do."""
+    note(f"mfq: {text}")
+
+
+def usage_error(problem: Any) -> int:
+    """Write a wrong use of the command line to stderr; return its exit code."""
+    context = getattr(problem, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context is not None else ""
+    error(f"{problem.format_message()}{hint}")
+    return int(getattr(problem, "exit_code", 2))
+
+
+def internal_error(problem: Exception) -> int:
+    """Write an error of ours to stderr; return its exit code. MFQ_DEBUG=1 shows where it came from."""
+    if os.environ.get("MFQ_DEBUG"):
+        traceback.print_exception(problem)
+    error(f"internal error: {type(problem).__name__}: {problem} (MFQ_DEBUG=1 shows where); what was answered is kept")
+    return 4
+
+
+class Progress:
+    """A bar on a terminal, a line a minute elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._stage = ""
+        self._began = self._told = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def tick(self, tick: Tick) -> None:
+        """Show how far the run is."""
+        if tick.stage != self._stage:
+            self._close()
+            self._stage = tick.stage
+            self._began = self._told = time.monotonic()
+            if sys.stderr.isatty():
+                self._bar = tqdm(total=tick.total, desc=tick.stage, unit="song", file=sys.stderr, leave=False)
+        if self._bar is not None:
+            self._bar.set_postfix(cached=tick.cached, failed=tick.failed, refresh=False)
+            self._bar.update(tick.done - self._bar.n)
+        elif time.monotonic() - self._told >= LINE_SECONDS:
+            self._told = time.monotonic()
+            note(progress_line(tick, self._told - self._began))
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def progress_line(tick: Tick, seconds: float) -> str:
+    """Return one line of progress: count, rate, ETA and what was heard."""
+    rate = tick.done / seconds if seconds > 0 else 0.0
+    left = tqdm.format_interval((tick.total - tick.done) / rate) if rate > 0 else "?"
+    heard = f", {tick.audio_seconds / seconds:.1f} x realtime" if tick.audio_seconds and seconds > 0 else ""
+    return (
+        f"{tick.stage} {tick.done}/{tick.total} songs, {rate * 3600:.0f}/h{heard}, "
+        f"{tick.cached} cached, {tick.failed} failed, ETA {left}"
+    )
+
+
+def plan(what: Plan) -> None:
+    """Print what a run would do."""
+    hours = "unknown" if what.audio_seconds is None else f"{what.audio_seconds / 3600:.2f} h"
+    data(f"rows              {what.rows}")
+    data(f"  without audio   {what.skipped}")
+    data(f"  unreadable      {what.rejected}")
+    data(f"  cached          {what.cached}")
+    data(f"  failed for good {what.remembered}")
+    data(f"  to do           {what.todo}")
+    data(f"audio to hear     {hours}")
+    data(f"repeated ids      {what.repeated}")
+
+
+def summary(what: Summary) -> None:
+    """Write the summary of a run to stderr."""
+    if what.pack is not None and len(what.preview) <= PREVIEW_ROWS:
+        scores = [f.name for f in what.pack.fields if f.kind == "score"]
+        names = ["song_id", "status", "overall_quality_score", *scores, "reason", "audio_flags"]
+        note("")
+        for line in table(names, what.preview, HEADS):
+            note(line)
+        note("")
+    shares = ", ".join(f"{n} {status}" for status, n in sorted(what.status.items())) or "none"
+    note(f"{what.rows} rows: {shares}  ({what.answered} answered now, {what.cached} from the cache)")
+    for (status, reason), count in sorted(what.reasons.items(), key=lambda item: (-item[1], item[0])):
+        note(f"  {status} {reason}: {count}")
+    if what.flags:
+        note("audio flags: " + ", ".join(f"{flag} {n}" for flag, n in sorted(what.flags.items())))
+    if what.repeated:
+        some = ", ".join(what.repeated_ids[:5])
+        more = ", ..." if what.repeated > len(what.repeated_ids[:5]) else ""
+        note(f"repeated ids left out (the first row counts): {what.repeated} ({some}{more})")
+    for line in what.notes:
+        note(line)
+    speed = f", {what.audio_seconds / what.seconds:.0f} x realtime" if what.audio_seconds and what.seconds else ""
+    note(f"{what.seconds:.1f} s for {what.audio_seconds / 60:.1f} min of audio{speed}")
+    if what.output:
+        note(f"table: {what.output}")
+    if what.cache:
+        note(f"cache: {what.cache}")
+
+
+def table(names: Sequence[str], rows: Iterable[Mapping[str, Any]], heads: Mapping[str, str]) -> list[str]:
+    """Return rows as aligned lines under a header; columns without any value are left out."""
+    rows = list(rows)
+    used = [n for n in names if any(row.get(n) not in (None, []) for row in rows)]
+    cells = [[heads.get(n, n) for n in used], *([_cell(row.get(n)) for n in used] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(used))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = safe(", ".join(map(str, value)) if isinstance(value, list | tuple) else value)
+    return text if len(text) <= CELL else text[: CELL - 1] + "\u2026"
+
+
+def song(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print what each set of settings knows of one song."""
+    if as_json:
+        data(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
+        return
+    for one in found:
+        entry, settings = one["entry"], one["settings"]
+        data(f"== {safe(settings.get('engine'))} with pack {safe(settings.get('pack'))}: {safe(one['folder'])}")
+        for key in ("version", "model", "revision", "decode", "prompt_hash"):
+            if settings.get(key) is not None:
+                data(f"{key:<18}{safe(settings[key])}")
+        if entry["failure"]:
+            data(f"{'failure':<18}{safe(entry['failure']['reason'])}: {safe(entry['failure']['error'])}")
+        for reply, answer in zip(entry["replies"], one["answers"], strict=True):
+            _reply(reply, answer)
+        if entry["heard"]:
+            _heard(entry["heard"])
+        data("")
+
+
+def _reply(reply: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    data(f"{'reply':<18}{reply['finish_reason']}, {reply['generated_tokens']} tokens, {reply['seconds']:.3f} s")
+    for line in reply["text"].splitlines() or [""]:
+        data(f"  | {safe(line)}")
+    data(f"{'read as':<18}{answer['status']}{' (' + answer['reason'] + ')' if answer['reason'] else ''}")
+    if answer["repairs"]:
+        data(f"{'repairs':<18}{', '.join(answer['repairs'])}")
+    for name, field in answer["fields"].items():
+        data(f"  {name:<32}{_cell(field['value']):<30}{field['obtained'] or field['reason'] or ''}")
+
+
+def _heard(heard: Mapping[str, Any]) -> None:
+    data(f"{'audio':<18}{safe(heard['fingerprint']['path'])}")
+    facts = f"{heard['audio_seconds']:.2f} s, {heard['sample_rate']} Hz, {heard['channels']} channels"
+    data(f"{'':<18}{facts}{', ' + ', '.join(heard['flags']) if heard['flags'] else ''}")
+    for name, value in heard["measures"].items():
+        if value is not None:
+            data(f"  {name:<32}{value if isinstance(value, bool) else _cell(value)}")

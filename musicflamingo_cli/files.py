@@ -1,0 +1,48 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+PART = ".part"
+"""A file whose name ends so is being written, or was when its writer died."""
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a part file beside `path`; on leaving without an exception it is synced and renamed to `path`.
+
+    With an exception the part file is removed and whatever stood at `path` before is untouched. Raises `OSError`.
+    """
+    part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}{PART}")
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all. Raises `OSError`."""
+    with whole_file(path) as file:
+        file.write(data)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable; a file system that can't is left alone."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

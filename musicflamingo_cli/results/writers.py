@@ -1,0 +1,167 @@
+"""Writing a table: Parquet, JSON lines, CSV and the JSON that older recommenders read. Whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from musicflamingo_cli.errors import OutputError, UsageError
+from musicflamingo_cli.files import PART, sync_folder, whole_file
+from musicflamingo_cli.results.card import CARD_KEY
+
+FORMATS = ("parquet", "jsonl", "csv", "json")
+ROW_GROUP = 8192
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A CSV cell that begins so is run as a formula by spreadsheets."""
+
+
+def format_of(path: str, wanted: str | None) -> str:
+    """Return the format of an output: as asked, else by its suffix, else Parquet. Raises `UsageError`."""
+    if wanted is not None:
+        if wanted not in FORMATS:
+            raise UsageError(f"--format {wanted}: no such format (formats: {', '.join(FORMATS)})")
+        return wanted
+    suffix = Path(path).suffix.lower().lstrip(".")
+    if suffix in FORMATS:
+        return suffix
+    if path == "-":
+        return "jsonl"
+    if suffix in ("", "pq"):
+        return "parquet"
+    raise UsageError(f"{path}: can't tell the format from '.{suffix}'; say --format {'|'.join(FORMATS)}")
+
+
+def check_output(path: str, form: str) -> None:
+    """Refuse an output that can't be written, before anything dear happens. Raises `UsageError`."""
+    if path == "-":
+        if form == "parquet":
+            raise UsageError("Parquet can't go to standard output; name a file with -o, or say --format jsonl|csv|json")
+        return
+    target = Path(path)
+    if target.is_dir():
+        raise UsageError(f"-o {path} is a folder; name a file in it")
+    if not target.parent.is_dir():
+        raise UsageError(f"-o {path}: there is no folder {target.parent}; make it first")
+
+
+@contextmanager
+def output(path: str) -> Iterator[BinaryIO]:
+    """Open an output that appears whole or not at all; `-` is standard output. Raises `OutputError` with the path."""
+    try:
+        if path == "-":
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+            return
+        target = Path(path).resolve()
+        with whole_file(target) as file:
+            yield file
+        sync_folder(target.parent)
+    except OSError as problem:
+        where = "standard output" if path == "-" else path
+        raise OutputError(f"could not write {where}: {problem.strerror or problem}") from None
+
+
+def sweep_parts(path: str) -> None:
+    """Remove the part files that killed runs left beside an output."""
+    target = Path(path).resolve()
+    if path != "-":
+        for part in target.parent.glob(f".{glob.escape(target.name[:60])}.*{PART}"):
+            part.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a writer must know of the rows."""
+
+    schema: pa.Schema
+    scores: tuple[str, ...]
+    """The columns that hold a pack's scores."""
+    card: Callable[[], Mapping[str, Any]]
+    """Asked for the run card after the last row."""
+
+
+def write_table(rows: Iterable[dict[str, Any]], layout: Layout, file: BinaryIO, form: str) -> None:
+    """Write rows in their order, in one of `FORMATS`."""
+    names = layout.schema.names
+    if form == "parquet":
+        _parquet(rows, layout, file)
+    elif form == "jsonl":
+        for row in rows:
+            file.write(orjson.dumps({n: row.get(n) for n in names}, default=_json) + b"\n")
+    elif form == "csv":
+        _csv(rows, names, file)
+    else:
+        _scores_json(rows, layout.scores, file)
+
+
+def _parquet(rows: Iterable[dict[str, Any]], layout: Layout, file: BinaryIO) -> None:
+    with pq.ParquetWriter(file, layout.schema, compression="zstd") as writer:
+        for group in _groups(rows):
+            writer.write_table(pa.Table.from_pylist(group, schema=layout.schema))
+        writer.add_key_value_metadata({CARD_KEY: orjson.dumps(layout.card(), default=_json).decode()})
+
+
+def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    group: list[dict[str, Any]] = []
+    for row in rows:
+        group.append(row)
+        if len(group) >= ROW_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _csv(rows: Iterable[dict[str, Any]], names: list[str], file: BinaryIO) -> None:
+    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
+    try:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_cell(name) for name in names)
+        for row in rows:
+            writer.writerow(_cell(row.get(name)) for name in names)
+    finally:
+        text.detach()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(FORMULA) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict | list):
+        return orjson.dumps(value, default=_json).decode()
+    return str(value)
+
+
+def _scores_json(rows: Iterable[dict[str, Any]], names: Sequence[str], file: BinaryIO) -> None:
+    before = b"{"
+    for row in rows:
+        if row.get("overall_quality_score") is None or row.get("song_id") is None:
+            continue
+        stated = {n: row[n] for n in (*names, "overall_quality_score") if row.get(n) is not None}
+        song = {"song_id": row["song_id"], "title": row.get("title"), "scores": stated}
+        file.write(before + b"\n" + orjson.dumps(row["song_id"]) + b": " + orjson.dumps(song))
+        before = b","
+    file.write((b"{}" if before == b"{" else b"\n}") + b"\n")
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no JSON")

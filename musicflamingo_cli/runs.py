@@ -1,0 +1,115 @@
+"""What is asked of a run, and what it did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from musicflamingo_cli.records import Pack, Rules
+
+PREVIEW_ROWS = 40
+"""A table of at most this many rows is shown whole at the end of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions:
+    """What a person asks of `mfq score`."""
+
+    manifest: str
+    output: str = "scores.parquet"
+    form: str | None = None
+    """`parquet`, `jsonl`, `csv` or `json`; None: by the output's suffix."""
+    engine: str = "signal"
+    prompt: str | None = None
+    """A pack's name or folder; None for the engine's own."""
+    model: str | None = None
+    revision: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    max_tokens: int = 512
+    cache_dir: str | None = None
+    """Folder of the cache; None: thrown away after the run."""
+    refresh: bool = False
+    offline: bool = False
+    """From the cache alone."""
+    retry_all: bool = False
+    verify_audio: bool = False
+    measure: bool = False
+    limit: int | None = None
+    workers: int = 1
+    batch_size: int | None = None
+    decode_seconds: float = 120.0
+    id_column: str | None = None
+    audio_column: str | None = None
+    audio_root: str | None = None
+    keep: tuple[str, ...] = ()
+    weights: str | None = None
+    """`name=value,...` or a file of them; None for the pack's own."""
+    rules: Rules = Rules()
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did."""
+
+    rows: int = 0
+    status: Counter[str] = field(default_factory=Counter)
+    """Rows by status."""
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Rows by (status, reason), where there is a reason."""
+    flags: Counter[str] = field(default_factory=Counter)
+    """Rows by audio flag."""
+    cached: int = 0
+    """Replies that were there before."""
+    answered: int = 0
+    """Replies paid for in this run."""
+    repeated: int = 0
+    """Manifest rows left out because their id was seen before."""
+    repeated_ids: tuple[str, ...] = ()
+    audio_seconds: float = 0.0
+    """Audio heard in this run."""
+    seconds: float = 0.0
+    """Wall-clock time of the run."""
+    output: str | None = None
+    cache: str | None = None
+    pack: Pack | None = None
+    notes: list[str] = field(default_factory=list)
+    """Things that a person should know, a line each."""
+    preview: list[dict[str, Any]] = field(default_factory=list)
+    """The rows, if they are few."""
+
+    @property
+    def failed(self) -> int:
+        """Rows without any answer that ought to have one."""
+        return self.status["failed"]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count a table row."""
+        self.rows += 1
+        self.status[row["status"]] += 1
+        if row.get("reason"):
+            self.reasons[row["status"], row["reason"]] += 1
+        self.flags.update(row.get("audio_flags") or ())
+        if row["status"] in ("ok", "partial"):
+            self.cached += bool(row["cached"])
+            self.answered += not row["cached"]
+        if len(self.preview) <= PREVIEW_ROWS:
+            self.preview.append(dict(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do."""
+
+    rows: int
+    skipped: int
+    rejected: int
+    repeated: int
+    cached: int
+    remembered: int
+    """Failures that would not be tried again."""
+    todo: int
+    audio_seconds: float | None
+    """Of the songs still to be heard, estimated from headers; None if no header could be read."""
