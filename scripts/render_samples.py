@@ -39,10 +39,11 @@ SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 ENCODERS = {
     ".wav": ["-c:a", "pcm_s16le"],
     ".flac": ["-c:a", "flac", "-compression_level", "12", "-sample_fmt", "s16"],
-    ".mp3": ["-c:a", "libmp3lame", "-b:a", "160k"],
+    ".mp3": ["-c:a", "libmp3lame"],
     ".ogg": ["-c:a", "libvorbis", "-q:a", "5"],
-    ".m4a": ["-c:a", "aac", "-b:a", "160k"],
+    ".m4a": ["-c:a", "aac"],
 }
+BITRATES = {1: "96k", 2: "160k"}
 BEATS = {"w": 4.0, "h": 2.0, "q": 1.0, "e": 0.5, "s": 0.25}
 SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 CHORDS = {
@@ -140,7 +141,7 @@ def parse_pattern(text: str, meter: float, bar_start: float) -> list[tuple[str, 
 
 
 def parse_chords(part: dict[str, Any], meter: float, start: float, pickup: float) -> list[Note]:
-    """An accompaniment: chord symbols by bar, played in a pattern (``b`` bass, ``f`` fifth, ``c`` chord, 1-4 its tones)."""
+    """Chord symbols by bar, played in a pattern (``b`` bass, ``f`` fifth, ``c`` chord, 1-4 a tone)."""
     notes: list[Note] = []
     low, bass_low = int(part.get("low", 55)), int(part.get("bass_low", 36))
     bars = [bar.split() for bar in part["chords"].strip().strip("|").split("|")]
@@ -238,7 +239,9 @@ def run_ffmpeg(arguments: list[str]) -> None:
 def encode(source: Path, target: Path, twin: dict[str, Any]) -> None:
     """Encode as the suffix says, through the twin's ffmpeg filters; ``keep_share`` cuts the file itself."""
     filters = ["-af", ",".join(twin["filters"])] if "filters" in twin else []
-    run_ffmpeg(["-i", str(source), *filters, *twin.get("encoder", ENCODERS[target.suffix]), str(target)])
+    bitrate = ["-b:a", twin.get("bitrate", BITRATES[soundfile.info(source).channels])]
+    lossy = bitrate if target.suffix in (".mp3", ".m4a") else []
+    run_ffmpeg(["-i", str(source), *filters, *ENCODERS[target.suffix], *lossy, str(target)])
     if "keep_share" in twin:
         whole = target.read_bytes()
         target.write_bytes(whole[: int(len(whole) * twin["keep_share"])])
@@ -247,7 +250,7 @@ def encode(source: Path, target: Path, twin: dict[str, Any]) -> None:
 def manifest_line(song_id: str, song: dict[str, Any], twin: dict[str, Any]) -> str:
     row = {
         "id": twin.get("id", song_id),
-        "title": song["title"] + (f" ({twin['damage'].replace('_', ' ')})" if twin else ""),
+        "title": song["title"] + (f", {twin['damage'].replace('_', ' ')}" if twin else ""),
         "audio": f"{twin.get('id', song_id)}.{twin.get('format', song['format'])}",
         "composer": song["composer"],
         "genre": song["genre"],
