@@ -16,6 +16,7 @@ from typing import Any, Literal
 from musicflamingo_cli.cache import Cache, entry_in, folders
 from musicflamingo_cli.engines.base import Engine, EngineSettings
 from musicflamingo_cli.engines.registry import build_engine, engine_class
+from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.inference.conversation import prompt_hash, render
 from musicflamingo_cli.intake.manifest import Manifest, ManifestOptions, open_manifest
 from musicflamingo_cli.intake.packs import load_pack, pack_hash
@@ -24,6 +25,7 @@ from musicflamingo_cli.results.card import run_card
 from musicflamingo_cli.results.table import RunFacts, TableForm, column_type, outcome_row, rejected_row
 from musicflamingo_cli.results.writers import Layout, check_output, format_of, output, sweep_parts, write_table
 from musicflamingo_cli.runs import Plan, ScoreOptions, Summary
+from musicflamingo_cli.scoring.aggregate import parse_weights
 from musicflamingo_cli.scoring.scorer import outcome, read_reply
 
 AUDIO_PREPARATION = {"sample_rate": 16000, "channels": "mean", "resampler": "soxr HQ"}
@@ -39,7 +41,9 @@ def score(options: ScoreOptions, on_tick: Callable[[Tick], None] = lambda tick: 
         road = _open(options, stack)
         run = f"{began:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         summary = _opening(options, road)
-        if not options.offline:
+        if options.offline:
+            _check_offline(road, options.cache_dir)
+        else:
             road.cache.open()
             road.cache.sweep()
             tick = _fill(options, road, run, on_tick)
@@ -104,6 +108,7 @@ class _Road:
 
 def _open(options: ScoreOptions, stack: ExitStack) -> _Road:
     pack = load_pack(options.prompt or engine_class(options.engine).default_pack)
+    TableForm(pack, {}).check()
     settings = EngineSettings(pack, options.model, options.revision, options.device, options.dtype, options.max_tokens)
     engine = build_engine(options.engine, settings)
     identity = _identity(engine, pack)
@@ -114,7 +119,10 @@ def _open(options: ScoreOptions, stack: ExitStack) -> _Road:
     wanted = tuple(dict.fromkeys((*pack.columns, *options.keep)))
     chosen = ManifestOptions(options.id_column, options.audio_column, options.audio_root, wanted, options.limit)
     manifest = stack.enter_context(open_manifest(options.manifest, chosen))
-    return _Road(pack, engine, identity, cache, manifest, options.rules)
+    rules = options.rules
+    if options.weights is not None:
+        rules = replace(rules, weights=parse_weights(options.weights, pack.fields))
+    return _Road(pack, engine, identity, cache, manifest, rules)
 
 
 def _identity(engine: Engine, pack: Pack) -> dict[str, object]:
@@ -128,6 +136,14 @@ def _identity(engine: Engine, pack: Pack) -> dict[str, object]:
         "fields": fields,
         "audio": AUDIO_PREPARATION,
     }
+
+
+def _check_offline(road: _Road, cache_dir: str | None) -> None:
+    if road.cache.folder.is_dir():
+        return
+    there = [folder.name for folder, _ in folders(Path(cache_dir or ""))]
+    known = f"it holds {', '.join(there)}" if there else "it is empty"
+    raise UsageError(f"the cache {cache_dir} holds no replies for {road.cache.folder.name}; {known}")
 
 
 def _lookup_rules(options: ScoreOptions, engine: Engine) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import MEASURE_NAMES, Measures, Outcome, Pack, RejectedRow
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -87,6 +88,15 @@ class TableForm:
         """Return the schema: fixed columns, the pack's, then the kept ones. All but `manifest_row` may be null."""
         kept = {self.kept_name(name): kind for name, kind in self.keep.items()}
         return pa.schema([pa.field(n, t, nullable=n != "manifest_row") for n, t in {**self._own(), **kept}.items()])
+
+    def check(self) -> None:
+        """Raise `UsageError` if a field of the pack would hide a column that every table has."""
+        shown = {f.measure for f in self.pack.fields if f.measure}
+        taken = {*HEAD, *(measure_column(n) for n in MEASURE_NAMES if n not in shown)}
+        names = {f.name for f in self.pack.fields}
+        clash = sorted(names & taken) or sorted(n for n in names if n.endswith("_detail") and n[:-7] in names)
+        if clash:
+            raise UsageError(f"pack {self.pack.name}: a field can't be named '{clash[0]}', every table has such a column")
 
     def _own(self) -> dict[str, pa.DataType]:
         shown = {f.measure for f in self.pack.fields if f.measure}

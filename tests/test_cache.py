@@ -1,0 +1,161 @@
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musicflamingo_cli.cache import Cache, Entry, decode_entry, encode_entry, entry_in, escaped, folders
+from musicflamingo_cli.errors import OutputError
+from musicflamingo_cli.records import Distribution, Failure, Fingerprint, Heard, Measures, Reply
+
+HEARD = Heard(
+    Fingerprint("/music/a.wav", 1234, 1_700_000_000_000_000_000, "ab" * 32),
+    audio_seconds=12.5,
+    sample_rate=44100,
+    channels=2,
+    flags=("clipped", "truncated_file"),
+    measures=Measures(loudness_lufs=-14.2, key_tonic="Eb", abrupt_end=True),
+    used_seconds=12.5,
+)
+REPLY = Reply(
+    'He said "{0.85}"\n\x00 \u2028',
+    "length",
+    120,
+    7,
+    0.25,
+    {"production_quality": Distribution((0.1, 0.2), (0.25, 0.5), 0.75, 0.2)},
+)
+ENTRY = Entry("song/1", "cd" * 32, HEARD, (REPLY,), run="r1", measures_version="1")
+ODD_IDS = ["a", "A", "a.", "é", "é", "../../etc/passwd", "/", ".", "..", "", "con", "CON.txt", "nul", "a" * 5000]
+ODD_IDS += ["a" * 4999 + "b", "%61", "a%", "a~b", "x\n\x1b[31m", "\u202eevil", "日本語" * 90, "a/b", "a\\b", " a", "a ", "-rf"]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    made = Cache(tmp_path / "cache", "fake-quality", {"engine": "fake", "pack": "quality"})
+    made.open()
+    return made
+
+
+def test_what_is_put_comes_back_whole(cache: Cache) -> None:
+    cache.put(ENTRY)
+    assert cache.get("song/1") == ENTRY
+
+
+def test_the_clip_is_never_kept(cache: Cache) -> None:
+    cache.put(replace(ENTRY, heard=replace(HEARD, clip=np.zeros(16000, np.float32))))
+    assert cache.path("song/1").stat().st_size < 4000
+    assert cache.get("song/1") == ENTRY
+
+
+def test_a_failure_comes_back_beside_older_replies(cache: Cache) -> None:
+    failed = replace(ENTRY, failure=Failure("intake", "not_found", "gone", True), failed_file=("/music/a.wav", 0, 5))
+    cache.put(failed)
+    assert cache.get("song/1") == failed
+
+
+@pytest.mark.parametrize("song_id", ODD_IDS)
+def test_no_id_leaves_the_folder(cache: Cache, song_id: str) -> None:
+    cache.put(replace(ENTRY, song_id=song_id))
+    path = cache.path(song_id)
+    assert path.resolve().parent.parent == cache.folder.resolve()
+    assert len(path.name) <= 125
+    found = cache.get(song_id)
+    assert found is not None and found.song_id == song_id
+
+
+def test_no_two_ids_share_a_file_even_where_case_is_folded() -> None:
+    names = [escaped(song_id).casefold() for song_id in ODD_IDS]
+    assert len(set(names)) == len(set(ODD_IDS))
+
+
+def test_every_cut_and_every_changed_byte_is_no_hit() -> None:
+    whole = encode_entry(ENTRY)
+    assert decode_entry(whole, "song/1") == ENTRY
+    for end in range(len(whole) - 1):
+        assert decode_entry(whole[:end], "song/1") is None
+    for at in range(len(whole) - 2):
+        changed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        assert decode_entry(changed, "song/1") is None, at
+
+
+def test_another_songs_file_is_no_hit(cache: Cache) -> None:
+    cache.put(ENTRY)
+    other = cache.path("song/2")
+    other.parent.mkdir(exist_ok=True)
+    other.write_bytes(cache.path("song/1").read_bytes())
+    assert cache.get("song/2") is None
+
+
+def test_an_older_format_is_no_hit() -> None:
+    raw = encode_entry(ENTRY).replace(b'"format":1', b'"format":0')
+    assert decode_entry(raw, "song/1") is None
+
+
+@pytest.mark.parametrize("raw", [b"", b"null", b"[]", b"[" * 100_000, b'{"song_id":"song/1"}', b"\xff\xfe", b'{"a":1}\n'])
+def test_rubbish_is_no_hit(raw: bytes) -> None:
+    assert decode_entry(raw, "song/1") is None
+
+
+def test_links_fifos_and_folders_are_not_read(cache: Cache, tmp_path: Path) -> None:
+    real = tmp_path / "real.json"
+    real.write_bytes(encode_entry(ENTRY))
+    path = cache.path("song/1")
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(real)
+    assert cache.get("song/1") is None
+    path.unlink()
+    os.mkfifo(path)
+    assert cache.get("song/1") is None
+    path.unlink()
+    path.mkdir()
+    assert cache.get("song/1") is None
+
+
+def test_text_that_utf8_cannot_hold_is_written_out(cache: Cache) -> None:
+    cache.put(replace(ENTRY, replies=(Reply("a\ud800b"),)))
+    found = cache.get("song/1")
+    assert found is not None and found.replies[0].text == "a\\ud800b"
+
+
+def test_settings_decide_the_folder_and_can_be_read(tmp_path: Path) -> None:
+    one = Cache(tmp_path, "x", {"b": 1, "a": 2})
+    same = Cache(tmp_path, "x", {"a": 2, "b": 1})
+    other = Cache(tmp_path, "x", {"a": 2, "b": 2})
+    assert one.folder == same.folder != other.folder
+    one.open()
+    assert json.loads((one.folder / "run.json").read_text()) == {"a": 2, "b": 1}
+    one.put(ENTRY)
+    assert [entry_in(folder, "song/1") for folder, _ in folders(tmp_path)] == [ENTRY]
+
+
+def test_a_name_can_not_lead_out_of_the_root(tmp_path: Path) -> None:
+    assert Cache(tmp_path, "../../x y", {}).folder.parent == tmp_path
+
+
+def test_what_can_not_be_written_is_an_error_that_names_the_path(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(OutputError, match=r"cache .*--cache-dir"):
+        Cache(tmp_path / "cache", "x", {}).open()
+
+
+def test_a_failed_write_keeps_the_older_entry(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.put(ENTRY)
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        cache.put(replace(ENTRY, run="r2"))
+    assert cache.get("song/1") == ENTRY
+    assert list(cache.folder.rglob("*.part")) == []
+
+
+def test_sweep_removes_part_files_only(cache: Cache) -> None:
+    cache.put(ENTRY)
+    (cache.path("song/1").parent / ".x.json.12345678.part").write_bytes(b"half")
+    assert cache.sweep() == 1
+    assert cache.get("song/1") == ENTRY
