@@ -1,1 +1,26 @@
-"""."""
+"""mfq: quality scores and captions for a catalogue of songs.
+
+>>> from musicflamingo_cli import score_songs
+>>> table = score_songs("songs/")  # doctest: +SKIP
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from musicflamingo_cli.notebook import score_songs
+    from musicflamingo_cli.scoring.answers import parse_reply
+
+__all__ = ["parse_reply", "score_songs"]
+_HOMES = {
+    "parse_reply": "musicflamingo_cli.scoring.answers",
+    "score_songs": "musicflamingo_cli.notebook",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for, so that `import musicflamingo_cli` costs nothing."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from musicflamingo_cli.records import Tick
 from musicflamingo_cli.runs import PREVIEW_ROWS, Plan, Summary
 
+STATISTICS = ("name", "count", "mean", "median", "minimum", "maximum", "std", "distinct")
 LINE_SECONDS = 60.0
 """Without a terminal, progress is a line each so many seconds."""
 CELL = 28
@@ -132,6 +133,8 @@ def summary(what: Summary) -> None:
         for line in table(names, what.preview, HEADS):
             note(line)
         note("")
+    for line in table(STATISTICS, [s for s in what.scores if s["count"]], {"minimum": "min", "maximum": "max"}):
+        note(line)
     shares = ", ".join(f"{n} {status}" for status, n in sorted(what.status.items())) or "none"
     note(f"{what.rows} rows: {shares}  ({what.answered} answered now, {what.cached} from the cache)")
     for (status, reason), count in sorted(what.reasons.items(), key=lambda item: (-item[1], item[0])):
@@ -155,6 +158,8 @@ def summary(what: Summary) -> None:
 def table(names: Sequence[str], rows: Iterable[Mapping[str, Any]], heads: Mapping[str, str]) -> list[str]:
     """Return rows as aligned lines under a header; columns without any value are left out."""
     rows = list(rows)
+    if not rows:
+        return []
     used = [n for n in names if any(row.get(n) not in (None, []) for row in rows)]
     cells = [[heads.get(n, n) for n in used], *([_cell(row.get(n)) for n in used] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(used))]

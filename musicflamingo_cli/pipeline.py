@@ -25,7 +25,7 @@ from musicflamingo_cli.results.card import run_card
 from musicflamingo_cli.results.table import RunFacts, TableForm, column_type, outcome_row, rejected_row
 from musicflamingo_cli.results.writers import Layout, check_output, format_of, output, sweep_parts, write_table
 from musicflamingo_cli.runs import Plan, ScoreOptions, Summary
-from musicflamingo_cli.scoring.aggregate import parse_weights
+from musicflamingo_cli.scoring.aggregate import ColumnStatistics, parse_weights
 from musicflamingo_cli.scoring.scorer import outcome, read_reply
 
 AUDIO_PREPARATION = {"sample_rate": 16000, "channels": "mean", "resampler": "soxr HQ"}
@@ -64,7 +64,7 @@ def score(options: ScoreOptions, on_tick: Callable[[Tick], None] = lambda tick: 
 def plan(options: ScoreOptions) -> Plan:
     """Say what `score` would do, without loading an engine or decoding anything."""
     from musicflamingo_cli.inference.lookup import look_up
-    from musicflamingo_cli.intake.audio import promised_seconds
+    from musicflamingo_cli.intake.lengths import expected_seconds
 
     with ExitStack() as stack:
         road = _open(options, stack)
@@ -76,7 +76,7 @@ def plan(options: ScoreOptions) -> Plan:
             states[state] += 1
             if state == "hear":
                 waiting += 1
-                length = promised_seconds(song.path) if waiting <= 1000 else None
+                length = expected_seconds(song.path) if waiting <= 1000 else None
                 known, seconds = known + (length is not None), seconds + (length or 0.0)
         scan = road.manifest.scan
         return Plan(
@@ -188,10 +188,17 @@ def _outcome(song: Song, road: _Road, run: str) -> Outcome:
 def _counted(
     rows: Iterable[dict[str, Any]], summary: Summary, on_tick: Callable[[Tick], None], total: int
 ) -> Iterator[dict[str, Any]]:
+    names = [f.name for f in summary.pack.fields if f.kind == "score"] if summary.pack else []
+    columns = [ColumnStatistics(name) for name in ("overall_quality_score", *names)]
     for row in rows:
         summary.add(row)
+        for column in columns:
+            column.add(row.get(column.name))
         on_tick(Tick("writing", summary.rows, total))
         yield row
+    counted = [column.summary() for column in columns]
+    summary.scores = [asdict(column) for column in counted]
+    summary.notes += [f"warning: {column.collapse_warning}" for column in counted if column.collapse_warning]
 
 
 def _opening(options: ScoreOptions, road: _Road) -> Summary:
@@ -243,6 +250,9 @@ def _card(road: _Road, summary: Summary, began: datetime) -> dict[str, Any]:
         "status": dict(summary.status),
         "reasons": {f"{status}: {reason}": n for (status, reason), n in summary.reasons.items()},
         "repeated_ids": summary.repeated,
+        "scores": {
+            s["name"]: {k: s[k] for k in ("count", "mean", "median", "std", "distinct")} for s in summary.scores
+        },
     }
     return run_card(settings, began, counts)
 

@@ -75,6 +75,8 @@ class Summary:
     output: str | None = None
     cache: str | None = None
     pack: Pack | None = None
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    """Per score column: name, count, mean, median, minimum, maximum, std, distinct, top_share, quantiles."""
     notes: list[str] = field(default_factory=list)
     """Things that a person should know, a line each."""
     preview: list[dict[str, Any]] = field(default_factory=list)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from musicflamingo_cli.cache import Entry
 from musicflamingo_cli.inference.conversation import prompt_hash, render
-from musicflamingo_cli.intake.audio import fingerprint, same_file
+from musicflamingo_cli.intake.fingerprints import fingerprint, same_file
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Pack, Song
 
 State = Literal["hit", "failed", "hear", "measure"]

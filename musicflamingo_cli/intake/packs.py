@@ -43,6 +43,9 @@ def load_pack(name: str) -> Pack:
     where = folder / "pack.toml"
     try:
         table = tomllib.loads(where.read_text("utf-8"))
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{where}: {problem}") from None
+    try:
         template = (folder / "prompt.md").read_text("utf-8").strip()
         system_file = folder / "system.md"
         system = system_file.read_text("utf-8").strip() if system_file.is_file() else None

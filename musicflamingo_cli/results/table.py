@@ -96,7 +96,9 @@ class TableForm:
         names = {f.name for f in self.pack.fields}
         clash = sorted(names & taken) or sorted(n for n in names if n.endswith("_detail") and n[:-7] in names)
         if clash:
-            raise UsageError(f"pack {self.pack.name}: a field can't be named '{clash[0]}', every table has such a column")
+            raise UsageError(
+                f"pack {self.pack.name}: a field can't be named '{clash[0]}', every table has such a column"
+            )
 
     def _own(self) -> dict[str, pa.DataType]:
         shown = {f.measure for f in self.pack.fields if f.measure}

@@ -67,7 +67,7 @@ def test_weights_and_meanings_are_not_in_the_hash(tmp_path: Path) -> None:
     [
         ("", "at least one"),
         ("fields = 3", "at least one"),
-        ("nonsense = [", "line 1"),
+        ("nonsense = [", r"pack\.toml: Invalid value"),
         (SCORE + SCORE, "'a' stands there twice"),
         (SCORE.replace('"a"', '"A b"'), "all lower case"),
         (SCORE.replace('"score"', '"vibe"'), "kinds: score"),
