@@ -1,1 +1,1 @@
-"""."""
+"""Manifests, audio files and packs: file in, records out."""
