@@ -1,0 +1,118 @@
+"""The sample songs are what their manifest says: music that decodes, in five formats, with its damaged twins."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import av
+import pytest
+import soundfile
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "data" / "sample"
+ROWS = [json.loads(line) for line in (SAMPLE / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+CLEAN = [row for row in ROWS if row["damage"] is None]
+TWINS = [row for row in ROWS if row["damage"] is not None]
+PITCH_CLASSES = {"C": 0, "D": 2, "Eb": 3, "E": 4, "F": 5, "F#": 6, "G": 7, "A": 9, "B": 11}
+
+
+def ids(rows: list[dict[str, object]]) -> list[str]:
+    return [str(row["id"]) for row in rows]
+
+
+def decoded_seconds(path: Path) -> float:
+    """Seconds of audio that are really there."""
+    with av.open(str(path)) as container:
+        samples = sum(frame.samples for frame in container.decode(audio=0))
+        return samples / container.streams.audio[0].rate
+
+
+def test_manifest_rows_name_files_and_have_unique_ids() -> None:
+    keys = {"id", "title", "audio", "composer", "genre", "known_tempo_bpm", "known_key", "damage", "twin_of"}
+    assert all(set(row) == keys for row in ROWS)
+    assert len({row["id"] for row in ROWS}) == len(ROWS)
+    named = {row["audio"] for row in ROWS}
+    audio = {path.name for path in SAMPLE.iterdir() if path.suffix in {".wav", ".flac", ".mp3", ".ogg", ".m4a"}}
+    assert named == audio
+
+
+def test_there_is_enough_of_everything() -> None:
+    assert len(CLEAN) >= 12
+    assert {Path(row["audio"]).suffix for row in CLEAN} == {".wav", ".flac", ".mp3", ".ogg", ".m4a"}
+    assert len({row["damage"] for row in TWINS}) >= 6
+    assert {row["known_key"].split()[1] for row in CLEAN} == {"major", "minor"}
+    assert sum(path.stat().st_size for path in SAMPLE.rglob("*") if path.is_file()) <= 5_000_000
+
+
+@pytest.mark.parametrize("row", CLEAN, ids=ids(CLEAN))
+def test_a_clean_song_lasts_10_to_40_seconds(row: dict[str, str]) -> None:
+    assert 10 <= decoded_seconds(SAMPLE / row["audio"]) <= 40
+
+
+@pytest.mark.parametrize("row", TWINS, ids=ids(TWINS))
+def test_a_twin_keeps_what_is_known_of_its_song(row: dict[str, str]) -> None:
+    (original,) = (other for other in CLEAN if other["id"] == row["twin_of"])
+    for key in ("composer", "genre", "known_tempo_bpm", "known_key"):
+        assert row[key] == original[key]
+    seconds = decoded_seconds(SAMPLE / row["audio"])
+    share = 0.5 if row["damage"] == "cut_off" else 1.0
+    assert seconds == pytest.approx(share * decoded_seconds(SAMPLE / original["audio"]), abs=0.2)
+
+
+def test_the_cut_off_file_promises_more_than_it_holds() -> None:
+    (row,) = (row for row in TWINS if row["damage"] == "cut_off")
+    assert soundfile.info(SAMPLE / row["audio"]).duration > 1.9 * decoded_seconds(SAMPLE / row["audio"])
+
+
+@pytest.fixture(scope="module")
+def notation() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("score_notation", ROOT / "scripts" / "score_notation.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses looks its module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("row", CLEAN, ids=ids(CLEAN))
+def test_a_score_says_what_the_manifest_says_and_ends_on_its_tonic(row: dict[str, str], notation: ModuleType) -> None:
+    song = tomllib.loads((SAMPLE / "scores" / f"{row['id']}.toml").read_text(encoding="utf-8"))
+    assert song["tempo_bpm"] == row["known_tempo_bpm"]
+    assert song["key"] == row["known_key"]
+    lowest = []
+    for part in song["part"]:
+        notes = notation.parse_part(part, song["beats_per_bar"], song.get("pickup_beats", 0))
+        if "drums" not in part:
+            lowest += [(note.start + note.length, -note.pitch - part.get("transpose", 0)) for note in notes]
+    assert -max(lowest)[1] % 12 == PITCH_CLASSES[song["key"].split()[0]]
+
+
+@pytest.mark.parametrize(
+    ("bar", "message"), [("C4q D4 E4", "3 beats instead of 4"), ("C4q H4 E4 F4", "no note"), ("C4w q", "no note")]
+)
+def test_a_slip_of_the_pen_is_an_error(bar: str, message: str, notation: ModuleType) -> None:
+    with pytest.raises(ValueError, match=message):
+        notation.parse_melody(bar, 4.0, 0.0, 0.0)
+
+
+def test_a_written_line_becomes_notes(notation: ModuleType) -> None:
+    notes = notation.parse_melody("A4q. C#5+E5e -q r | Bb3et B3 C4 G9h.|", 4.0, 0.0, 0.0)
+    assert [(note.start, note.length, note.pitch) for note in notes[:3]] == [
+        (0, 1.5, 69),
+        (1.5, 1.5, 73),
+        (1.5, 1.5, 76),
+    ]
+    assert [note.pitch for note in notes[3:]] == [58, 59, 60, 127]
+    assert [note.start for note in notes[3:]] == pytest.approx([4, 4 + 1 / 3, 4 + 2 / 3, 5])
+
+
+def test_chord_tones_lie_above_their_floor(notation: ModuleType) -> None:
+    assert notation.chord_tones("Am7b5", 55) == [55, 57, 60, 63]
+    with pytest.raises(ValueError, match="no chord"):
+        notation.chord_tones("Hsus", 55)
