@@ -173,6 +173,9 @@ def main() -> None:
             parser.error(f"no program {program!r}: apt-get install {program}")
     if not options.soundfont.is_file():
         parser.error(f"no soundfont {options.soundfont}: apt-get install fluid-soundfont-gm, or name one: --soundfont")
+    with options.soundfont.open("rb") as file:
+        if file.read(12)[8:] != b"sfbk":  # fluidsynth would quietly play another one
+            parser.error(f"{options.soundfont} is no soundfont")
     if not (options.scores / "twins.toml").is_file():
         parser.error(f"no scores in {options.scores}: it must hold scores/ and twins.toml")
     options.out.mkdir(parents=True, exist_ok=True)
