@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.intake.audio_formats import AudioFormat, Library, sniff
-from musicflamingo_cli.intake.decoders import Reader, open_reader
+from musicflamingo_cli.intake.decoders import open_reader
 from musicflamingo_cli.intake.fingerprints import (
     check_unchanged,
     fingerprint,
@@ -22,6 +22,7 @@ from musicflamingo_cli.intake.fingerprints import (
 )
 from musicflamingo_cli.intake.listening import CLIP_RATE, Clip, Head, Samples
 from musicflamingo_cli.intake.promises import data_share, flac_frames, is_ogg_cut, xing_frames
+from musicflamingo_cli.intake.reading import Reader
 from musicflamingo_cli.intake.verdicts import Unheard, fail
 from musicflamingo_cli.records import Failure, Fingerprint, Heard, Measures
 
@@ -139,7 +140,7 @@ def _heard(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> 
 
 
 def _best_pass(fd: int, form: AudioFormat, plan: AudioPlan) -> _Pass:
-    """Read with the better library; if damage stopped it, also with the other, and keep what is longer."""
+    """Read with the better library; if it met damage or found nothing, also with the other; keep what is longer."""
     best: _Pass | None = None
     failure: Unheard | None = None
     for library in form.libraries:
@@ -150,7 +151,7 @@ def _best_pass(fd: int, form: AudioFormat, plan: AudioPlan) -> _Pass:
             continue
         if best is None or heard.samples.frames > best.samples.frames:
             best = heard
-        if not (best.damaged or best.broke_off):
+        if best.samples.frames and not (best.damaged or best.broke_off):
             break
     if best is None:
         assert failure is not None  # noqa: S101
@@ -225,6 +226,7 @@ def _flags(heard: _Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
         "measured_head": len(heard.head) < decoded,
         "mostly_silent": not is_silent and (measures.silence_share or 0.0) > 0.5,
         "non_finite_samples": samples.not_finite > 0,
+        "over_full_scale": samples.peak > 4.0,
         "one_sided": not is_silent and is_one_sided,
         "out_of_phase": (measures.stereo_correlation or 0.0) < -0.5,
         "silent": is_silent,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Literal
 
 from musicflamingo_cli.intake.audio_formats import AudioFormat, mpeg_frame
 
@@ -69,19 +70,19 @@ def is_ogg_cut(fd: int) -> bool:
     return not whole or not tail[at + 5] & 0x04
 
 
-def _chunks(fd: int, at: int, size: int, order: str) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(fd: int, at: int, size: int, order: Literal["big", "little"]) -> Iterator[tuple[bytes, int, int]]:
     """The chunks of a RIFF or IFF file from `at`: name, offset of the body, promised length."""
     for _ in range(10_000):
         head = os.pread(fd, 8, at)
         if len(head) < 8 or at >= size:
             return
-        length = int.from_bytes(head[4:], "little" if order == "little" else "big")
+        length = int.from_bytes(head[4:], order)
         yield head[:4], at + 8, length
         at += 8 + length + (length & 1)
 
 
 def _riff_data(fd: int, start: int, size: int) -> tuple[int, int] | None:
-    order = "big" if os.pread(fd, 4, start) == b"RIFX" else "little"
+    order: Literal["big", "little"] = "big" if os.pread(fd, 4, start) == b"RIFX" else "little"
     large = None
     for name, offset, length in _chunks(fd, start + 12, size, order):
         if name == b"ds64":
@@ -97,6 +98,16 @@ def _aiff_data(fd: int, start: int, size: int) -> tuple[int, int] | None:
     for name, offset, length in _chunks(fd, start + 12, size, "big"):
         if name == b"SSND":
             return None if length <= 8 or _is_estimate(length) else (offset + 8, length - 8)
+    return None
+
+
+def riff_rate(fd: int, start: int) -> int | None:
+    """The sample rate that a RIFF file's header names, Hz, or None."""
+    size = os.fstat(fd).st_size
+    order: Literal["big", "little"] = "big" if os.pread(fd, 4, start) == b"RIFX" else "little"
+    for name, offset, _ in _chunks(fd, start + 12, size, order):
+        if name == b"fmt ":
+            return int.from_bytes(os.pread(fd, 4, offset + 4), order)
     return None
 
 

@@ -59,6 +59,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "non_finite_samples": "some samples were no finite numbers; they count as 0",
         "one_sided": "stereo with one side at least 40 dB below the other",
         "out_of_phase": "stereo whose sides cancel each other (correlation below -0.5)",
+        "over_full_scale": "samples far above full scale (over +12 dBFS), as of integers stored as floats",
         "silent": "nothing above -70 dBFS",
         "truncated_file": "clearly less audio than the file's header promised, or its end is missing",
         "very_quiet": "integrated loudness below -40 LUFS",
