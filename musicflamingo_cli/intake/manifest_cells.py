@@ -1,0 +1,136 @@
+"""What one cell of a manifest says: text, number or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from decimal import Decimal
+
+from musicflamingo_cli.intake.containers import shown
+
+MAX_CELL_BYTES = 1_000_000
+"""A larger cell, in UTF-8, makes its row a `bad_row`."""
+SENTINELS = frozenset({"", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT"})
+"""What pandas, Python and SQL write for "no value". A cell that is one of these, blanks around it apart, is null."""
+
+_EXACT_FLOAT = 2.0**53
+_LONGEST_SENTINEL = 16
+
+
+class Oversize:
+    """Stands for a cell over `MAX_CELL_BYTES` that was not loaded."""
+
+
+class CellError(ValueError):
+    """A cell that can't be used; the message says why."""
+
+
+def plain_text(text: str) -> str:
+    r"""`text` as valid UTF-8, a lone surrogate as the six characters ``\udXXX``. Raises `CellError` if over 1 MB."""
+    if text.isascii():
+        if len(text) > MAX_CELL_BYTES:
+            raise CellError(f"holds {len(text)} bytes, over {MAX_CELL_BYTES}")
+        return text
+    raw = text.encode("utf-8", "backslashreplace") if len(text) <= MAX_CELL_BYTES else b""
+    if not raw or len(raw) > MAX_CELL_BYTES:
+        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
+    return raw.decode()
+
+
+def cell_value(value: object) -> str | int | float | bool | None:
+    """A cell of any column but the id: sentinels, NaN and Infinity as None, lists and objects as JSON text."""
+    if isinstance(value, str):
+        if (len(value) <= _LONGEST_SENTINEL and value.strip() in SENTINELS) or value.isspace():
+            return None
+        return plain_text(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple | dict):
+        return plain_text(json.dumps(_finite(value), ensure_ascii=False))
+    if isinstance(value, bytes):
+        return cell_value(_decoded(value))
+    if isinstance(value, Oversize):
+        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
+    if isinstance(value, Decimal):
+        return cell_value(_decimal_text(value))
+    return cell_value(str(value))
+
+
+def cell_text(value: object) -> str | None:
+    """A cell as text: whole numbers without a decimal point."""
+    plain = cell_value(value)
+    if plain is None or isinstance(plain, str):
+        return plain
+    if isinstance(plain, float) and plain.is_integer() and abs(plain) < _EXACT_FLOAT:
+        plain = int(plain)
+    return json.dumps(plain)
+
+
+def id_text(value: object) -> str | None:
+    """The id: text unchanged, a whole number as its decimal text, None for no value."""
+    if isinstance(value, str):
+        return plain_text(value) or None
+    if value is None:
+        return None
+    if isinstance(value, bool | list | tuple | dict):
+        raise CellError(f"holds {shown(json.dumps(value, default=str), 40)}, which is neither text nor a whole number")
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        if value.is_integer() and abs(value) < _EXACT_FLOAT:
+            # pandas turns whole-number ids into floats where one is missing.
+            return str(int(value))
+        if not value.is_integer():
+            return repr(value)
+        raise CellError(f"holds the rounded number {value!r}; write ids as text")
+    if isinstance(value, bytes):
+        return id_text(_decoded(value))
+    if isinstance(value, Oversize):
+        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
+    return _decimal_text(value) if isinstance(value, Decimal) else plain_text(str(value))
+
+
+def audio_text(value: object) -> str | None:
+    """The audio's path or URL, unchanged; None for no value."""
+    if isinstance(value, bytes):
+        value = _decoded(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is not None and not isinstance(value, str | Oversize):
+        raise CellError(f"holds {shown(value, 40)}, which is no text")
+    plain = cell_value(value)
+    if isinstance(plain, str) and "\0" in plain:
+        raise CellError("holds a NUL character")
+    return plain if isinstance(plain, str) else None
+
+
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise CellError(f"holds bytes that are not UTF-8 (byte {error.start})") from error
+
+
+def _decimal_text(value: Decimal) -> str | None:
+    if not value.is_finite():
+        return None
+    return str(int(value)) if value == value.to_integral_value() else format(value, "f")
+
+
+def _finite(value: object) -> object:
+    """`value` with None for every number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, Oversize):
+        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return cell_value(value)
