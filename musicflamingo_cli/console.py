@@ -19,7 +19,7 @@ from musicflamingo_cli.runs import PREVIEW_ROWS, Plan, Summary
 STATISTICS = ("name", "count", "mean", "median", "minimum", "maximum", "std", "distinct")
 LINE_SECONDS = 60.0
 """Without a terminal, progress is a line each so many seconds."""
-CELL = 28
+CELL = 34
 """Characters that a cell of a printed table may have."""
 HEADS = {"overall_quality_score": "overall"}
 """Shorter names for the columns of a printed table."""

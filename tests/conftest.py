@@ -38,6 +38,9 @@ class Bench:
     def table(self) -> Path:
         return self.folder / "scores.parquet"
 
+    def tone(self, name: str, **how: float) -> Path:
+        return tone(self.folder / name, **how)
+
     def songs(self, count: int, **extra: object) -> None:
         for n in range(count):
             tone(self.folder / f"{n}.wav", hertz=110.0 * (n + 1))

@@ -7,7 +7,7 @@ every key is optional:
 
 - ``reply`` (text): say this instead;
 - ``delay_seconds`` (number): take so long; a batch takes the sum of its songs' delays;
-- ``garbage`` (true): reply with text that holds no answer;
+- ``garbage`` (true): reply with text that holds no answer, whatever ``reply`` says;
 - ``out_of_memory_above`` (integer): a batch of more songs than this does not fit (0: not even the song alone);
 - ``hang`` (true): never answer;
 - ``crash`` (true): the process dies by SIGSEGV.
@@ -96,10 +96,10 @@ class FakeEngine:
         """Nothing is held."""
 
     def _say(self, request: Request, rule: Mapping[str, object]) -> str:
-        if "reply" in rule:
-            return str(rule["reply"])
         if rule.get("garbage"):
             return GARBAGE
+        if "reply" in rule:
+            return str(rule["reply"])
         seed = hashlib.sha256(f"{request.heard.fingerprint.sha256}\n{request.prompt}".encode()).digest()
         return json.dumps({f.name: _value(f, seed) for f in self._fields})
 

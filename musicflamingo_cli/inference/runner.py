@@ -99,8 +99,9 @@ class Runner:
                 self._items = max(1, len(batch) // 2)
                 answers = None
         if answers is None:
-            for start in range(0, len(batch), self._items):
-                self._answer(batch[start : start + self._items])
+            size = self._items
+            for start in range(0, len(batch), size):
+                self._answer(batch[start : start + size])
             return
         for request, answer in zip(batch, answers, strict=True):
             self._keep(request, answer)

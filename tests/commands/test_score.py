@@ -89,11 +89,9 @@ def test_refresh_asks_again_and_no_cache_keeps_nothing(bench: Any, asked: Callab
 
 
 def test_a_changed_song_is_heard_again_and_only_it(bench: Any, asked: Callable[[], list[str]]) -> None:
-    from conftest import tone
-
     bench.songs(3)
     assert bench.score() == 0
-    tone(bench.folder / "1.wav", hertz=500.0, seconds=3.0)
+    bench.tone("1.wav", hertz=500.0, seconds=3.0)
     assert bench.score() == 0
     assert asked()[3:] == ["song-1"]
 
