@@ -29,7 +29,20 @@ REPLY = Reply(
 )
 ENTRY = Entry("song/1", "cd" * 32, HEARD, (REPLY,), run="r1", measures_version="1")
 ODD_IDS = ["a", "A", "a.", "é", "é", "../../etc/passwd", "/", ".", "..", "", "con", "CON.txt", "nul", "a" * 5000]
-ODD_IDS += ["a" * 4999 + "b", "%61", "a%", "a~b", "x\n\x1b[31m", "\u202eevil", "日本語" * 90, "a/b", "a\\b", " a", "a ", "-rf"]
+ODD_IDS += [
+    "a" * 4999 + "b",
+    "%61",
+    "a%",
+    "a~b",
+    "x\n\x1b[31m",
+    "\u202eevil",
+    "日本語" * 90,
+    "a/b",
+    "a\\b",
+    " a",
+    "a ",
+    "-rf",
+]
 
 
 @pytest.fixture
@@ -94,7 +107,9 @@ def test_an_older_format_is_no_hit() -> None:
     assert decode_entry(raw, "song/1") is None
 
 
-@pytest.mark.parametrize("raw", [b"", b"null", b"[]", b"[" * 100_000, b'{"song_id":"song/1"}', b"\xff\xfe", b'{"a":1}\n'])
+@pytest.mark.parametrize(
+    "raw", [b"", b"null", b"[]", b"[" * 100_000, b'{"song_id":"song/1"}', b"\xff\xfe", b'{"a":1}\n']
+)
 def test_rubbish_is_no_hit(raw: bytes) -> None:
     assert decode_entry(raw, "song/1") is None
 

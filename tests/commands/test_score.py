@@ -184,7 +184,11 @@ def test_offline_reads_neither_audio_nor_engine(bench: Any, asked: Callable[[], 
     assert bench.score("--limit", 2) == 0
     (bench.folder / "0.wav").unlink()
     assert bench.score("--offline") == 1
-    assert [(r["status"], r["reason"]) for r in bench.result()] == [("ok", None), ("ok", None), ("failed", "not_cached")]
+    assert [(r["status"], r["reason"]) for r in bench.result()] == [
+        ("ok", None),
+        ("ok", None),
+        ("failed", "not_cached"),
+    ]
     assert len(asked()) == 2
 
 

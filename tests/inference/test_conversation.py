@@ -3,7 +3,9 @@ import pytest
 from musicflamingo_cli.inference.conversation import prompt_hash, quoted, render
 from musicflamingo_cli.records import Field, Pack, Song
 
-PACK = Pack("p", "1", (Field("a", "score", "", 0, 1, 1),), "Rate {title} by {artist}: {title}", columns=("title", "artist"))
+PACK = Pack(
+    "p", "1", (Field("a", "score", "", 0, 1, 1),), "Rate {title} by {artist}: {title}", columns=("title", "artist")
+)
 
 
 def test_places_are_filled_once_and_quoted() -> None:
