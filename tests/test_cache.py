@@ -28,7 +28,22 @@ REPLY = Reply(
     {"production_quality": Distribution((0.1, 0.2), (0.25, 0.5), 0.75, 0.2)},
 )
 ENTRY = Entry("song/1", "cd" * 32, HEARD, (REPLY,), run="r1", measures_version="1")
-ODD_IDS = ["a", "A", "a.", "é", "é", "../../etc/passwd", "/", ".", "..", "", "con", "CON.txt", "nul", "a" * 5000]
+ODD_IDS = [
+    "a",
+    "A",
+    "a.",
+    "\u00e9",
+    "e\u0301",
+    "../../etc/passwd",
+    "/",
+    ".",
+    "..",
+    "",
+    "con",
+    "CON.txt",
+    "nul",
+    "a" * 5000,
+]
 ODD_IDS += [
     "a" * 4999 + "b",
     "%61",
