@@ -111,7 +111,7 @@ def _open(options: ScoreOptions, stack: ExitStack) -> _Road:
     TableForm(pack, {}).check()
     settings = EngineSettings(pack, options.model, options.revision, options.device, options.dtype, options.max_tokens)
     engine = build_engine(options.engine, settings)
-    identity = _identity(engine, pack)
+    identity = identity_of(engine, pack)
     root = options.cache_dir
     if root is None:
         root = stack.enter_context(tempfile.TemporaryDirectory(prefix="mfq-"))
@@ -125,7 +125,8 @@ def _open(options: ScoreOptions, stack: ExitStack) -> _Road:
     return _Road(pack, engine, identity, cache, manifest, rules)
 
 
-def _identity(engine: Engine, pack: Pack) -> dict[str, object]:
+def identity_of(engine: Engine, pack: Pack) -> dict[str, object]:
+    """Return all that decides which cache folder a run uses."""
     fields = [{"name": f.name, "kind": f.kind, "low": f.low, "high": f.high} for f in pack.asked]
     return {
         **engine.identity(),
