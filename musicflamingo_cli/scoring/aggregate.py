@@ -242,7 +242,7 @@ def collapse_warning(summary: ColumnSummary) -> str | None:
             f"{summary.name} holds only {summary.distinct} distinct values for {summary.count} songs: "
             "such scores cannot rank"
         )
-    if summary.top_share > COLLAPSE_SHARE and summary.count >= 5:
+    if summary.top_share > COLLAPSE_SHARE and summary.count >= 3:
         return (
             f"{summary.name} is {summary.top_value:g} for {summary.top_share:.0%} of {summary.count} songs: "
             "such scores cannot rank"

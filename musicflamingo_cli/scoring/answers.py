@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import math
+import html
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 from musicflamingo_cli.records import Answer, Field, FieldAnswer
+from musicflamingo_cli.scoring.degenerate import is_empty, is_gibberish, loops
+from musicflamingo_cli.scoring.jsonish import Page
+from musicflamingo_cli.scoring.keys import FieldIndex, index_of
+from musicflamingo_cli.scoring.reading import Found, ReplyReader
+
+_FOLDED = str.maketrans(
+    {
+        **{chr(0xFF01 + i): chr(0x21 + i) for i in range(94)},
+        **dict.fromkeys(map(chr, (0x2028, 0x2029, 0x85)), "\n"),
+        **{"\u2212": "-", "\ufe63": "-", "\u3002": ".", "\u3001": ",", "\u066b": "."},
+        **{chr(0x660 + i): chr(0x30 + i) for i in range(10)},
+        **{chr(0x6F0 + i): chr(0x30 + i) for i in range(10)},
+    }
+)
+_ENTITY = re.compile(r"&(?:quot|#34|#x22|lcub|#123|apos|#39|colon|#58);", re.IGNORECASE)
+_PART_OF_ENTITY = re.compile(r"&#?\w{0,8}\Z")
+_LONG = 400
+"""Characters from which a complete reply is looked through for loops as well."""
 
 
 def parse_reply(
@@ -17,27 +37,44 @@ def parse_reply(
     *,
     assume_scale: float | None = None,
 ) -> Answer:
-    """Read the asked fields out of a reply that is one plain JSON object."""
-    asked = [f for f in fields if f.kind != "measure"]
-    try:
-        loaded = json.loads(text)
-    except (ValueError, RecursionError):
-        loaded = None
-    found = loaded if isinstance(loaded, dict) else {}
-    answers = {f.name: _field_answer(f, found.get(f.name), assume_scale) for f in asked}
-    obtained = sum(a.value is not None for a in answers.values())
-    if obtained == len(asked):
-        return Answer(answers, "ok")
-    return Answer(answers, "partial" if obtained else "failed", "missing" if text.strip() else "empty")
+    """Read what a reply states of the asked fields."""
+    index = index_of(tuple(f for f in fields if f.kind != "measure"))
+    stopped = finish_reason == "stop"
+    if is_empty(text):
+        return _failed(index, "empty")
+    repairs: tuple[str, ...] = ()
+    if _ENTITY.search(text):
+        cut = text if stopped else _PART_OF_ENTITY.sub("", text)
+        text, repairs = html.unescape(cut), ("html_entities",)
+    if stopped:
+        text += "\n"
+    page = Page(text, text if text.isascii() else text.translate(_FOLDED), stopped)
+    outcome = ReplyReader(page, index, prompt, assume_scale).read()
+    return _verdict(index, outcome, repairs, page, finish_reason)
 
 
-def _field_answer(field: Field, value: object, assume_scale: float | None) -> FieldAnswer:
-    if field.kind == "text":
-        return FieldAnswer(value, "json") if isinstance(value, str) and value else FieldAnswer(reason="missing")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return FieldAnswer(reason="missing")
-    number = float(value)
-    scaled = number if assume_scale is None else number / assume_scale
-    if (field.low is not None and scaled < field.low) or (field.high is not None and scaled > field.high):
-        return FieldAnswer(reason="out_of_range", written=number)
-    return FieldAnswer(scaled, "json" if assume_scale is None else "rescaled", written=number)
+def _failed(index: FieldIndex, reason: str) -> Answer:
+    return Answer({f.name: FieldAnswer(reason="missing") for f in index.fields}, "failed", reason)
+
+
+def _verdict(
+    index: FieldIndex, found: Found, repairs: tuple[str, ...], page: Page, finish_reason: str | None
+) -> Answer:
+    fields = {f.name: found.fields.get(f.name, FieldAnswer(reason="missing")) for f in index.fields}
+    if repairs:
+        fields = {n: replace(one, obtained="repaired") if one.obtained == "json" else one for n, one in fields.items()}
+    missing = [one for one in fields.values() if one.value is None]
+    if len(missing) < len(fields):
+        repairs = (*repairs, *found.repairs)
+    status: Literal["ok", "partial", "failed"] = "failed" if len(missing) == len(fields) else "partial"
+    reason: str | None = None
+    if (missing or finish_reason == "length" or len(page.text) > _LONG) and loops(page.text):
+        reason = "loop_detected"
+    elif missing and finish_reason == "length" and not found.complete:
+        reason = "token_cap"
+    elif missing and status == "failed" and is_gibberish(page.text):
+        reason = "gibberish"
+    elif missing:
+        known = (one.reason for one in missing if one.reason != "missing")
+        reason = next(known, None) or ("no_answer" if status == "failed" else "missing")
+    return Answer(fields, status if missing else "ok", reason, repairs)

@@ -1,0 +1,218 @@
+"""Which of the objects in a reply is the answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from musicflamingo_cli.scoring.jsonish import Bare, Budget, Cut, Obj, ObjectReader, Page, read_strict
+from musicflamingo_cli.scoring.keys import FieldIndex
+from musicflamingo_cli.scoring.objects import Harvest, Member, harvest, is_placeholder
+from musicflamingo_cli.scoring.thinking import Stretch
+
+_FENCE = re.compile(r"```+|~~~+")
+_FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
+_NOT_THE_ANSWER = re.compile(
+    r"\b(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference)\b",
+    re.IGNORECASE,
+)
+_THE_ANSWER = re.compile(
+    r"(?<!example )(?<!template )(?<!previous )\b(?:answer|final|result|my|actual)\b", re.IGNORECASE
+)
+_FORMAT_LABEL = re.compile(
+    r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
+    re.IGNORECASE,
+)
+_MAX_CANDIDATES = 4000
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An object that may be the answer."""
+
+    root: Obj
+    start: int
+    end: int
+    fenced: bool
+    repairs: tuple[str, ...]
+    said: Harvest
+
+    @property
+    def bears(self) -> bool:
+        """Whether it answers anything that makes an object an answer."""
+        return self.said.numbers > 0
+
+
+class Finder:
+    """Finds the objects of one page."""
+
+    def __init__(self, page: Page, index: FieldIndex, prompt: str, depth: int = 0) -> None:
+        self.page = page
+        self.index = index
+        self.prompt = prompt
+        self._depth = depth
+        self._budget = Budget(2 * len(page.text) + 4096)
+        self._rereads = 64
+
+    def find(self, stretches: Sequence[Stretch]) -> list[Candidate]:
+        """Every object in these parts of the page, in order; objects that follow each other directly, each with
+        other fields, are one."""
+        found: list[Candidate] = []
+        for stretch in stretches:
+            for start, end, fenced in _regions(self.page.folded, stretch):
+                self._scan(start, end, fenced, found)
+        return self._joined(found)
+
+    def whole(self) -> Candidate | None:
+        """The page's text if it is one strict JSON object from its first to its last character."""
+        strict = read_strict(self.page.text, 0, self._budget)
+        if strict is None or strict[1] != len(self.page.text) or strict[2]:
+            return None
+        return Candidate(strict[0], 0, strict[1], False, (), self._harvest(strict[0]))
+
+    def _scan(self, pos: int, end: int, fenced: bool, found: list[Candidate]) -> None:
+        folded = self.page.folded
+        while len(found) < _MAX_CANDIDATES:
+            pos = folded.find("{", pos, end)
+            if pos < 0:
+                return
+            strict = read_strict(self.page.text, pos, self._budget)
+            if strict is not None and strict[1] <= end:
+                root, stop, control = strict
+                repairs: tuple[str, ...] = ("control_characters",) if control else ()
+            else:
+                reader = ObjectReader(self.page, (pos, end), self.index.known)
+                root, stop = reader.read()
+                repairs = tuple(reader.repairs)
+            if root.pairs:
+                found.append(Candidate(root, pos, stop, fenced, repairs, self._harvest(root)))
+            pos = max(stop, pos + 1)
+
+    def braceless(self, stretches: Sequence[Stretch], taken: Sequence[Candidate]) -> list[Candidate]:
+        """Objects whose opening brace is missing: they begin at a quoted key that is asked."""
+        found: list[Candidate] = []
+        for stretch in stretches:
+            for key in self.index.quoted_key.finditer(self.page.folded, stretch.start, stretch.end):
+                at = key.start()
+                if any(c.start <= at < c.end for c in (*taken[-64:], *found[-1:])) or len(found) >= 64:
+                    continue
+                reader = ObjectReader(self.page, (at, stretch.end), self.index.known)
+                root, stop = reader.read(braceless=True)
+                if root.pairs:
+                    repairs = ("missing_brace", *(r for r in reader.repairs if r != "missing_brace"))
+                    found.append(Candidate(root, at, stop, False, repairs, self._harvest(root)))
+        return found
+
+    def _harvest(self, root: Obj) -> Harvest:
+        return harvest(root, self.index, self._reread)
+
+    def _reread(self, text: str) -> list[Obj]:
+        """The objects in a string that itself holds JSON."""
+        self._rereads -= 1
+        if self._depth >= 3 or self._rereads < 0 or not any(f.name.split("_")[0] in text for f in self.index.fields):
+            return []
+        inner = Finder(Page(text + "\n", text + "\n", True), self.index, "", self._depth + 1)
+        found = inner.find([Stretch(0, len(text) + 1, 1)])
+        return [c.root for c in found if c.bears]
+
+    def _joined(self, found: list[Candidate]) -> list[Candidate]:
+        joined: list[Candidate] = []
+        for candidate in found:
+            last = joined[-1] if joined else None
+            if last is None or not self._continues(last, candidate):
+                joined.append(candidate)
+                continue
+            last.root = Obj([*last.root.pairs, *candidate.root.pairs], last.root.closed and candidate.root.closed)
+            last.end = candidate.end
+            last.repairs = tuple(dict.fromkeys((*last.repairs, "separate_objects", *candidate.repairs)))
+            last.said.members.update(candidate.said.members)
+            last.said.strings.extend(candidate.said.strings)
+            last.said.numbers += candidate.said.numbers
+        return joined
+
+    def _continues(self, last: Candidate, candidate: Candidate) -> bool:
+        between = self.page.folded[last.end : candidate.start]
+        return (
+            len(between) < 64
+            and not between.strip(" \t\r\n,;[]-*")
+            and last.root.closed
+            and bool(last.said.members)
+            and bool(candidate.said.members)
+            and not last.said.members.keys() & candidate.said.members.keys()
+        )
+
+    def is_rejected(self, candidate: Candidate) -> bool:
+        """Whether an object is a template, the prompt's example, or labelled as something else."""
+        return self._is_template(candidate) or self._is_echo(candidate) or self._is_mislabelled(candidate)
+
+    def _is_template(self, candidate: Candidate) -> bool:
+        texts = [f.name for f in self.index.fields if f.kind == "text"]
+        strings = [(key, text) for key, text in candidate.said.strings if self._names(key, texts)]
+        strings = strings or candidate.said.strings
+        marks = [(key, text) for key, text in strings if text.strip()]
+        if marks:
+            return all(is_placeholder(text, key) for key, text in marks)
+        zeros = [m.value for name, m in candidate.said.members.items() if name in self.index.scored]
+        return bool(strings) and all(isinstance(v, Bare) and not v.raw.strip("0. \t\r\n-") for v in zeros)
+
+    def _names(self, key: str, texts: Sequence[str]) -> bool:
+        found = self.index.match(key)
+        return found is not None and found[0].name in texts
+
+    def _is_echo(self, candidate: Candidate) -> bool:
+        """Whether all that an object says stands in the prompt as well, each value after its key."""
+        if not self.prompt:
+            return False
+        said = [(name, member) for name, member in candidate.said.members.items() if not isinstance(member.value, Cut)]
+        numbers = [(name, member) for name, member in said if name in self.index.scored]
+        ordered = numbers + [(name, member) for name, member in said if name not in self.index.scored]
+        return bool(said) and all(self._stands_in_prompt(member) for _, member in ordered)
+
+    def _stands_in_prompt(self, member: Member) -> bool:
+        value = member.value
+        text = value.raw.strip() if isinstance(value, Bare) else value.strip() if isinstance(value, str) else None
+        if text is None or not text or len(text) > 400:
+            return text == ""
+        if text not in self.prompt:
+            return False
+        near = rf"{re.escape(member.key[:100])}\W{{0,8}}{re.escape(text)}(?!\d|\.\d)"
+        return re.search(near, self.prompt) is not None
+
+    def _is_mislabelled(self, candidate: Candidate) -> bool:
+        before = self.page.folded[max(0, candidate.start - 240) : candidate.start]
+        lines = [line for line in before.splitlines() if line.strip(" \t`~*_>#[](){\"'") not in ("", "json", "python")]
+        if not lines:
+            return False
+        line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
+        own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
+        is_label = own_line or line.endswith((":", "=", ":**")) or lines[-1].lstrip().startswith(("#", "**"))
+        if not is_label or len(line) == 240:
+            return False
+        clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1] if len(line) < 240 else ""
+        if _FORMAT_LABEL.fullmatch(clause):
+            return True
+        return _NOT_THE_ANSWER.search(clause) is not None and _THE_ANSWER.search(clause) is None
+
+
+def choose(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The answer: one that answers over others, complete over broken, fenced over bare, the last over earlier ones."""
+    best: Candidate | None = None
+    for candidate in candidates:
+        rank = (candidate.bears, candidate.root.closed, candidate.fenced)
+        if best is None or rank >= (best.bears, best.root.closed, best.fenced):
+            best = candidate
+    return best
+
+
+def _regions(folded: str, stretch: Stretch) -> list[tuple[int, int, bool]]:
+    """The parts of a stretch that lie inside fences and outside them."""
+    regions: list[tuple[int, int, bool]] = []
+    pos, fenced = stretch.start, False
+    for fence in _FENCE.finditer(folded, stretch.start, stretch.end):
+        regions.append((pos, fence.start(), fenced))
+        fenced = not fenced
+        info = _FENCE_INFO.match(folded, fence.end(), stretch.end) if fenced else None
+        pos = info.end() if info else fence.end()
+    regions.append((pos, stretch.end, fenced))
+    return [region for region in regions if region[1] > region[0]]

@@ -1,0 +1,47 @@
+"""The prompt, repeated in a reply: blanked out, so that its examples are nobody's answer."""
+
+from __future__ import annotations
+
+from musicflamingo_cli.scoring.jsonish import Page
+
+_MIN_ECHO = 48
+"""Shorter coincidences with the prompt are no echo."""
+
+
+def without_echo(page: Page, prompt: str) -> Page:
+    """The page with the prompt blanked out wherever the reply repeats it, whole or (at its beginning) in part."""
+    prompt = prompt.strip()
+    if len(prompt) < _MIN_ECHO:
+        return page
+    spans: list[tuple[int, int]] = []
+    at = page.text.find(prompt)
+    while at >= 0:
+        spans.append((at, at + len(prompt)))
+        at = page.text.find(prompt, at + len(prompt))
+    spans = spans or _partial_echo(page.text, prompt)
+    if not spans:
+        return page
+    return Page(_blanked(page.text, spans), _blanked(page.folded, spans), page.stopped)
+
+
+def _partial_echo(text: str, prompt: str) -> list[tuple[int, int]]:
+    """The beginning of the prompt at the beginning of the reply, up to the last line or sentence that is the same."""
+    start = len(text) - len(text.lstrip())
+    end = start
+    limit = min(len(text), start + len(prompt))
+    while end < limit and text[end] == prompt[end - start]:
+        end += 1
+    if end - start < _MIN_ECHO:
+        return []
+    if text[end:].strip():
+        end = max(text.rfind("\n", 0, end), text.rfind(". ", 0, end))
+    return [(start, end)] if end > start else []
+
+
+def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    at = 0
+    for start, end in spans:
+        parts += [text[at:start], "\n", " " * (end - start - 1)]
+        at = end
+    return "".join([*parts, text[at:]])

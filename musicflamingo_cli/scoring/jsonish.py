@@ -1,0 +1,313 @@
+"""The objects in a reply, whether JSON or something like it: strict first, tolerant after.
+
+Strict JSON goes through the standard library. The tolerant reader is our own: unlike a repair library
+it keeps the spelling of every number and knows whether a value was complete, so that a number that the end of the text
+cuts off, a unit or a number out of another object is never taken for the value. It keeps its own stack (no
+recursion), never goes back over text (linear time), and says which repairs it made.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from musicflamingo_cli.scoring.strings import KEY, MISSING_COLON, QUOTE, StringReader
+
+MAX_DEPTH = 64
+"""Deeper nesting ends an object; what is inside is then found as an object of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A value without quotes: a number, a literal, unquoted words."""
+
+    raw: str
+    """As it stands, up to the next delimiter, with look-alike characters folded."""
+    text: str
+    """The same, unfolded."""
+    cut: bool = False
+    """True if it ends where the text ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A string that was never closed."""
+
+    text: str
+
+
+@dataclass(slots=True)
+class Arr:
+    """A list."""
+
+    items: list[object] = field(default_factory=list)
+    closed: bool = False
+    """True if its closing bracket was there."""
+
+
+@dataclass(slots=True)
+class Obj:
+    """An object: its members in order, duplicates kept."""
+
+    pairs: list[tuple[str, object]] = field(default_factory=list)
+    closed: bool = False
+    """True if its closing brace was there."""
+
+
+def _strict_object(pairs: list[tuple[str, object]]) -> Obj:
+    return Obj(pairs, closed=True)
+
+
+def _strict_bare(raw: str) -> Bare:
+    return Bare(raw, raw)
+
+
+_STRICT = {
+    "object_pairs_hook": _strict_object,
+    "parse_float": _strict_bare,
+    "parse_int": _strict_bare,
+    "parse_constant": _strict_bare,
+}
+_DECODER = json.JSONDecoder(**_STRICT)  # type: ignore[arg-type]
+_CONTROL_DECODER = json.JSONDecoder(strict=False, **_STRICT)  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many characters strict attempts may still go over in vain, so that they stay linear in the text."""
+
+    left: int
+
+
+def read_strict(text: str, start: int, budget: Budget) -> tuple[Obj, int, bool] | None:
+    """Read one JSON object at `start`: the object, its end, whether raw control characters stood in its strings."""
+    for decoder in (_DECODER, _CONTROL_DECODER):
+        if budget.left <= 0:
+            return None
+        try:
+            value, end = decoder.raw_decode(text, start)
+        except json.JSONDecodeError as error:
+            budget.left -= error.pos - start + 16
+            if not error.msg.startswith("Invalid control character"):
+                return None
+        except (ValueError, RecursionError):
+            budget.left -= len(text)
+            return None
+        else:
+            return (value, end, decoder is _CONTROL_DECODER) if isinstance(value, Obj) else None
+    return None
+
+
+_SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\+[nrt](?![A-Za-z]))+")
+_COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?=\s{0,8}(?:[,;}\]\n%/]|\Z))")
+_NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|//|/\*|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
+_ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”]|//|/\*")
+_TEXT_BOUND = re.compile(
+    r"[\n{}\"“”\]]|//\s|/\*|,(?=\s{0,32}(?:\\*[\"'`“‘][^\"“”\n{}]{1,120}?\\*[\"'`”’]\s{0,16}[:=]"
+    r"|[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]|[}\]]|\Z))"
+)
+_GARBAGE = re.compile(r"[^,;\n{}\[\]]*")
+_ELLIPSIS = re.compile(r"(?:\.{2,}|…)")
+_STRAY_QUOTE = re.compile(r"\\*[\"'`“”‘’](?=\s{0,32}(?:[,;}\]\n]|\Z))")
+_NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")
+_MAX_SKIPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A text to read from."""
+
+    text: str
+    """As it was written."""
+    folded: str
+    """The same length, with look-alike characters folded to ASCII; this is what is parsed."""
+    stopped: bool
+    """True if nothing is missing at its end."""
+
+
+class ObjectReader:
+    """Reads one JSON-like object, member by member, until it is closed or can't be followed any further."""
+
+    def __init__(self, page: Page, span: tuple[int, int], known: Callable[[str], bool]) -> None:
+        """Be ready to read the object that begins at `span[0]`, up to `span[1]`; `known` tells asked keys."""
+        self.text, self.folded = page.text, page.folded
+        self.pos, self.end = span
+        self.known = known
+        self.strings = StringReader(page.text, page.folded, self.end, page.stopped)
+        self.repairs: dict[str, None] = self.strings.repairs
+        self.stack: list[Obj | Arr] = []
+        self._skips = 0
+        self._quoted_style = False
+        self._separated = True
+
+    def read(self, braceless: bool = False) -> tuple[Obj, int]:
+        """The object and where reading stopped; it is not `closed` where its end is missing."""
+        root = Obj()
+        self.stack = [root]
+        if not braceless:
+            self.pos += 1
+        while self.stack:
+            self._skip_separators()
+            if self.pos >= self.end:
+                break
+            if self.folded[self.pos] in "}])":
+                self._close(self.folded[self.pos])
+            elif isinstance(self.stack[-1], Arr):
+                self._separated = False
+                self._value(self.stack[-1].items.append)
+            elif not self._member(self.stack[-1]):
+                break
+        if self.stack:
+            self.repairs["truncated" if self.pos >= self.end else "missing_brace"] = None
+            self._unwrap(root)
+        return root, self.pos
+
+    def _unwrap(self, root: Obj) -> None:
+        """Doubled braces of which one closing brace is missing still hold a complete object."""
+        if len(root.pairs) == 1 and root.pairs[0][0] == "" and isinstance(root.pairs[0][1], Obj):
+            root.closed = root.pairs[0][1].closed
+
+    def _skip_space(self) -> None:
+        while self.pos < self.end:
+            if space := _SPACE.match(self.folded, self.pos, self.end):
+                self.pos = space.end()
+            elif comment := _COMMENT.match(self.folded, self.pos, self.end):
+                self.repairs["comments"] = None
+                self.pos = comment.end()
+            else:
+                return
+
+    def _skip_separators(self) -> None:
+        commas = 0
+        while True:
+            self._skip_space()
+            if self.pos >= self.end or self.folded[self.pos] not in ",;":
+                break
+            if self.folded[self.pos] == ";":
+                self.repairs["semicolons"] = None
+            commas += 1
+            self.pos += 1
+        self._separated = self._separated or commas > 0
+        if commas > 1 or (commas and self.pos < self.end and self.folded[self.pos] in "}]"):
+            self.repairs["stray_comma"] = None
+
+    def _close(self, char: str) -> None:
+        self.pos += 1
+        kind = Obj if char == "}" else Arr
+        if not any(isinstance(node, kind) for node in reversed(self.stack)):
+            self.repairs["stray_bracket"] = None
+            return
+        while not isinstance(self.stack[-1], kind):
+            self.stack.pop().closed = True
+            self.repairs["missing_bracket"] = None
+        self.stack.pop().closed = True
+        self._separated = False
+
+    def _push(self, node: Obj | Arr) -> None:
+        self.pos += 1
+        self.stack.append(node)
+        self._separated = True
+
+    def _member(self, node: Obj) -> bool:
+        """Read a key and its value; False where this object can't be followed any further."""
+        folded, pos = self.folded, self.pos
+        if folded[pos] in "{[(":
+            if node.pairs or len(self.stack) >= MAX_DEPTH:
+                return False
+            child: Obj | Arr = Obj() if folded[pos] == "{" else Arr()
+            node.pairs.append(("", child))
+            self.repairs["doubled_braces"] = None
+            self._push(child)
+            return True
+        found = KEY.match(folded, pos, self.end)
+        if found is None:
+            found = MISSING_COLON.match(folded, pos, self.end)
+            if found is None or not self.known(found.group(3)):
+                return self._recover()
+            self.repairs["missing_colon"] = None
+        quoted = found.group(3) is not None
+        key = found.group(3) if quoted else found.group(4)
+        if not quoted and self._quoted_style and not self.known(key):
+            return self._recover()
+        self._note_key(found, quoted)
+        self.pos = found.end()
+        self._skips = 0
+        self._separated = False
+        self._value(lambda value: node.pairs.append((key, value)))
+        return True
+
+    def _note_key(self, found: re.Match[str], quoted: bool) -> None:
+        if not self._separated:
+            self.repairs["missing_comma"] = None
+        self._quoted_style = self._quoted_style or quoted
+        if not quoted:
+            self.repairs["unquoted_keys"] = None
+        elif found.group(2) in "'`":
+            self.repairs["single_quotes"] = None
+        elif found.group(2) != '"':
+            self.repairs["smart_quotes"] = None
+        if found.group(1):
+            self.repairs["escaped_quotes"] = None
+        if "=" in found.group()[-3:]:
+            self.repairs["equals_signs"] = None
+
+    def _recover(self) -> bool:
+        """Step over what is no member; give up where another object begins or nothing like a member follows."""
+        self._skips += 1
+        if self.folded[self.pos] == "[" or self._skips > _MAX_SKIPS:
+            return False
+        if dots := _ELLIPSIS.match(self.folded, self.pos, self.end):
+            self.repairs["ellipsis"] = None
+            self.pos = dots.end()
+            return True
+        if stray := _STRAY_QUOTE.match(self.folded, self.pos, self.end):
+            self.repairs["stray_quote"] = None
+            self.pos = stray.end()
+            return True
+        garbage = _GARBAGE.match(self.folded, self.pos, self.end)
+        self.pos = garbage.end() if garbage else self.pos + 1
+        if self.pos < self.end:
+            self.repairs["skipped_text"] = None
+        return self.pos < self.end and self.folded[self.pos] not in "{["
+
+    def _value(self, put: Callable[[object], None]) -> None:
+        self._skip_space()
+        folded, pos = self.folded, self.pos
+        if pos >= self.end:
+            put(Cut(""))
+        elif folded[pos] in "{[(" and len(self.stack) < MAX_DEPTH:
+            child: Obj | Arr = Obj() if folded[pos] == "{" else Arr()
+            if folded[pos] == "(":
+                self.repairs["python_literals"] = None
+            put(child)
+            self._push(child)
+        elif folded[pos] in ",;}])":
+            put(None)
+        elif QUOTE.match(folded, pos, self.end):
+            value, closed, self.pos = self.strings.read(pos, isinstance(self.stack[-1], Arr))
+            put(value if closed else Cut(value))
+        else:
+            self._bare(put)
+
+    def _bare(self, put: Callable[[object], None]) -> None:
+        folded, start = self.folded, self.pos
+        bound = start
+        in_list = isinstance(self.stack[-1], Arr)
+        number = None if in_list else _DECIMAL_COMMA.match(folded, start, self.end)
+        if number:
+            self.repairs["decimal_comma"] = None
+            bound = number.end()
+        numeric = _NUMERIC_START.match(folded, start, self.end)
+        pattern = _ITEM_BOUND if in_list else _NUMBER_BOUND if numeric else _TEXT_BOUND
+        stop = pattern.search(folded, max(bound, start + 1), self.end)
+        self.pos = stop.start() if stop else self.end
+        raw = folded[start : self.pos]
+        cut = self.pos == len(folded)
+        if self.pos + 1 == len(folded) and folded[self.pos] == ",":
+            raw, cut = raw + ",", True
+        if not numeric and raw.strip() in ("None", "True", "False", "undefined"):
+            self.repairs["python_literals"] = None
+        put(Bare(raw, self.text[start : self.pos].strip(), cut))

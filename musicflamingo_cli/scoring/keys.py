@@ -1,0 +1,117 @@
+"""Which key of a reply means which field, and which names never hold an answer."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from musicflamingo_cli.records import Field
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD = re.compile(r"[^\W_]+")
+_ANNOTATION = re.compile(r"[(\[]([^()\[\]]{0,60})[)\]][\s*_:]{0,8}$")
+_NUMBERING = re.compile(r"^\W{0,8}\d{1,2}[.)]\s{0,4}(?=\D)")
+_SUFFIX = re.compile(r"(?:score|rating)$")
+_OTHER_NAMES = frozenset(
+    """weight weights weighting weightings weighted confidence confidences certainty uncertainty probability
+    probabilities example examples sample samples template templates schema schemas placeholder placeholders default
+    defaults prior priors baseline baselines reference references previous previously old min mins minimum minimums max
+    maxs maximum maximums range ranges threshold thresholds std stddev variance error errors importance properties
+    legend thinking thought thoughts reasoning scratchpad rank ranks ranking rankings index indices delta deltas
+    benchmark benchmarks target targets ideal average averages mean means median medians typical prompt input
+    instructions instruction percentile percentiles count counts votes before""".split()  # noqa: SIM905
+)
+"""An object or a section under one of these names is not the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as it stands in a reply."""
+
+    joined: str
+    """Its words in lower case, joined."""
+    annotation: str
+    """What stood in brackets behind it, e.g. `0-1`."""
+
+
+@lru_cache(maxsize=4096)
+def read_key(text: str) -> Key:
+    """Take a key apart: case, spaces, hyphens, camelCase, escapes and numbering don't matter."""
+    text = unicodedata.normalize("NFKC", text[:200])
+    annotation = _ANNOTATION.search(text)
+    if annotation is not None:
+        text = text[: annotation.start()]
+    text = _NUMBERING.sub("", text)
+    words = _WORD.findall(_CAMEL.sub(" ", text))
+    return Key("".join(words).lower(), annotation.group(1) if annotation else "")
+
+
+@lru_cache(maxsize=4096)
+def is_other_name(text: str) -> bool:
+    """Whether a name says that what stands under it is not the answer: weights, confidence, an example."""
+    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text[:200]))
+    return any(word in _OTHER_NAMES for word in (w.lower() for w in _WORD.findall(spaced)))
+
+
+class FieldIndex:
+    """The asked fields by the keys that mean them."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.fields = tuple(f for f in fields if f.kind != "measure")
+        self.scored = frozenset(f.name for f in self.fields if f.kind != "text")
+        """Names of the fields that ask for a number."""
+        self.wanted = self.scored or frozenset(f.name for f in self.fields)
+        """Names whose presence makes an object an answer: the numbers, or the texts where no number is asked."""
+        self._exact: dict[str, Field] = {}
+        self._variant: dict[str, Field] = {}
+        for field in self.fields:
+            joined = read_key(field.name).joined
+            self._exact.setdefault(joined, field)
+            if field.kind != "text":
+                base = _SUFFIX.sub("", joined) or joined
+                for variant in (base, base + "score", base + "rating"):
+                    self._variant.setdefault(variant, field)
+        names = self._name_patterns()
+        alternatives = "|".join(f"({name})" for name in names) or "(?!)"
+        self.label = re.compile(
+            rf"(?<!\w)(?<!\w[-./'’])(?:{alternatives})(?!\w)(?![-./]\w)(?!\[\d)", re.IGNORECASE
+        )
+        """Finds a field's name in prose; the matched group's number is the field's position plus 1."""
+        self.quoted_key = re.compile(
+            rf"\\*[\"'“`](?:{'|'.join(names) or '(?!)'})(?:\s?\([^()\n]{{0,24}}\))?\\*[\"'”`]\s{{0,8}}:", re.IGNORECASE
+        )
+        """Finds a field's name as a quoted key with its colon."""
+
+    def match(self, key: str) -> tuple[Field, bool] | None:
+        """The field that a key means, and whether it is the field's own name rather than with or without `score`."""
+        joined = read_key(key).joined
+        field = self._exact.get(joined)
+        if field is not None:
+            return field, True
+        field = self._variant.get(joined)
+        return (field, False) if field is not None else None
+
+    def known(self, key: str) -> bool:
+        """Whether a key means a field."""
+        return self.match(key) is not None
+
+    def _name_patterns(self) -> list[str]:
+        patterns = []
+        for field in self.fields:
+            words = [w.lower() for w in _WORD.findall(_CAMEL.sub(" ", field.name))]
+            suffix = ""
+            if field.kind != "text":
+                if len(words) > 1 and words[-1] in ("score", "rating"):
+                    words.pop()
+                suffix = r"(?:[ \t_\\\-\xa0]{0,3}(?:score|rating))?"
+            patterns.append((r"[ \t_\\\-\xa0]{0,3}".join(re.escape(w) for w in words) or r"(?!)") + suffix)
+        return patterns
+
+
+@lru_cache(maxsize=256)
+def index_of(fields: tuple[Field, ...]) -> FieldIndex:
+    """The index of a pack's fields, built once."""
+    return FieldIndex(fields)

@@ -1,0 +1,129 @@
+"""From the parts of a reply to the fields that it states: objects first, prose only where no object answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from musicflamingo_cli.records import FieldAnswer
+from musicflamingo_cli.scoring.candidates import Candidate, Finder, choose
+from musicflamingo_cli.scoring.echo import without_echo
+from musicflamingo_cli.scoring.jsonish import Page
+from musicflamingo_cli.scoring.keys import FieldIndex
+from musicflamingo_cli.scoring.numbers import Reading
+from musicflamingo_cli.scoring.objects import read_score, read_text
+from musicflamingo_cli.scoring.prose import Statement, read_prose
+from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
+
+
+@dataclass(slots=True)
+class Found:
+    """What one part of a reply states."""
+
+    fields: dict[str, FieldAnswer] = field(default_factory=dict)
+    repairs: tuple[str, ...] = ()
+    complete: bool = False
+    """True if it stood in an object that was closed: a token cap took nothing from it."""
+
+    def answers(self, names: frozenset[str]) -> bool:
+        """Whether one of these fields has a value."""
+        return any(name in names and answer.value is not None for name, answer in self.fields.items())
+
+
+class ReplyReader:
+    """Goes through the parts of one reply until one of them holds an answer."""
+
+    def __init__(self, page: Page, index: FieldIndex, prompt: str, assume: float | None) -> None:
+        """Be ready to read `page`; `assume` is the scale that a person states for bare numbers."""
+        self.page = page
+        self.index = index
+        self.prompt = prompt
+        self.assume = assume
+
+    def read(self) -> Found:
+        """What the reply states: the part that follows the thinking first, parts before it only if that is empty."""
+        whole = self._whole()
+        if whole is not None:
+            return whole
+        page = without_echo(self.page, self.prompt)
+        stretches = sorted(answer_stretches(page.folded), key=lambda s: -s.rank)
+        best = Found()
+        for _, group in groupby(stretches, key=lambda s: s.rank):
+            found = self._read_stretches(page, list(group))
+            if found.answers(self.index.wanted):
+                return found
+            if found.fields and not any(answer.value is not None for answer in best.fields.values()):
+                best = found
+        return best
+
+    def _whole(self) -> Found | None:
+        """The short way: the whole reply is one strict JSON object that answers."""
+        text = self.page.text.strip(" \t\r\n\ufeff")
+        if not (text.startswith("{") and text.endswith("}")):
+            return None
+        finder = Finder(Page(text, text, True), self.index, self.prompt)
+        candidate = finder.whole()
+        if candidate is None or not candidate.bears or finder.is_rejected(candidate):
+            return None
+        return self._of_object(candidate, [])
+
+    def _read_stretches(self, page: Page, stretches: list[Stretch]) -> Found:
+        finder = Finder(page, self.index, self.prompt)
+        objects = finder.find(stretches)
+        kept = [c for c in objects if not finder.is_rejected(c)]
+        answer = choose([c for c in kept if c.bears])
+        if answer is None:
+            loose = finder.braceless(stretches, objects)
+            answer = choose([c for c in loose if c.bears and not finder.is_rejected(c)])
+        if answer is not None:
+            return self._of_object(answer, kept)
+        holding = choose([c for c in kept if c.said.members])
+        found = self._of_object(holding, []) if holding else Found()
+        if holding is not None and not holding.root.closed:
+            return found
+        spans = [(c.start, c.end) for c in objects]
+        self._add_prose(found, page, stretches, spans)
+        for candidate in kept if holding is None else [holding]:
+            for text in candidate.said.holders:
+                inner = Page(text + "\n", text + "\n", True)
+                self._add_prose(found, inner, [Stretch(0, len(text) + 1, 1)], [])
+        return found
+
+    def _add_prose(
+        self, found: Found, page: Page, stretches: Sequence[Stretch], spans: Sequence[tuple[int, int]]
+    ) -> None:
+        for name, statement in read_prose(page, stretches, spans, self.index, (self.prompt, self.assume)).items():
+            if name not in found.fields or found.fields[name].value is None:
+                found.fields[name] = _of_statement(statement)
+
+    def _of_object(self, answer: Candidate, others: Sequence[Candidate]) -> Found:
+        obtained = "repaired" if answer.repairs else "json"
+        found = Found({}, answer.repairs, answer.root.closed)
+        texts = [c for c in others if c is not answer and not c.bears and c.root.closed]
+        for asked in self.index.fields:
+            member, how = answer.said.members.get(asked.name), obtained
+            if member is None and asked.kind == "text":
+                for other in texts:
+                    if asked.name in other.said.members:
+                        member, how = other.said.members[asked.name], "repaired" if other.repairs else "json"
+            if member is None:
+                continue
+            if asked.kind == "text":
+                text, reason = read_text(member)
+                found.fields[asked.name] = FieldAnswer(text, how if text is not None else None, reason)
+            else:
+                found.fields[asked.name] = _of_reading(read_score(member, asked, self.assume), how)
+        return found
+
+
+def _of_reading(reading: Reading, obtained: str) -> FieldAnswer:
+    if reading.value is None:
+        return FieldAnswer(reason=reading.reason or "missing", written=reading.written)
+    return FieldAnswer(reading.value, "rescaled" if reading.rescaled else obtained, written=reading.written)
+
+
+def _of_statement(statement: Statement) -> FieldAnswer:
+    if statement.reading is not None:
+        return _of_reading(statement.reading, "prose")
+    return FieldAnswer(statement.text, "prose" if statement.text is not None else None, statement.reason)

@@ -1,0 +1,140 @@
+"""Quoted strings and keys of JSON-like text, with the quotes that models get wrong."""
+
+from __future__ import annotations
+
+import re
+
+_ANY_QUOTE = "\"'`“”„«»‘’´"
+_IN_KEY = r"(?!\2)[^\"“”{}\[\]\n]"
+_QUOTED = (
+    rf"(\\*)([{_ANY_QUOTE}])((?:{_IN_KEY}){{0,120}}?(?:\[[^\[\]\n\"]{{0,40}}\](?:{_IN_KEY}){{0,8}}?)?)"
+    rf"\\*[{_ANY_QUOTE}]"
+)
+_BARE_KEY = r"[\"'“]?([\w$@](?:[^\"'`“”:,;={}\[\]\n<>()]|\([^()\n]{0,24}\)){0,80})[\"'”]?"
+KEY = re.compile(rf"(?:[-*•]\s{{1,4}})?(?:\*\*)?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|:=|[:=](?!=))")
+"""A key and its colon. Groups: backslashes before the quote, the quote, the quoted key; the bare key."""
+MISSING_COLON = re.compile(rf"{_QUOTED}\s{{1,8}}(?=[\d.\"'\[{{-])")
+"""A quoted key and a value without a colon between them."""
+QUOTE = re.compile(r"[rRuUbBfF]?(\\*)(\"\"\"|'''|[\"'`“”„«‘’´])")
+"""The opening quote of a value, with a Python prefix."""
+
+_KEY_AHEAD = r"\\*[\"'`“‘][^\"“”\n{}]{1,120}?\\*[\"'`”’]\s{0,16}[:=]"
+_AFTER_MEMBER = re.compile(
+    rf"\s{{0,64}}(?:[}}\]]|\Z|\+\s{{0,8}}[\"']|//|/\*|#|;|{_KEY_AHEAD}"
+    rf"|,\s{{0,64}}(?:{_KEY_AHEAD}|[\"'`“‘][^\"'\n]{{0,120}}\Z|[}}\]]|\Z|,|//|/\*|#|\.\.\."
+    rf"|[\w$][\w .$-]{{0,60}}\s{{0,8}}[:=]))"
+    r"|[ \t]{0,64}\n\s{0,64}[\w$][\w .$-]{0,60}[ \t]{0,8}:|\\+n"
+)
+"""What follows the end of a string that is a member's value."""
+_AFTER_ITEM = re.compile(
+    r"\s{0,64}(?:[}\])]|\Z|\+\s{0,8}[\"']|//|/\*|#|;|,\s{0,64}(?:\\*[\"'`“‘\[{(\d-]|[}\])]|\Z|,|//|true|false|null|None|\.\.\.)"
+    r"|\\*[\"'`“‘]\w)"
+)
+"""What follows the end of a string that is a list's item."""
+_KEY_HERE = re.compile(_KEY_AHEAD)
+_KEY_NEXT_LINE = re.compile(rf"\s{{0,64}}(?:{_KEY_AHEAD}|\}})")
+_CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "", "\n": ""}
+_CLOSERS = {
+    '"': '"”', "“": '"”“', "„": '"”“', "«": "»", "'": "'’", "‘": "'’", "’": "'’", "`": "`'", "´": "'´’",
+    '"""': '"', "'''": "'",
+}  # fmt: skip
+
+
+_TOKENS = {
+    quote: re.compile(rf"(\\*)(?:([{closers}])|(\n)|(?<=\\).)", re.DOTALL) for quote, closers in _CLOSERS.items()
+}
+
+
+class StringReader:
+    """Reads one quoted value after another out of the same text."""
+
+    def __init__(self, text: str, folded: str, end: int, stopped: bool) -> None:
+        self.text = text
+        self.folded = folded
+        self.end = end
+        self.stopped = stopped
+        self.repairs: dict[str, None] = {}
+
+    def read(self, pos: int, in_list: bool) -> tuple[str, bool, int]:
+        """The string whose opening quote is at `pos`, whether its closing quote was there, and where it ends."""
+        parts: list[str] = []
+        while True:
+            part, closed, pos = self._one(pos, in_list)
+            parts.append(part)
+            more = _CONCATENATED.match(self.folded, pos, self.end) if closed else None
+            if more is None or QUOTE.match(self.folded, more.end(), self.end) is None:
+                return "".join(parts), closed, pos
+            self.repairs["concatenation"] = None
+            pos = more.end()
+
+    def _one(self, pos: int, in_list: bool) -> tuple[str, bool, int]:
+        opened = QUOTE.match(self.folded, pos, self.end)
+        if opened is None:
+            return "", False, pos
+        slashes, quote = len(opened.group(1)), opened.group(2)
+        self._note(slashes, quote)
+        start = opened.end()
+        after = _AFTER_ITEM if in_list else _AFTER_MEMBER
+        inner = False
+        for token in _TOKENS[quote].finditer(self.folded, start, self.end):
+            at = token.start()
+            if token.group(3):
+                if not slashes and _KEY_NEXT_LINE.match(self.folded, token.end(), self.end) and len(quote) == 1:
+                    return self._missing_quote(start, at)
+            elif token.group(2):
+                run = len(token.group(1))
+                if run != slashes if slashes else run % 2:
+                    continue
+                close = token.end()
+                if len(quote) == 3 and self.folded.startswith(quote, close - 1):
+                    close += 2
+                elif len(quote) == 3:
+                    continue
+                if after.match(self.folded, close, self.end):
+                    self._note_inner(inner)
+                    return self._decode(start, close - len(quote) - slashes, slashes), True, close
+                before = self.folded[max(start, at - 8) : at].rstrip()
+                if before.endswith(",") and _KEY_HERE.match(self.folded, at, self.end):
+                    return self._missing_quote(start, at)
+                inner = True
+        value = self._decode(start, self.end, slashes)
+        return value.rstrip() if self.stopped else value, self.stopped, self.end
+
+    def _note(self, slashes: int, quote: str) -> None:
+        if slashes:
+            self.repairs["escaped_quotes"] = None
+        if quote in ("'", "`", "'''"):
+            self.repairs["single_quotes"] = None
+        elif quote != '"':
+            self.repairs["smart_quotes" if quote != '"""' else "triple_quotes"] = None
+
+    def _note_inner(self, inner: bool) -> None:
+        if inner:
+            self.repairs["unescaped_quotes"] = None
+
+    def _missing_quote(self, start: int, end: int) -> tuple[str, bool, int]:
+        """A string whose closing quote is missing, ended where the next member begins."""
+        self.repairs["missing_quote"] = None
+        value = self._decode(start, end, 0).rstrip().rstrip(",").rstrip()
+        return value, True, end
+
+    def _decode(self, start: int, end: int, slashes: int) -> str:
+        raw = self.text[start:end]
+        if any(ord(c) < 32 for c in raw):
+            self.repairs["control_characters"] = None
+        if "\\" not in raw:
+            return raw
+        decoded = _ESCAPE.sub(self._escape, raw)
+        return _ESCAPE.sub(self._escape, decoded) if slashes else decoded
+
+    def _escape(self, found: re.Match[str]) -> str:
+        if found.group(1):
+            return chr(int(found.group(1), 16))
+        char = found.group(2)
+        if char in _ESCAPED:
+            return _ESCAPED[char]
+        if char not in "\"\\/'":
+            self.repairs["bad_escape"] = None
+        return str(char)
