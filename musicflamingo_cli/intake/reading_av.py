@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 LOUDEST = 64.0
 """A coded frame that decodes to more than this (+36 dBFS) is bit rot, no music."""
+LOUDEST_AFTER_DAMAGE = 4.0
+"""So is one that decodes to more than this (+12 dBFS) within `SHAKEN_FRAMES` behind a damaged place."""
+SHAKEN_FRAMES = 8
 TIMED = frozenset({"mov", "matroska", "ogg", "wv", "ape", "tta", "mpc8"})
 """The demuxers whose durations come from headers (Ogg: the last page) rather than from the file's size."""
 COUNTED_SECONDS = 24 * 3600.0
@@ -47,6 +50,7 @@ class AvReader:
         self._resamplers: dict[tuple[object, ...], Any] = {}
         self._errors = 0
         self._errors_passed = 0
+        self._errors_known, self._shaken = 0, 0
         self._has_tail_junk = form.demuxer == "mp3"
         options = {"format_whitelist": form.demuxer, "protocol_whitelist": "none"}
         source = io.BufferedReader(Window(fd, form.start), 1 << 16)
@@ -152,12 +156,18 @@ class AvReader:
             return nothing
         parts = [np.frombuffer(p.planes[0], np.float32, p.samples * count).reshape(-1, count) for p in packed]
         block = np.concatenate(parts) if parts else nothing
-        if self._is_coded and block.size and float(np.max(np.abs(block))) > LOUDEST:
+        if self._is_coded and block.size and float(np.max(np.abs(block))) > self._loudest():
             self._errors += 1
             return nothing
         if count != self.channels:
             block = np.repeat(block.mean(axis=1, keepdims=True), self.channels, axis=1)
         return block
+
+    def _loudest(self) -> float:
+        if self._errors > self._errors_known:
+            self._errors_known, self._shaken = self._errors, SHAKEN_FRAMES
+        self._shaken -= 1
+        return LOUDEST_AFTER_DAMAGE if self._shaken >= 0 else LOUDEST
 
     @property
     def damaged(self) -> int:
