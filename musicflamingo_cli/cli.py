@@ -93,7 +93,8 @@ def run() -> None:
     """Run `main` as the console script `mfq`."""
     code = main()
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except OSError:
         _drop_stdout()
         code = code or 4

@@ -53,7 +53,8 @@ def usage_error(problem: Any) -> int:
     """Write a wrong use of the command line to stderr; return its exit code."""
     context = getattr(problem, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context is not None else ""
-    error(f"{problem.format_message()}{hint}")
+    if problem.format_message():
+        error(f"{problem.format_message()}{hint}")
     return int(getattr(problem, "exit_code", 2))
 
 

@@ -36,7 +36,7 @@ def score(options: ScoreOptions, on_tick: Callable[[Tick], None] = lambda tick: 
     """Score a manifest into a table. Raises `MfqError` if the run can't be done or its output can't be written."""
     began, started = datetime.now(UTC), time.monotonic()
     form = format_of(options.output, options.form)
-    check_output(options.output, form)
+    check_output(options.output, form, (options.manifest,))
     with ExitStack() as stack:
         road = _open(options, stack)
         run = f"{began:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

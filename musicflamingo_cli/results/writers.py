@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import glob
 import io
 import sys
@@ -43,8 +44,11 @@ def format_of(path: str, wanted: str | None) -> str:
     raise UsageError(f"{path}: can't tell the format from '.{suffix}'; say --format {'|'.join(FORMATS)}")
 
 
-def check_output(path: str, form: str) -> None:
-    """Refuse an output that can't be written, before anything dear happens. Raises `UsageError`."""
+def check_output(path: str, form: str, sources: Sequence[str] = ()) -> None:
+    """Refuse an output that can't be written, or would replace a source, before anything dear happens.
+
+    Raises `UsageError`.
+    """
     if path == "-":
         if form == "parquet":
             raise UsageError("Parquet can't go to standard output; name a file with -o, or say --format jsonl|csv|json")
@@ -52,6 +56,8 @@ def check_output(path: str, form: str) -> None:
     target = Path(path)
     if target.is_dir():
         raise UsageError(f"-o {path} is a folder; name a file in it")
+    if target.exists() and any(Path(s).exists() and target.samefile(s) for s in sources):
+        raise UsageError(f"-o {path} is what is read; name another file")
     if not target.parent.is_dir():
         raise UsageError(f"-o {path}: there is no folder {target.parent}; make it first")
 
@@ -61,6 +67,8 @@ def output(path: str) -> Iterator[BinaryIO]:
     """Open an output that appears whole or not at all; `-` is standard output. Raises `OutputError` with the path."""
     try:
         if path == "-":
+            if sys.stdout is None:
+                raise OSError(errno.EBADF, "it is closed")
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
             return

@@ -104,6 +104,11 @@ def test_outputs_that_can_not_be_are_refused_early(tmp_path: Path) -> None:
         check_output(str(tmp_path), "csv")
     with pytest.raises(UsageError, match="there is no folder"):
         check_output(str(tmp_path / "no" / "x.csv"), "csv")
+    source = tmp_path / "songs.csv"
+    source.touch()
+    (tmp_path / "link.csv").symlink_to(source)
+    with pytest.raises(UsageError, match="is what is read"):
+        check_output(str(tmp_path / "link.csv"), "csv", ("-", str(source)))
 
 
 def test_an_output_appears_whole_or_not_at_all(tmp_path: Path) -> None:
