@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from musicflamingo_cli.records import Failure, Pack, Reply, Request
+from musicflamingo_cli.records import Failure, Field, Pack, Reply, Request
+
+Decode = Literal["text", "json", "scores"]
+"""How a model's reply is decoded: freely; within the pack's schema; or the numbers alone."""
+BATCH_SECONDS = 3600.0
+"""Audio in a batch (songs times the longest, seconds) for engines that name no limit of their own."""
+CLIP_SECONDS = 1200.0
+"""Audio of one song, for engines that name no limit of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,16 @@ class EngineSettings:
     dtype: str = "auto"
     max_tokens: int = 512
     """New tokens a reply may have."""
+    decode: Decode = "json"
+    """For engines with a model."""
+    attention: str = "auto"
+    """`auto`, `flash_attention_2`, `sdpa` or `eager`."""
+    max_audio_seconds: float | None = None
+    """Seconds of each song that are heard at most, > 0; None for all that the checkpoint takes."""
+    long_audio: Literal["head", "middle"] = "head"
+    """Which part of a longer song is heard (the decode worker cuts it)."""
+    score_order: Literal["independent", "sequence"] = "independent"
+    """With `scores`: each number on its own, or each after the ones before it, as the pack says."""
 
 
 class OutOfMemory(Exception):
@@ -63,3 +80,46 @@ class Engine(Protocol):
     def close(self) -> None:
         """Give back what `load` took."""
         ...
+
+
+@runtime_checkable
+class PreparingEngine(Protocol):
+    """What an engine can promise beside `Engine`: `reply(batch)` in two steps, of which the first needs no GPU.
+
+    While one batch is answered, a thread may prepare the next (`answer(prepare(batch))` is `reply(batch)`).
+    """
+
+    def prepare(self, requests: Sequence[Request]) -> object:
+        """Turn a batch into tensors. Called from one other thread at most, after `load`. Raises like `reply`."""
+        ...
+
+    def answer(self, prepared: Any) -> list[Reply | Failure]:
+        """Answer what `prepare` returned: one reply or failure per request, in their order. Raises like `reply`."""
+        ...
+
+
+def batch_seconds(engine: Engine) -> float:
+    """Return how much audio a batch may hold: songs times the longest, seconds. A model knows it after `load`."""
+    return float(getattr(engine, "batch_seconds", BATCH_SECONDS))
+
+
+def clip_seconds(engine: Engine) -> float:
+    """Return how much of one song the engine can use, seconds. A model knows it for certain after `load`."""
+    return float(getattr(engine, "clip_seconds", CLIP_SECONDS))
+
+
+def asked_fields(engine: Engine, pack: Pack) -> tuple[Field, ...]:
+    """Return the fields that a reply of this engine answers: all that the pack asks, or only its scores."""
+    fields: tuple[Field, ...] | None = getattr(engine, "asked", None)
+    return pack.asked if fields is None else fields
+
+
+def notes(engine: Engine) -> tuple[str, ...]:
+    """Return lines that a person should know after `load` (what was asked for and could not be had) and at the end."""
+    return tuple(getattr(engine, "notes", ()))
+
+
+def provenance(engine: Engine) -> Mapping[str, object]:
+    """Return what was used in the end (device, dtype, attention, commit, versions), for the run card; after `load`."""
+    found: Mapping[str, object] = getattr(engine, "provenance", None) or {}
+    return found

@@ -1,0 +1,208 @@
+"""NVIDIA Music Flamingo through Hugging Face transformers, in true batches."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory
+from musicflamingo_cli.engines.checkpoints import DEFAULT_MODEL, LICENCE, cap_seconds
+from musicflamingo_cli.engines.grids import grid
+from musicflamingo_cli.engines.guards import SAMPLE_RATE
+from musicflamingo_cli.engines.loading import Loaded, check_words, load
+from musicflamingo_cli.engines.memory import (
+    CPU_BATCH_SECONDS,
+    propose_batch_seconds,
+    propose_prefill_tokens,
+    release_memory,
+    translated_errors,
+)
+from musicflamingo_cli.engines.reply_plan import score_fields
+from musicflamingo_cli.errors import EngineError, MfqError, UsageError
+from musicflamingo_cli.records import Failure, Field, Reply, Request
+
+if TYPE_CHECKING:
+    from musicflamingo_cli.engines.inputs import Inputs, Prepared
+    from musicflamingo_cli.engines.modes import Mode
+
+VERSION = "1"
+"""Goes up whenever the same settings would give another reply."""
+GPU_ITEMS, CPU_ITEMS = 64, 4
+
+
+class FlamingoEngine:
+    """A checkpoint of Music Flamingo on one device. See `Engine` and `PreparingEngine` for what each method promises.
+
+    Replies depend on the request and the settings, not on what else is in the batch (in float32 token for token; in
+    bfloat16 rounding differs with a batch's shape: see `parity.parity`).
+    """
+
+    name = "flamingo"
+    default_pack = "quality"
+    needs_clip = True
+    needs_measures: Literal["basic", "all"] = "basic"
+    licence: str | None = LICENCE
+
+    def __init__(self, settings: EngineSettings) -> None:
+        """Check the settings. Raises `UsageError` for words that mean nothing and packs that can't be decoded so."""
+        if settings.decode not in ("text", "json", "scores"):
+            raise UsageError(f"--decode {settings.decode}: it is text, json or scores")
+        if settings.long_audio not in ("head", "middle"):
+            raise UsageError(f"--long-audio {settings.long_audio}: it is head or middle")
+        if settings.score_order not in ("independent", "sequence"):
+            raise UsageError(f"score order '{settings.score_order}': it is independent or sequence")
+        if settings.max_audio_seconds is not None and not settings.max_audio_seconds >= 1:
+            raise UsageError(f"--max-audio-seconds {settings.max_audio_seconds}: it must be 1 or more")
+        if settings.max_tokens < 1:
+            raise UsageError(f"--max-tokens {settings.max_tokens}: it must be 1 or more")
+        check_words(settings)
+        asked = score_fields(settings.pack.asked) if settings.decode == "scores" else settings.pack.asked
+        if not asked and settings.decode != "text":
+            what = "no scores" if settings.decode == "scores" else "no fields"
+            raise UsageError(
+                f"pack '{settings.pack.name}' has {what}, so --decode {settings.decode} has nothing to ask"
+            )
+        if settings.decode != "text":
+            for score in score_fields(asked):
+                grid(score)
+        self.asked: tuple[Field, ...] = asked
+        """The fields that a reply answers."""
+        self.model = settings.model or DEFAULT_MODEL
+        self.batch_items = CPU_ITEMS if settings.device == "cpu" else GPU_ITEMS
+        self.batch_seconds = CPU_BATCH_SECONDS
+        self.clip_seconds = min(settings.max_audio_seconds or float("inf"), cap_seconds(self.model))
+        """Audio of one song that is heard at most, seconds."""
+        self.notes: tuple[str, ...] = ()
+        self.provenance: Mapping[str, object] = {}
+        self.counts: Counter[str] = Counter()
+        """What happened beside plain replies: `rerun` (a reply that looped or hit the cap was asked again)."""
+        self._settings = settings
+        self._loaded: Loaded | None = None
+        self._preparer: Any = None
+        self._mode: Mode | None = None
+        self._answered = 0
+
+    def identity(self) -> Mapping[str, object]:
+        """Return what can change a reply. Device, attention and batch size are left out: they move rounding alone."""
+        settings = self._settings
+        found: dict[str, object] = {
+            "engine": self.name,
+            "version": VERSION,
+            "model": self.model,
+            "revision": settings.revision,
+            "decode": settings.decode,
+            "dtype": settings.dtype,
+            "max_audio_seconds": settings.max_audio_seconds,
+            "long_audio": settings.long_audio,
+        }
+        if settings.decode == "scores":
+            return {**found, "score_order": settings.score_order}
+        return {**found, "max_tokens": settings.max_tokens, "sampling": "greedy"}
+
+    def load(self) -> None:
+        """Load the checkpoint. Raises `EngineError` or `UsageError`, saying what to do, before any song is touched."""
+        from musicflamingo_cli.engines.inputs import Preparer
+        from musicflamingo_cli.engines.modes import build_mode
+        from musicflamingo_cli.engines.network import Network
+
+        loaded = load(self._settings, self.model)
+        import torch
+
+        cap = loaded.checkpoint.cap_seconds
+        self.clip_seconds = min(self._settings.max_audio_seconds or cap, cap)
+        self._preparer = Preparer(loaded.processor, self.clip_seconds, loaded.device)
+        mark = self._preparer.mark_in(self._settings.pack.template) or self._preparer.mark_in(
+            self._settings.pack.system
+        )
+        if mark:
+            name = self._settings.pack.name
+            raise UsageError(
+                f"the prompt of pack '{name}' holds {mark}, which is a mark of the model's own; take it out"
+            )
+        network = Network(loaded.model, loaded.attention)
+        if loaded.device != "cpu":
+            free = torch.cuda.mem_get_info(network.device)[0]
+            size = torch.finfo(network.dtype).bits // 8
+            new_tokens = 0 if self._settings.decode == "scores" else self._settings.max_tokens
+            network.prefill_tokens = propose_prefill_tokens(free, loaded.model.config, size)
+            self.batch_seconds = propose_batch_seconds(free, loaded.model.config, size, new_tokens)
+            self.batch_items = GPU_ITEMS
+        else:
+            self.batch_items, self.batch_seconds = CPU_ITEMS, CPU_BATCH_SECONDS
+        self._mode = build_mode(network, loaded.processor.tokenizer, self._settings, self.asked)
+        self._loaded = loaded
+        self.notes = loaded.notes
+        self.provenance = _provenance(loaded)
+
+    def prepare(self, requests: Sequence[Request]) -> Prepared:
+        """Guard, template and transform a batch; log-mel on the engine's own device."""
+        with translated_errors():
+            return cast("Prepared", self._preparer.prepare(requests))
+
+    def answer(self, prepared: Prepared) -> list[Reply | Failure]:
+        """Answer what `prepare` returned."""
+        found: dict[int, Reply | Failure] = dict(prepared.failures)
+        for group in prepared.groups:
+            found |= self._answer_group(prepared, group)
+        self._answered += sum(isinstance(one, Reply) for one in found.values())
+        return [found[index] for index in range(len(prepared.requests))]
+
+    def reply(self, requests: Sequence[Request]) -> list[Reply | Failure]:
+        """Answer a batch."""
+        return self.answer(self.prepare(requests))
+
+    def close(self) -> None:
+        """Give the memory back."""
+        if self._loaded is not None:
+            self._loaded = self._mode = self._preparer = None
+            release_memory()
+
+    def _answer_group(self, prepared: Prepared, group: Inputs) -> dict[int, Reply | Failure]:
+        if self._mode is None:
+            raise EngineError("the engine is not loaded")
+        import torch
+
+        began = time.monotonic()
+        try:
+            with translated_errors(), torch.inference_mode():
+                said = self._mode.decode(group, self.counts)
+        except (OutOfMemory, MfqError):
+            raise
+        except Exception as problem:
+            return self._one_by_one(prepared, group, problem)
+        seconds = (time.monotonic() - began) / group.rows
+        replies = [self._mode.reply(one, tokens, seconds) for one, tokens in zip(said, group.lengths(), strict=True)]
+        return dict(zip(group.places, replies, strict=True))
+
+    def _one_by_one(self, prepared: Prepared, group: Inputs, problem: Exception) -> dict[int, Reply | Failure]:
+        """Find the song that upset a batch by asking each alone. Raises `EngineError` if that is every one so far."""
+        named = f"{type(problem).__name__}: {(str(problem).strip() or 'no message').splitlines()[0][:200]}"
+        found: dict[int, Reply | Failure] = {}
+        if group.rows > 1:
+            for place in group.places:
+                found[place] = self.reply([prepared.requests[place]])[0]
+            return found
+        if not self._answered:
+            raise EngineError(
+                f"the model can't answer ({named}); is this transformers release one that the project was tested with? "
+                "mfq doctor says what is here"
+            ) from problem
+        return {group.places[0]: Failure("engine", "engine_error", named)}
+
+
+def _provenance(loaded: Loaded) -> Mapping[str, object]:
+    import torch
+    import transformers
+
+    device = loaded.device
+    return {
+        "device": device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})",
+        "dtype": loaded.dtype,
+        "attention": loaded.attention,
+        "commit": loaded.checkpoint.commit,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "sample_rate": SAMPLE_RATE,
+    }

@@ -1,0 +1,145 @@
+"""The model as decoding sees it: sounds and words in, hidden states and log-probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+WINDOWS_AT_ONCE = 64
+"""Windows of 30 s that the audio encoder is given in one call."""
+FULL_FRAMES = 3000
+"""Mel frames of a whole window."""
+HEAD_BLOCK = 16_384
+"""Rows of the output head that are widened to float32 at once."""
+
+
+class Network:
+    """A loaded model with what decoding needs around it. Every method runs without gradients."""
+
+    def __init__(self, model: Any, attention: str, prefill_tokens: int | None = None) -> None:
+        """`prefill_tokens`: songs go through the prefill in groups of at most so many tokens; None for all at once."""
+        self.model = model
+        self.attention = attention
+        self.prefill_tokens = prefill_tokens
+        self.device = model.device
+        self.dtype = model.dtype
+        self.text_config = model.config.text_config
+        split_windows(model)
+
+    def prompt(self, tensors: dict[str, Any]) -> Any:
+        """Run the prompts of a batch and return the body's output: last hidden states and the cache."""
+        mask = tensors["attention_mask"]
+        position_ids = (mask.cumsum(-1) - 1).clamp(min=0)
+        return self.model.model(**tensors, position_ids=position_ids, use_cache=True)
+
+    def extend(self, ids: torch.Tensor, mask: torch.Tensor, position_ids: torch.Tensor, cache: Any) -> torch.Tensor:
+        """Run further tokens [batch, n] behind a cache and return their hidden states [batch, n, width].
+
+        `mask` is either 2-D over all positions (0 for holes), or 4-D boolean [batch, 1, n, all positions].
+        """
+        import torch
+
+        attention = "eager" if self.attention == "eager" else "sdpa"
+        if mask.ndim == 4 and attention == "eager":
+            floor = torch.finfo(self.dtype).min
+            mask = torch.zeros(mask.shape, dtype=self.dtype, device=mask.device).masked_fill(~mask, floor)
+        with self._attending(attention):
+            out = self.model.model(
+                input_ids=ids, attention_mask=mask, position_ids=position_ids, past_key_values=cache, use_cache=True
+            )
+        return out.last_hidden_state  # type: ignore[no-any-return]
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Return the next token's logits, float32 [n, vocabulary], as greedy generation computes them."""
+        return self.model.lm_head(hidden).float()  # type: ignore[no-any-return]
+
+    def log_probabilities(self, hidden: torch.Tensor, tokens: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+        """Return log-probabilities, float32 [n, len(tokens) + 1]: of some tokens, and last of any token in `ends`.
+
+        Computed in float32 whatever the model's dtype: a bfloat16 logit near 20 comes in steps of 1/8, which would
+        move a probability by 13 %. `ends` is boolean [vocabulary].
+        """
+        import torch
+
+        weight, bias = self.model.lm_head.weight, self.model.lm_head.bias
+        wide = hidden.float()
+        chosen = wide @ weight[tokens].float().T
+        whole = wide.new_full((len(wide),), float("-inf"))
+        ended = whole.clone()
+        for start in range(0, len(weight), HEAD_BLOCK):
+            block = wide @ weight[start : start + HEAD_BLOCK].float().T
+            if bias is not None:
+                block = block + bias[start : start + HEAD_BLOCK].float()
+            whole = torch.logaddexp(whole, block.logsumexp(-1))
+            some = ends[start : start + HEAD_BLOCK]
+            if bool(some.any()):
+                ended = torch.logaddexp(ended, block[:, some].logsumexp(-1))
+        if bias is not None:
+            chosen = chosen + bias[tokens].float()
+        return torch.cat([chosen, ended[:, None]], -1) - whole[:, None]
+
+    @contextmanager
+    def _attending(self, attention: str) -> Iterator[None]:
+        """Use another attention for the small forwards: flash-attention takes no 4-D mask and no holes."""
+        before = self.text_config._attn_implementation
+        self.text_config._attn_implementation = attention
+        try:
+            yield
+        finally:
+            self.text_config._attn_implementation = before
+
+
+def split_windows(model: Any) -> None:
+    """Have the audio encoder run whole windows without a mask, in bounded groups; the rest with one.
+
+    The encoder builds a mask [windows, 1, 1500, 1500] for all windows as soon as one is not whole, and a mask bars the
+    fast attention kernels. Windows don't see each other, so that the result is the same.
+    """
+    tower = model.model.audio_tower
+    if getattr(tower, "mfq_split", False):
+        return
+    whole = tower.forward
+
+    def forward(input_features: torch.Tensor, input_features_mask: torch.Tensor, **kwargs: Any) -> Any:
+        import torch
+
+        frames = input_features_mask.sum(-1)
+        full = (frames == FULL_FRAMES).nonzero().flatten()
+        part = (frames != FULL_FRAMES).nonzero().flatten()
+        order = [*torch.split(full, WINDOWS_AT_ONCE), *torch.split(part, WINDOWS_AT_ONCE)]
+        order = [group for group in order if len(group)]
+        if len(order) == 1:
+            return whole(input_features, input_features_mask=input_features_mask, **kwargs)
+        outs = [whole(input_features[g], input_features_mask=input_features_mask[g], **kwargs) for g in order]
+        hidden = torch.cat([out.last_hidden_state for out in outs])
+        outs[0].last_hidden_state = hidden[torch.cat(order).argsort()]
+        return outs[0]
+
+    tower.forward = forward
+    tower.mfq_split = True
+
+
+def slices(rows: int, tokens: int, limit: int | None) -> list[range]:
+    """Cut `rows` songs of `tokens` tokens into groups of at most `limit` tokens, one song at least."""
+    size = rows if limit is None else max(1, min(rows, limit // max(1, tokens)))
+    return [range(start, min(rows, start + size)) for start in range(0, rows, size)]
+
+
+def merged_caches(caches: Sequence[Any]) -> Any:
+    """Join the caches of groups of songs, layer by layer, giving each part back as soon as it is copied."""
+    import torch
+
+    if len(caches) == 1:
+        return caches[0]
+    joined = type(caches[0])()
+    for index in range(len(caches[0].layers)):
+        parts = [cache.layers[index] for cache in caches]
+        keys, values = torch.cat([p.keys for p in parts]), torch.cat([p.values for p in parts])
+        for part in parts:
+            part.keys = part.values = None
+        joined.update(keys, values, index)
+    return joined
