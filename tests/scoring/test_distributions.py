@@ -1,0 +1,98 @@
+import math
+
+import pytest
+
+from musicflamingo_cli.records import Answer, Distribution, Field, FieldAnswer
+from musicflamingo_cli.scoring.distributions import moments, with_distributions
+
+MOOD = Field("mood", "text")
+QUALITY = Field("quality", "score", low=0.0, high=1.0, weight=0.75)
+JOY = Field("joy", "score", low=0.0, high=1.0, weight=0.25)
+PARSED = Answer(
+    {
+        "mood": FieldAnswer("calm", "json"),
+        "quality": FieldAnswer(0.85, "json", written=0.85),
+        "joy": FieldAnswer(0.9, "json", written=0.9),
+    },
+    "ok",
+)
+SURE = Distribution((0.8, 0.85, 0.9), (0.2, 0.4, 0.2), 0.8, 0.85)
+"""Mean .85; variance (.25 x .05^2) x 2 = .00125."""
+NOISE = Distribution((0.8, 0.85, 0.9), (0.1, 0.2, 0.1), 0.4, 0.85)
+FIELDS = (MOOD, QUALITY, JOY)
+
+
+def test_the_expected_value_is_normalised_by_the_mass_on_numbers():
+    skewed = Distribution((0.0, 0.5, 1.0), (0.3, 0.0, 0.3), 0.6, 0.0)
+    got = with_distributions(PARSED, {"quality": skewed}, FIELDS).fields["quality"]
+    assert got.value == pytest.approx(0.5)
+    assert (got.obtained, got.written, got.mass) == ("distribution", 0.0, 0.6)
+    assert got.std == pytest.approx(0.5)
+
+
+def test_mean_and_deviation_by_hand():
+    assert moments(SURE) == (pytest.approx(0.85), pytest.approx(math.sqrt(0.00125)))
+
+
+def test_fields_without_a_distribution_stay_as_parsed():
+    got = with_distributions(PARSED, {"quality": SURE}, FIELDS)
+    assert got.fields["joy"] == PARSED.fields["joy"]
+    assert got.fields["mood"] == PARSED.fields["mood"]
+    assert (got.status, got.reason) == ("ok", None)
+    assert list(got.fields) == ["mood", "quality", "joy"]
+
+
+def test_too_little_mass_is_no_score_and_says_so():
+    got = with_distributions(PARSED, {"quality": NOISE, "joy": SURE}, FIELDS)
+    field = got.fields["quality"]
+    assert (field.value, field.obtained, field.reason, field.mass) == (None, None, "low_number_mass", 0.4)
+    assert field.expected == pytest.approx(0.85)
+    assert (got.status, got.reason) == ("partial", "low_number_mass")
+
+
+@pytest.mark.parametrize("score_from", ["expected", "written"])
+def test_the_threshold_itself_passes_and_holds_for_both_figures(score_from):
+    passed = with_distributions(PARSED, {"quality": NOISE}, FIELDS, min_number_mass=0.4, score_from=score_from)
+    assert passed.fields["quality"].value == pytest.approx(0.85)
+    failed = with_distributions(PARSED, {"quality": NOISE}, FIELDS, min_number_mass=0.41, score_from=score_from)
+    assert failed.fields["quality"].value is None
+
+
+def test_the_written_figure_can_be_asked_for():
+    spread = Distribution((0.0, 0.9), (0.3, 0.7), 1.0, 0.9)
+    got = with_distributions(PARSED, {"quality": spread}, FIELDS, score_from="written").fields["quality"]
+    assert (got.value, got.obtained, got.written) == (0.9, "json", 0.9)
+    assert got.expected == pytest.approx(0.63)
+
+
+def test_no_mass_at_all_is_never_a_number_even_without_a_threshold():
+    nothing = Distribution((0.0, 1.0), (0.0, 0.0), 0.0, 1.0)
+    got = with_distributions(PARSED, {"quality": nothing}, FIELDS, min_number_mass=0.0).fields["quality"]
+    assert (got.value, got.expected, got.std, got.reason) == (None, None, None, "low_number_mass")
+
+
+def test_a_distribution_that_is_not_finite_is_no_score():
+    broken = Distribution((0.0, 1.0), (math.nan, 0.5), math.nan, 1.0)
+    assert with_distributions(PARSED, {"quality": broken}, FIELDS).fields["quality"].value is None
+
+
+def test_every_asked_score_lost_is_a_failed_answer():
+    got = with_distributions(PARSED, {"quality": NOISE, "joy": NOISE}, (QUALITY, JOY))
+    assert (got.status, got.reason) == ("failed", "low_number_mass")
+
+
+def test_a_score_that_the_parser_missed_is_filled_from_its_distribution():
+    missed = Answer({**PARSED.fields, "quality": FieldAnswer(reason="missing")}, "partial", "missing")
+    got = with_distributions(missed, {"quality": SURE}, FIELDS)
+    assert got.fields["quality"].value == pytest.approx(0.85)
+    assert (got.status, got.reason) == ("ok", None)
+
+
+def test_names_that_were_not_asked_and_text_fields_are_left_alone():
+    got = with_distributions(PARSED, {"loudness": SURE, "mood": SURE}, FIELDS)
+    assert got == PARSED
+
+
+def test_the_mean_never_leaves_the_range_by_rounding():
+    spread = Distribution((0.0, 0.1, 0.2, 1.0), (0.0, 0.0, 0.0, 0.7), 0.7, 1.0)
+    assert moments(spread) == (1.0, 0.0)
