@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from musicflamingo_cli.scoring.jsonish import Bare, Budget, Cut, Obj, ObjectReader, Page, read_strict
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.objects import Harvest, Member, harvest, is_placeholder
+from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch
 
 _FENCE = re.compile(r"```+|~~~+")
 _FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
+_MAX_BRACELESS = 64
 _NOT_THE_ANSWER = re.compile(
     r"\b(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference)\b",
     re.IGNORECASE,
@@ -24,7 +26,8 @@ _FORMAT_LABEL = re.compile(
     r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
     re.IGNORECASE,
 )
-_MAX_CANDIDATES = 4000
+_BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
+"""An opening brace that holds something; of a long run of them the last few."""
 
 
 @dataclass(slots=True)
@@ -54,10 +57,14 @@ class Finder:
         self._depth = depth
         self._budget = Budget(2 * len(page.text) + 4096)
         self._rereads = 64
+        self.spans: list[tuple[int, int]] = []
+        """Where objects were found, of whatever kind."""
 
     def find(self, stretches: Sequence[Stretch]) -> list[Candidate]:
-        """Every object in these parts of the page, in order; objects that follow each other directly, each with
-        other fields, are one."""
+        """Every object in these parts of the page that says something of the asked fields, in order.
+
+        Objects that follow each other directly, each with other fields, are one.
+        """
         found: list[Candidate] = []
         for stretch in stretches:
             for start, end, fenced in _regions(self.page.folded, stretch):
@@ -73,10 +80,8 @@ class Finder:
 
     def _scan(self, pos: int, end: int, fenced: bool, found: list[Candidate]) -> None:
         folded = self.page.folded
-        while len(found) < _MAX_CANDIDATES:
-            pos = folded.find("{", pos, end)
-            if pos < 0:
-                return
+        while brace := _BRACE.search(folded, pos, end):
+            pos = brace.end() - 1
             strict = read_strict(self.page.text, pos, self._budget)
             if strict is not None and strict[1] <= end:
                 root, stop, control = strict
@@ -86,16 +91,22 @@ class Finder:
                 root, stop = reader.read()
                 repairs = tuple(reader.repairs)
             if root.pairs:
-                found.append(Candidate(root, pos, stop, fenced, repairs, self._harvest(root)))
+                self.spans.append((pos, stop))
+                said = self._harvest(root)
+                if said.members or said.holders:
+                    found.append(Candidate(root, pos, stop, fenced, repairs, said))
             pos = max(stop, pos + 1)
 
-    def braceless(self, stretches: Sequence[Stretch], taken: Sequence[Candidate]) -> list[Candidate]:
+    def braceless(self, stretches: Sequence[Stretch]) -> list[Candidate]:
         """Objects whose opening brace is missing: they begin at a quoted key that is asked."""
         found: list[Candidate] = []
+        taken, stop = Spans(self.spans), 0
         for stretch in stretches:
             for key in self.index.quoted_key.finditer(self.page.folded, stretch.start, stretch.end):
                 at = key.start()
-                if any(c.start <= at < c.end for c in (*taken[-64:], *found[-1:])) or len(found) >= 64:
+                while at > stretch.start and key.start() - at < 8 and self.page.folded[at - 1] == "\\":
+                    at -= 1
+                if taken.hold(at) or at < stop or len(found) >= _MAX_BRACELESS:
                     continue
                 reader = ObjectReader(self.page, (at, stretch.end), self.index.known)
                 root, stop = reader.read(braceless=True)

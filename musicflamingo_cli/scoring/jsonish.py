@@ -89,7 +89,7 @@ def read_strict(text: str, start: int, budget: Budget) -> tuple[Obj, int, bool] 
         try:
             value, end = decoder.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            budget.left -= error.pos - start + 16
+            budget.left -= error.pos - start + error.pos // 64 + 16
             if not error.msg.startswith("Invalid control character"):
                 return None
         except (ValueError, RecursionError):
@@ -100,19 +100,22 @@ def read_strict(text: str, start: int, budget: Budget) -> tuple[Obj, int, bool] 
     return None
 
 
-_SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\+[nrt](?![A-Za-z]))+")
+_SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
 _COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?=\s{0,8}(?:[,;}\]\n%/]|\Z))")
 _NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|//|/\*|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
 _ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”]|//|/\*")
 _TEXT_BOUND = re.compile(
-    r"[\n{}\"“”\]]|//\s|/\*|,(?=\s{0,32}(?:\\*[\"'`“‘][^\"“”\n{}]{1,120}?\\*[\"'`”’]\s{0,16}[:=]"
+    r"[\n{}\"“”\]]|//\s|/\*|,(?=\s{0,32}(?:\\{0,8}[\"'`“‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`”’]\s{0,16}[:=]"
     r"|[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]|[}\]]|\Z))"
 )
 _GARBAGE = re.compile(r"[^,;\n{}\[\]]*")
 _ELLIPSIS = re.compile(r"(?:\.{2,}|…)")
-_STRAY_QUOTE = re.compile(r"\\*[\"'`“”‘’](?=\s{0,32}(?:[,;}\]\n]|\Z))")
+_STRAY_QUOTE = re.compile(r"\\{0,8}[\"'`“”‘’](?=\s{0,32}(?:[,;}\]\n]|\Z))")
 _NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")
+_PLAIN_ITEMS = re.compile(r"(?:(?:\"[^\"\\\n]{0,200}\"|-?\d{1,20}(?:\.\d{1,20})?)[ \n]{0,8},[ \n]{0,8})+")
+_LONG_LIST = 256
+"""From so many items on a list is a loop; plain items in it are stepped over."""
 _MAX_SKIPS = 3
 
 
@@ -156,8 +159,7 @@ class ObjectReader:
             if self.folded[self.pos] in "}])":
                 self._close(self.folded[self.pos])
             elif isinstance(self.stack[-1], Arr):
-                self._separated = False
-                self._value(self.stack[-1].items.append)
+                self._item(self.stack[-1])
             elif not self._member(self.stack[-1]):
                 break
         if self.stack:
@@ -210,6 +212,19 @@ class ObjectReader:
         self.pos += 1
         self.stack.append(node)
         self._separated = True
+
+    def _item(self, node: Arr) -> None:
+        """Read one item of a list, or see that the list's closing bracket is missing."""
+        key = KEY.match(self.folded, self.pos, self.end) if self.folded[self.pos] in "\"'\\“" else None
+        if key is not None and key.group(3) and self.known(key.group(3)) and len(self.stack) > 1:
+            self.stack.pop()
+            self.repairs["missing_bracket"] = None
+            return
+        if len(node.items) > _LONG_LIST and (plain := _PLAIN_ITEMS.match(self.folded, self.pos, self.end)):
+            self.pos = plain.end()
+            return
+        self._separated = False
+        self._value(node.items.append)
 
     def _member(self, node: Obj) -> bool:
         """Read a key and its value; False where this object can't be followed any further."""

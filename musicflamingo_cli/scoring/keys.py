@@ -81,7 +81,7 @@ class FieldIndex:
         )
         """Finds a field's name in prose; the matched group's number is the field's position plus 1."""
         self.quoted_key = re.compile(
-            rf"\\*[\"'“`](?:{'|'.join(names) or '(?!)'})(?:\s?\([^()\n]{{0,24}}\))?\\*[\"'”`]\s{{0,8}}:", re.IGNORECASE
+            rf"[\"'“`](?:{'|'.join(names) or '(?!)'})(?:\s?\([^()\n]{{0,24}}\))?\\{{0,8}}[\"'”`]\s{{0,8}}:", re.IGNORECASE
         )
         """Finds a field's name as a quoted key with its colon."""
 

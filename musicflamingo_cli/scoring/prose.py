@@ -15,6 +15,7 @@ from musicflamingo_cli.scoring.jsonish import Page
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
 from musicflamingo_cli.scoring.numbers import LITERAL, NO_SCALE, Reading, Scale, read_number, scale_of
 from musicflamingo_cli.scoring.objects import clean_text, is_placeholder
+from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.tables import read_tables
 from musicflamingo_cli.scoring.thinking import Stretch
 
@@ -86,6 +87,8 @@ _BAD_BEFORE_NUMBER = re.compile(
 _GIVEN = re.compile(r"\b(?:give|gave|giving|given|assign\w*|award\w*)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 _REACH = 400
+_MOST_NAMES = 256
+"""Of more names than twice that, which only a loop has, the first and the last are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class _Name:
 def read_prose(
     page: Page,
     stretches: Sequence[Stretch],
-    blanked: Sequence[tuple[int, int]],
+    blanked: Spans,
     index: FieldIndex,
     settings: tuple[str, float | None],
 ) -> dict[str, Statement]:
@@ -127,18 +130,12 @@ def read_prose(
     return reader.read()
 
 
-def _body(
-    page: Page, stretches: Sequence[Stretch], blanked: Sequence[tuple[int, int]], index: FieldIndex, prompt: str
-) -> str:
+def _body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: FieldIndex, prompt: str) -> str:
     """The prose as one text. Nothing is ever taken from its end: a number that touches it may be cut off."""
     parts: list[str] = []
     for stretch in stretches:
-        at = stretch.start
-        for start, end in blanked:
-            if stretch.start <= start < stretch.end and end > at:
-                parts.append(page.folded[at:start] + "\n")
-                at = min(end, stretch.end)
-        parts.append(page.folded[at : stretch.end] + ("" if stretch.end == len(page.folded) else "\n"))
+        for start, end in blanked.pieces(stretch.start, stretch.end):
+            parts.append(page.folded[start:end] + ("" if end == len(page.folded) else "\n"))
     body = "".join(parts)
     if "<" in body:
         body = _TAG.sub(lambda tag: _plain_tag(tag, index), body)
@@ -163,11 +160,10 @@ class _ProseReader:
         self.body = body
         self.index = index
         self.assume = assume
-        self.names = [
-            _Name(index.fields[found.lastindex - 1], found.start(), found.end())
-            for found in index.label.finditer(body)
-            if found.lastindex
-        ]
+        spotted = [found for found in index.label.finditer(body) if found.lastindex]
+        if len(spotted) > 2 * _MOST_NAMES:
+            spotted = spotted[:_MOST_NAMES] + spotted[-_MOST_NAMES:]
+        self.names = [_Name(index.fields[(m.lastindex or 1) - 1], m.start(), m.end()) for m in spotted]
         self.claims: list[tuple[Field, Statement]] = []
 
     def read(self) -> dict[str, Statement]:
@@ -178,11 +174,12 @@ class _ProseReader:
         tables = read_tables(self.body, self.index, self.assume)
         for field, (reading, at) in tables.statements:
             self.claims.append((field, Statement(reading, at=at)))
+        closed = Spans((*others, *tables.spans))
         boundary = 0
         for position, name in enumerate(self.names):
-            if any(start <= name.start < end for start, end in (*others, *tables.spans)):
+            if closed.hold(name.start):
                 continue
-            following = self.names[position + 1 :]
+            following = self.names[position + 1 : position + 65]
             if name.field.kind == "text":
                 self._text(name, following)
                 continue

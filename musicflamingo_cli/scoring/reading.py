@@ -14,6 +14,7 @@ from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.numbers import Reading
 from musicflamingo_cli.scoring.objects import read_score, read_text
 from musicflamingo_cli.scoring.prose import Statement, read_prose
+from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
 
 
@@ -74,7 +75,7 @@ class ReplyReader:
         kept = [c for c in objects if not finder.is_rejected(c)]
         answer = choose([c for c in kept if c.bears])
         if answer is None:
-            loose = finder.braceless(stretches, objects)
+            loose = finder.braceless(stretches)
             answer = choose([c for c in loose if c.bears and not finder.is_rejected(c)])
         if answer is not None:
             return self._of_object(answer, kept)
@@ -82,17 +83,14 @@ class ReplyReader:
         found = self._of_object(holding, []) if holding else Found()
         if holding is not None and not holding.root.closed:
             return found
-        spans = [(c.start, c.end) for c in objects]
-        self._add_prose(found, page, stretches, spans)
+        self._add_prose(found, page, stretches, Spans(finder.spans))
         for candidate in kept if holding is None else [holding]:
             for text in candidate.said.holders:
                 inner = Page(text + "\n", text + "\n", True)
-                self._add_prose(found, inner, [Stretch(0, len(text) + 1, 1)], [])
+                self._add_prose(found, inner, [Stretch(0, len(text) + 1, 1)], Spans(()))
         return found
 
-    def _add_prose(
-        self, found: Found, page: Page, stretches: Sequence[Stretch], spans: Sequence[tuple[int, int]]
-    ) -> None:
+    def _add_prose(self, found: Found, page: Page, stretches: Sequence[Stretch], spans: Spans) -> None:
         for name, statement in read_prose(page, stretches, spans, self.index, (self.prompt, self.assume)).items():
             if name not in found.fields or found.fields[name].value is None:
                 found.fields[name] = _of_statement(statement)

@@ -7,28 +7,28 @@ import re
 _ANY_QUOTE = "\"'`“”„«»‘’´"
 _IN_KEY = r"(?!\2)[^\"“”{}\[\]\n]"
 _QUOTED = (
-    rf"(\\*)([{_ANY_QUOTE}])((?:{_IN_KEY}){{0,120}}?(?:\[[^\[\]\n\"]{{0,40}}\](?:{_IN_KEY}){{0,8}}?)?)"
-    rf"\\*[{_ANY_QUOTE}]"
+    rf"(\\{{0,8}})([{_ANY_QUOTE}])((?:{_IN_KEY}){{0,120}}?(?:\[[^\[\]\n\"]{{0,40}}\](?:{_IN_KEY}){{0,8}}?)?)"
+    rf"\\{{0,8}}[{_ANY_QUOTE}]"
 )
 _BARE_KEY = r"[\"'“]?([\w$@](?:[^\"'`“”:,;={}\[\]\n<>()]|\([^()\n]{0,24}\)){0,80})[\"'”]?"
 KEY = re.compile(rf"(?:[-*•]\s{{1,4}})?(?:\*\*)?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|:=|[:=](?!=))")
 """A key and its colon. Groups: backslashes before the quote, the quote, the quoted key; the bare key."""
 MISSING_COLON = re.compile(rf"{_QUOTED}\s{{1,8}}(?=[\d.\"'\[{{-])")
 """A quoted key and a value without a colon between them."""
-QUOTE = re.compile(r"[rRuUbBfF]?(\\*)(\"\"\"|'''|[\"'`“”„«‘’´])")
+QUOTE = re.compile(r"[rRuUbBfF]?(\\{0,8})(\"\"\"|'''|[\"'`“”„«‘’´])")
 """The opening quote of a value, with a Python prefix."""
 
-_KEY_AHEAD = r"\\*[\"'`“‘][^\"“”\n{}]{1,120}?\\*[\"'`”’]\s{0,16}[:=]"
+_KEY_AHEAD = r"\\{0,8}[\"'`“‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`”’]\s{0,16}[:=]"
 _AFTER_MEMBER = re.compile(
     rf"\s{{0,64}}(?:[}}\]]|\Z|\+\s{{0,8}}[\"']|//|/\*|#|;|{_KEY_AHEAD}"
     rf"|,\s{{0,64}}(?:{_KEY_AHEAD}|[\"'`“‘][^\"'\n]{{0,120}}\Z|[}}\]]|\Z|,|//|/\*|#|\.\.\."
     rf"|[\w$][\w .$-]{{0,60}}\s{{0,8}}[:=]))"
-    r"|[ \t]{0,64}\n\s{0,64}[\w$][\w .$-]{0,60}[ \t]{0,8}:|\\+n"
+    r"|[ \t]{0,64}\n\s{0,64}[\w$][\w .$-]{0,60}[ \t]{0,8}:|\\{1,8}n"
 )
 """What follows the end of a string that is a member's value."""
 _AFTER_ITEM = re.compile(
-    r"\s{0,64}(?:[}\])]|\Z|\+\s{0,8}[\"']|//|/\*|#|;|,\s{0,64}(?:\\*[\"'`“‘\[{(\d-]|[}\])]|\Z|,|//|true|false|null|None|\.\.\.)"
-    r"|\\*[\"'`“‘]\w)"
+    r"\s{0,64}(?:[}\])]|\Z|\+\s{0,8}[\"']|//|/\*|#|;|,\s{0,64}(?:\\{0,8}[\"'`“‘\[{(\d-]|[}\])]|\Z|,|//|true|false|null|None|\.\.\.)"
+    r"|\\{0,8}[\"'`“‘]\w)"
 )
 """What follows the end of a string that is a list's item."""
 _KEY_HERE = re.compile(_KEY_AHEAD)

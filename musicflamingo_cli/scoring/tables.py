@@ -12,6 +12,7 @@ from musicflamingo_cli.scoring.numbers import NO_SCALE, Reading, Scale, read_num
 _RULE = re.compile(r"[\s|:+=-]+")
 _SCORE_COLUMN = frozenset(("score", "scores", "rating", "ratings", "value", "values", "result", "mark", "grade"))
 _MAX_CELLS = 64
+_MOST_ROWS = 128
 
 
 @dataclass(slots=True)
@@ -70,6 +71,9 @@ def _field_of(cell: str, index: FieldIndex) -> Field | None:
 
 
 def _read_table(rows: list[_Row], index: FieldIndex, assume: float | None, tables: Tables) -> None:
+    if len(rows) > 2 * _MOST_ROWS:
+        tables.spans.append((rows[0].start, rows[-1].end))
+        rows = rows[:_MOST_ROWS] + rows[-_MOST_ROWS:]
     head = rows[0]
     columns = [_field_of(text, index) for _, text in head.cells]
     if sum(c is not None for c in columns) >= 2 and len(rows) > 1:
