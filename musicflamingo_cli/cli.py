@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from musicflamingo_cli import console
+from musicflamingo_cli.commands.filter import filter_
 from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
 from musicflamingo_cli.errors import MfqError
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.command()(score)
 app.command()(show)
+app.command("filter")(filter_)
 
 
 class Stopped(BaseException):

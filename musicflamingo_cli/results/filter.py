@@ -1,0 +1,218 @@
+"""Filtering: SONGS in their order, each block with the scores' columns and what every rule says of every row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results import rules as r
+from musicflamingo_cli.results.expressions import refused, rewrite
+from musicflamingo_cli.results.join import PREFIX, Aligned, Joined
+from musicflamingo_cli.results.rules import Column, Columns, Rule
+from musicflamingo_cli.results.sandbox import QueryError, Sandbox
+
+Missing = Literal["drop", "keep", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows of SONGS, in order, and what was found out about them."""
+
+    songs: pa.RecordBatch
+    added: tuple[pa.Array, ...]
+    """The scores' columns."""
+    ids: pa.Array
+    """Text; null for a row without an id."""
+    verdicts: NDArray[np.int8]
+    """[rules, rows]: the codes of `rules`."""
+    matched: NDArray[np.bool_]
+    """Whether the scores have a row for the song."""
+    groups: pa.Array | None
+    """Values of the column that the report is broken down by."""
+    swept: pa.Array | None
+    """Values of the column whose thresholds are tried, float64; null where missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Everything that decides what is said of a row."""
+
+    rules: tuple[Rule, ...]
+    """In the order of the funnel; those that rank stand last."""
+    missing: Missing = "drop"
+    per: str | None = None
+    """Column whose values the report is broken down by."""
+    sweep: str | None = None
+    """Column for which thresholds are tried."""
+
+
+class Filter:
+    """A filter over one SONGS table; checks everything that can be checked before a row is read.
+
+    Raises:
+        UsageError: A rule names no column, one of the wrong kind, or holds what a rule may not.
+    """
+
+    def __init__(self, joined: Joined, judgement: Judgement, sandbox: Sandbox) -> None:
+        self.joined = joined
+        self.judgement = judgement
+        self._sandbox = sandbox
+        self._columns: Columns = joined.columns()
+        self._needed: list[Column] = []
+        self._cleaned: dict[str, str] = {}
+        self.rules = tuple(self._named(rule) for rule in judgement.rules)
+        self._verdicts = [self._verdict(rule) for rule in self.rules]
+        self._per = self._columns.find(judgement.per, "--per") if judgement.per else None
+        self._sweep = self._columns.number(judgement.sweep, "--sweep") if judgement.sweep else None
+        self._added = joined.added()
+        self._statement = self._built()
+        self._types = self._checked()
+
+    def blocks(self) -> Iterator[Block]:
+        """Read SONGS once, in order. Raises `UsageError` for an id that the scores have twice."""
+        self.joined.refuse_repeats(self._sandbox)
+        aligned = Aligned(self._sandbox.batches(self._statement), self.joined, self._sandbox)
+        try:
+            for batch in self.joined.songs.batches():
+                yield self._block(batch, aligned.take(len(batch)))
+            aligned.finish()
+        except QueryError as problem:
+            raise self._spoken(problem) from None
+
+    def sweep_ends(self) -> tuple[float, float]:
+        """Return the lowest and highest threshold that a sweep tries: the column's range, 0..1 if it has none."""
+        return (self._sweep.span if self._sweep else None) or (0.0, 1.0)
+
+    def swept_rules(self) -> list[int]:
+        """Return the positions of the rules that a sweep leaves in force: all but those on the same column."""
+        name = self._sweep.name if self._sweep else None
+        return [i for i, rule in enumerate(self.rules) if not (rule.kind in ("min", "max") and rule.column == name)]
+
+    def _block(self, batch: pa.RecordBatch, table: pa.Table) -> Block:
+        count = len(self.rules)
+        verdicts = np.zeros((count, len(batch)), np.int8)
+        for i in range(count):
+            verdicts[i] = table.column(3 + i).to_numpy()
+        extra = [_joined_up(table.column(i)) for i in range(3 + count, table.num_columns)]
+        groups = extra.pop() if self._per else None
+        swept = extra.pop() if self._sweep else None
+        added = tuple(a if a.type == t else a.cast(t) for a, t in zip(extra, self._types, strict=True))
+        matched = np.asarray(table.column(2).is_valid())
+        return Block(batch, added, _joined_up(table.column(1)), verdicts, matched, groups, swept)
+
+    def _named(self, rule: Rule) -> Rule:
+        """Return a rule with its columns by their full names."""
+        from dataclasses import replace
+
+        if rule.kind == "where":
+            return rule
+        flag = "--" + rule.kind.replace("_", "-")
+        per = self._columns.find(rule.per, "--per").name if rule.per else None
+        return replace(rule, column=self._columns.number(rule.column or "", flag).name, per=per)
+
+    def _verdict(self, rule: Rule) -> str:
+        if rule.kind != "where":
+            column = self._columns.find(rule.column or "", "--min")
+            self._needed.append(column)
+            return r.bound_verdict(rule, column, "mfq_matched")
+        used: list[Column] = []
+
+        def resolve(names: list[str]) -> list[str]:
+            column, rest = self._columns.path(names, "--where")
+            used.append(column)
+            self._cleaned[column.internal] = r.clean(column.internal, column.kind, column.span)
+            return [f"w_{column.internal}", *rest]
+
+        sql = rewrite(rule.expression, self._sandbox, resolve)
+        self._needed += used
+        self._check_kind(rule, sql, used)
+        return r.where_verdict(sql, "mfq_matched" if any(c.side == "scores" for c in used) else None)
+
+    def _check_kind(self, rule: Rule, sql: str, used: Sequence[Column]) -> None:
+        query = f"SELECT ({sql}) AS verdict FROM ({self._with_clean(self.joined.statement(self._sandbox, used))})"
+        try:
+            found = self._sandbox.rows(f"DESCRIBE {query}")
+        except QueryError as problem:
+            raise refused(rule.expression, str(self._spoken(problem))) from None
+        if found[0][1] not in ("BOOLEAN", '"NULL"', "NULL"):
+            raise refused(rule.expression, f"it gives {found[0][1]}, not true or false")
+
+    def _with_clean(self, statement: str) -> str:
+        cleaned = "".join(f", {sql} AS w_{name}" for name, sql in self._cleaned.items())
+        return f"SELECT *{cleaned} FROM ({statement})"
+
+    def _built(self) -> str:
+        extra = [c for c in (self._per, self._sweep) if c]
+        ranked = [self._columns.find(x.per, "--per") for x in self.rules if x.per]
+        needed = [*self._needed, *extra, *ranked, *self._added]
+        query = self._with_clean(self.joined.statement(self._sandbox, needed))
+        plain = ", ".join(f"{sql} AS mfq_v{i}" for i, sql in enumerate(self._verdicts))
+        query = f"SELECT *{', ' + plain if plain else ''} FROM ({query})"
+        for i, rule in enumerate(self.rules):
+            if rule.ranks:
+                query = self._ranked(query, i, rule)
+        wanted = ["mfq_row", "mfq_id", "mfq_matched", *(f"mfq_v{i}" for i in range(len(self.rules)))]
+        wanted += [c.internal for c in self._added]
+        if self._sweep:
+            wanted.append(f"{_as_written(self._sweep)} AS mfq_swept")
+        if self._per:
+            wanted.append(f"{self._per.internal} AS mfq_group")
+        return f"SELECT {', '.join(wanted)} FROM ({query}) ORDER BY mfq_row"
+
+    def _ranked(self, query: str, i: int, rule: Rule) -> str:
+        """Rank the rows that are still in: all earlier rules passed, and the column to rank by is there."""
+        column = self._columns.find(rule.column or "", "--top")
+        missing = f" OR mfq_v{{}} >= {r.NULL}" if self.judgement.missing == "keep" else ""
+        passed = [f"(mfq_v{j} = {r.PASSED}{missing.format(j)})" for j in range(i)]
+        still = " AND ".join([*passed, f"mfq_v{i} = {r.PASSED}"])
+        per = f", {self._columns.find(rule.per, '--per').internal}" if rule.per else ""
+        window = f"PARTITION BY ({still}){per}"
+        order = f"ORDER BY {column.internal} DESC, mfq_id, mfq_row"
+        verdict = r.top_verdict(rule, f"row_number() OVER ({window} {order})", f"count(*) OVER ({window})")
+        dropped = " AND ".join(passed) or "true"
+        return (
+            f"SELECT * REPLACE (CASE WHEN {still} THEN {verdict} WHEN {dropped} THEN mfq_v{i} "
+            f"ELSE {r.NOT_RANKED} END::TINYINT AS mfq_v{i}) FROM ({query})"
+        )
+
+    def _checked(self) -> list[pa.DataType]:
+        """Return the types that the scores' columns have in the output: their own, where DuckDB gives them back."""
+        try:
+            given = self._sandbox.schema(self._statement)
+        except QueryError as problem:
+            raise self._spoken(problem) from None
+        for i, column in enumerate(self._added):
+            got = given.field(3 + len(self.rules) + i).type
+            if got == column.kind:
+                continue
+            try:
+                pa.array([], got).cast(column.kind)
+            except pa.ArrowException:
+                raise UsageError(
+                    f"{column.plain}: {column.kind} can't be joined; drop the column or write it as another type"
+                ) from None
+        return [c.kind for c in self._added]
+
+    def _spoken(self, problem: QueryError) -> UsageError:
+        """Return an error in which columns have the names that a person knows."""
+        names = {c.internal: c.name for c in self._columns.all}
+        found = re.sub(rf"(w_)?(({'|'.join(PREFIX.values())})\d+)", lambda m: names.get(m[2], m[0]), str(problem))
+        return UsageError(found)
+
+
+def _as_written(column: Column) -> str:
+    """Return SQL for a column as float64: a float32 as the decimal number that it was written from."""
+    text = pa.types.is_float32(column.kind) or pa.types.is_float16(column.kind)
+    return f"({r.clean(column.internal, column.kind, column.span)}){'::VARCHAR' if text else ''}::DOUBLE"
+
+
+def _joined_up(column: pa.ChunkedArray) -> Any:
+    found = column.combine_chunks()
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found

@@ -1,0 +1,202 @@
+"""Where the rows of a filter or a merge go: files and folders that appear whole, all of them or none."""
+
+from __future__ import annotations
+
+import filecmp
+import glob
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from musicflamingo_cli.errors import OutputError, UsageError
+from musicflamingo_cli.files import PART, sync_folder
+from musicflamingo_cli.results.plain import plain_rows
+from musicflamingo_cli.results.writers import Layout, write_table
+
+ROW_GROUP = 122_880
+
+
+class ParquetSink:
+    """Record batches into one Parquet file; the same batches give the same bytes."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path = path
+        self.schema = schema
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write rows."""
+        if len(batch):
+            self._writer.write_batch(batch, row_group_size=ROW_GROUP)
+
+    def close(self, metadata: dict[str, str] | None = None) -> None:
+        """Finish the file."""
+        if metadata:
+            self._writer.add_key_value_metadata(metadata)
+        self._writer.close()
+
+
+def write_text(source: Path, file: BinaryIO, form: str, scores: Sequence[str]) -> None:
+    """Write the rows of a Parquet file as JSON lines, CSV or the older JSON (`scores` are its scores)."""
+    with pq.ParquetFile(source) as table:
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for batch in table.iter_batches(8192):
+                yield from plain_rows(batch)
+
+        write_table(rows(), Layout(table.schema_arrow, tuple(scores), dict), file, form)
+
+
+def write_partitions(source: Path, folder: Path, column: str) -> None:
+    """Write the rows of a Parquet file, in order, as `column=value/part-0.parquet`."""
+    with pq.ParquetFile(source) as table:
+        schema = table.schema_arrow
+        kind = schema.field(column).type
+        plain = pa.string() if isinstance(kind, pa.DictionaryType) else kind
+        scheme = ds.partitioning(pa.schema([(column, plain)]), flavor="hive")
+        at = schema.names.index(column)
+        schema = schema.set(at, pa.field(column, plain))
+        batches = (b.set_column(at, column, b.column(at).cast(plain)) for b in table.iter_batches(ROW_GROUP))
+        folder.mkdir(exist_ok=True)
+        ds.write_dataset(
+            (pa.RecordBatch.from_arrays(b.columns, schema=schema) for b in batches),
+            folder,
+            schema=schema,
+            format="parquet",
+            partitioning=scheme,
+            basename_template="part-{i}.parquet",
+            max_partitions=100_000,
+            max_open_files=256,
+            use_threads=False,
+            file_options=ds.ParquetFileFormat().make_write_options(compression="zstd"),
+        )
+
+
+class Outputs:
+    """Files and folders that are written under part names and take their places together at the end.
+
+    Leaving with an exception removes the parts; whatever stood there before is untouched.
+    """
+
+    def __init__(self, *, if_changed: bool = False) -> None:
+        self._if_changed = if_changed
+        self._waiting: list[tuple[Path, Path]] = []
+        self._to_stdout: list[Path] = []
+        self.unchanged: list[str] = []
+        """Outputs that stayed as they were, as they were equal."""
+
+    def part(self, name: str, work: Path) -> Path:
+        """Return where to write an output; `-` is standard output, spooled in `work`."""
+        if name == "-":
+            spool = work / f"stdout{len(self._to_stdout)}"
+            self._to_stdout.append(spool)
+            return spool
+        target = Path(name).resolve()
+        for old in target.parent.glob(f".{glob.escape(target.name[:60])}.*{PART}"):
+            _remove(old)
+        part = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}{PART}")
+        self._waiting.append((part, target))
+        return part
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, _: TracebackType | None
+    ) -> None:
+        where = "standard output"
+        try:
+            if kind is None:
+                for part, target in self._waiting:
+                    where = str(target)
+                    self._settle(part, target)
+                for spool in self._to_stdout:
+                    where = "standard output"
+                    with spool.open("rb") as file:
+                        shutil.copyfileobj(file, sys.stdout.buffer)
+                    sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as trouble:
+            raise OutputError(f"could not write {where}: {trouble.strerror or trouble}") from None
+        finally:
+            for part, _target in self._waiting:
+                _remove(part)
+
+    def _settle(self, part: Path, target: Path) -> None:
+        if self._if_changed and _same(part, target):
+            self.unchanged.append(str(target))
+            return
+        for path in [part, *part.rglob("*")] if part.is_dir() else [part]:
+            _sync(path)
+        old = part.with_name(f"{part.name}.old{PART}")
+        if target.is_dir():
+            target.rename(old)
+        try:
+            part.replace(target)
+        except OSError:
+            if old.exists():
+                old.rename(target)
+            raise
+        _remove(old)
+        sync_folder(target.parent)
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.is_file():
+        return other.is_file() and filecmp.cmp(one, other, shallow=False)
+    files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
+    if not other.is_dir() or files != sorted(p.relative_to(other) for p in other.rglob("*") if p.is_file()):
+        return False
+    return all(filecmp.cmp(one / p, other / p, shallow=False) for p in files)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def check_folder(name: str) -> None:
+    """Refuse to replace a folder that holds anything but partitions. Raises `UsageError`."""
+    target = Path(name).resolve()
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"-o {name} is a file; --partition-by writes a folder")
+    for path in sorted(target.rglob("*")):
+        pieces = path.relative_to(target).parts
+        ours = len(pieces) == 2 and "=" in pieces[0] and pieces[1].startswith("part-") and path.suffix == ".parquet"
+        if path.is_symlink() or (path.is_file() and not ours):
+            raise UsageError(f"-o {name} holds {'/'.join(pieces)}, which is no partition; name another folder")
+
+
+def check_outputs(outputs: Sequence[tuple[str, str | None]], inputs: Sequence[str | None]) -> None:
+    """Refuse an output without a folder, or that is an input or another output. Raises `UsageError` with the flag."""
+    seen = {Path(name).resolve(): f"the input {name}" for name in inputs if name}
+    for flag, name in outputs:
+        if name is None:
+            continue
+        place = Path("-") if name == "-" else Path(name).resolve()
+        if name != "-" and not place.parent.is_dir():
+            raise UsageError(f"{flag} {name}: there is no folder {place.parent}; make it first")
+        clash = next((what for path, what in seen.items() if path == place or path in place.parents), None)
+        if clash:
+            raise UsageError(f"{flag} {name}: that is {clash}, or in it; name another place")
+        seen[place] = f"the output of {flag}"
