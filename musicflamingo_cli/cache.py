@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import orjson
 
 from musicflamingo_cli.errors import OutputError
-from musicflamingo_cli.files import write_whole
+from musicflamingo_cli.files import PART, write_whole
 from musicflamingo_cli.records import Distribution, Failure, Fingerprint, Heard, Measures, Reply
 
 ENTRY_FORMAT = 1
@@ -93,13 +94,15 @@ class Cache:
         except OSError as problem:
             raise OutputError(f"cache file {path}: {problem.strerror}; what was answered before is kept") from None
 
-    def sweep(self) -> int:
+    def sweep(self, older_than_seconds: float = 0.0) -> int:
         """Remove part files that a killed run left behind; return how many."""
         swept = 0
-        for part in self.folder.glob("**/*.part"):
+        before = time.time() - older_than_seconds
+        for part in self.folder.glob(f"**/.*{PART}"):
             try:
-                part.unlink()
-                swept += 1
+                if part.stat().st_mtime <= before:
+                    part.unlink()
+                    swept += 1
             except OSError:
                 continue
         return swept

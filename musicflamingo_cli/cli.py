@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
+import shlex
 import sys
-import threading
 from collections.abc import Sequence
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -16,11 +14,12 @@ from musicflamingo_cli import console
 from musicflamingo_cli.commands.filter import filter_
 from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
-from musicflamingo_cli.errors import MfqError
+from musicflamingo_cli.commands.status import status
+from musicflamingo_cli.errors import MfqError, NotNow, Stopped
+from musicflamingo_cli.stops import Stops
 
 CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Base of Typer's usage errors. Typer carries its own copy of click in some versions, so it is found, not imported."""
-STOPS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 app = typer.Typer(
     name="mfq",
@@ -32,15 +31,8 @@ app = typer.Typer(
 )
 app.command()(score)
 app.command()(show)
+app.command()(status)
 app.command("filter")(filter_)
-
-
-class Stopped(BaseException):
-    """A signal asked the run to end; `code` is the exit code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 def _version(wanted: bool) -> None:
@@ -64,21 +56,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 to 4, 75, or 128 + a signal). Never raises, never exits."""
     command = typer.main.get_command(app)
     arguments = list(sys.argv[1:] if argv is None else argv)
-    old = {number: signal.signal(number, _stop) for number in STOPS} if _is_main_thread() else {}
+    again = f"to go on: {shlex.join(['mfq', *arguments])}"
     try:
-        code = command.main(args=arguments, prog_name="mfq", standalone_mode=False)
+        with Stops(console.note) as stops:
+            code = command.main(args=arguments, prog_name="mfq", standalone_mode=False, obj=stops)
         return code if isinstance(code, int) else 0
+    except NotNow as problem:
+        console.error(f"{problem}\n{again}")
+        return problem.exit_code
     except MfqError as problem:
         console.error(str(problem))
         return problem.exit_code
     except typer.Exit as end:
         return end.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        console.error("interrupted; what was answered is in the cache, and the same command goes on from there")
-        return 130
-    except Stopped as stop:
-        console.error("stopped; what was answered is in the cache, and the same command goes on from there")
-        return stop.code
+    except (KeyboardInterrupt, typer.Abort, Stopped) as stop:
+        console.error(f"stopped; what was answered is in the cache\n{again}")
+        return stop.code if isinstance(stop, Stopped) else 130
     except BrokenPipeError:
         _drop_stdout()
         return 4
@@ -86,9 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(problem, CLICK_ERROR):
             return console.usage_error(problem)
         return console.internal_error(problem)
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def run() -> None:
@@ -101,14 +91,6 @@ def run() -> None:
         _drop_stdout()
         code = code or 4
     sys.exit(code)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise Stopped(STOPS[signal.Signals(number)])
-
-
-def _is_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def _drop_stdout() -> None:

@@ -105,9 +105,11 @@ def progress_line(tick: Tick, seconds: float) -> str:
     """Return one line of progress: count, rate, ETA and what was heard."""
     rate = tick.done / seconds if seconds > 0 else 0.0
     left = tqdm.format_interval((tick.total - tick.done) / rate) if rate > 0 else "?"
-    heard = f", {tick.audio_seconds / seconds:.1f} x realtime" if tick.audio_seconds and seconds > 0 else ""
+    heard = ""
+    if tick.audio_seconds and seconds > 0:
+        heard = f", {tick.audio_seconds / seconds:.1f} h of audio/h, {tick.tokens / seconds:.0f} tokens/s"
     return (
-        f"{tick.stage} {tick.done}/{tick.total} songs, {rate * 3600:.0f}/h{heard}, "
+        f"{tick.stage} {tick.done}/{tick.total} songs, {rate * 3600:.0f} songs/h{heard}, "
         f"{tick.cached} cached, {tick.failed} failed, ETA {left}"
     )
 
@@ -116,13 +118,34 @@ def plan(what: Plan) -> None:
     """Print what a run would do."""
     hours = "unknown" if what.audio_seconds is None else f"{what.audio_seconds / 3600:.2f} h"
     data(f"rows              {what.rows}")
-    data(f"  without audio   {what.skipped}")
-    data(f"  unreadable      {what.rejected}")
+    if what.skipped is not None and what.rejected is not None:
+        data(f"  without audio   {what.skipped}")
+        data(f"  unreadable      {what.rejected}")
     data(f"  cached          {what.cached}")
     data(f"  failed for good {what.remembered}")
     data(f"  to do           {what.todo}")
     data(f"audio to hear     {hours}")
     data(f"repeated ids      {what.repeated}")
+    if what.seconds is not None:
+        data(f"time              {what.seconds / 3600:.2f} h at the last run's rate")
+        if what.gpu_hour_price is not None:
+            data(f"cost              {what.seconds / 3600 * what.gpu_hour_price:.2f}")
+    else:
+        data("time              unknown: there was no run to take the rate from")
+
+
+def status(runs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print how runs are going."""
+    if as_json:
+        data(orjson.dumps(list(runs), option=orjson.OPT_INDENT_2).decode())
+        return
+    for run in runs:
+        settings = run.get("settings", {})
+        who = f"{settings.get('engine')} {settings.get('pack')}"
+        data(safe(f"{who}: {run['state']}, {run.get('stage')}"))
+        for name, value in run.items():
+            if name not in ("settings", "state", "stage") and value is not None:
+                data(f"  {safe(name):<26}{safe(value)}")
 
 
 def summary(what: Summary) -> None:

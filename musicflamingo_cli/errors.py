@@ -25,3 +25,23 @@ class OutputError(MfqError):
     """An output could not be written; the older file, if there was one, is untouched."""
 
     exit_code = 4
+
+
+class TooManyFailures(MfqError):
+    """More songs failed than `--max-failures` allows."""
+
+    exit_code = 1
+
+
+class NotNow(MfqError):
+    """Another run holds the cache, or the run's own deadline came: the same command later goes on."""
+
+    exit_code = 75
+
+
+class Stopped(BaseException):
+    """A signal asked the run to end; `code` is the exit code. Not an `Exception`, so that nothing swallows it."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code

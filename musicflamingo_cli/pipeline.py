@@ -3,162 +3,76 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from musicflamingo_cli.cache import Cache, entry_in, folders
-from musicflamingo_cli.engines.base import Engine, EngineSettings
-from musicflamingo_cli.engines.registry import build_engine, engine_class
-from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.cache import folders
+from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
 from musicflamingo_cli.inference.conversation import prompt_hash, render
-from musicflamingo_cli.intake.manifest import Manifest, ManifestOptions, open_manifest
-from musicflamingo_cli.intake.packs import load_pack, pack_hash
-from musicflamingo_cli.records import Field, Outcome, Pack, RejectedRow, Rules, Song, Tick
+from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
+from musicflamingo_cli.inference.locks import locked
+from musicflamingo_cli.intake.manifest import Manifest
+from musicflamingo_cli.intake.packs import pack_hash
+from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
+from musicflamingo_cli.records import Outcome, RejectedRow, Song, Tick, Watch
 from musicflamingo_cli.results.card import run_card
 from musicflamingo_cli.results.table import RunFacts, TableForm, column_type, outcome_row, rejected_row
 from musicflamingo_cli.results.writers import Layout, check_output, format_of, output, sweep_parts, write_table
-from musicflamingo_cli.runs import Plan, ScoreOptions, Summary
-from musicflamingo_cli.scoring.aggregate import ColumnStatistics, parse_weights
-from musicflamingo_cli.scoring.scorer import outcome, read_reply
+from musicflamingo_cli.road import Road, open_road
+from musicflamingo_cli.runs import ScoreOptions, Summary
+from musicflamingo_cli.scoring.aggregate import ColumnStatistics
+from musicflamingo_cli.scoring.scorer import outcome
 
-AUDIO_PREPARATION = {"sample_rate": 16000, "channels": "mean", "resampler": "soxr HQ"}
 INT64 = 2**63
 
 
-def score(options: ScoreOptions, on_tick: Callable[[Tick], None] = lambda tick: None) -> Summary:
+def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
     """Score a manifest into a table. Raises `MfqError` if the run can't be done or its output can't be written."""
     began, started = datetime.now(UTC), time.monotonic()
     form = format_of(options.output, options.form)
     check_output(options.output, form, (options.manifest,))
+    failures, is_share = parse_failures(options.max_failures)
+    limits = Limits(end_of(options.deadline, options.time_budget), failures, is_share, options.batch_timeout)
     with ExitStack() as stack:
-        road = _open(options, stack)
+        road = open_road(options, stack)
         run = f"{began:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-        summary = _opening(options, road)
+        summary = _opening(road)
         if options.offline:
-            _check_offline(road, options.cache_dir)
+            _check_offline(road)
         else:
-            road.cache.open()
-            road.cache.sweep()
-            tick = _fill(options, road, run, on_tick)
-            summary.audio_seconds = tick.audio_seconds
-        table = TableForm(road.pack, _keep_types(road.manifest, options.keep))
-        facts = _facts(road, began)
-        scores = tuple(f.name for f in road.pack.fields if f.kind == "score")
-        layout = Layout(table.schema(), scores, lambda: _card(road, summary, began))
-        sweep_parts(options.output)
-        with output(options.output) as file:
-            rows = _rows(road, run, table, facts)
-            write_table(_counted(rows, summary, on_tick, road.manifest.scan.rows), layout, file, form)
-        summary.output = None if options.output == "-" else options.output
+            _take_cache(road, stack)
+        monitor = stack.enter_context(_monitor(road))
+        watch = _watched(watch or Watch(), monitor)
+        ended: BaseException | None = None
+        try:
+            if not options.offline:
+                summary.audio_seconds = _listen(road, run, limits, watch, monitor).audio_seconds
+        except (NotNow, TooManyFailures, Stopped) as end:
+            if not options.partial_output:
+                raise
+            ended = end
+        _write(road, run, summary, watch, (form, began))
+        monitor.counts = counted(summary.status, summary.reasons)
+        if ended is not None:
+            raise ended
+        limits.check_failures(summary.failed, summary.rows, summary.failures)
+        summary.allowed = failures is not None
         summary.seconds = time.monotonic() - started
         return summary
 
 
-def plan(options: ScoreOptions) -> Plan:
-    """Say what `score` would do, without loading an engine or decoding anything."""
-    from musicflamingo_cli.inference.lookup import look_up
-    from musicflamingo_cli.intake.lengths import expected_seconds
-
-    with ExitStack() as stack:
-        road = _open(options, stack)
-        rules = _lookup_rules(options, road.engine)
-        states: Counter[str] = Counter()
-        waiting, known, seconds = 0, 0, 0.0
-        for song in road.songs():
-            state = look_up(song, road.pack, road.cache.get, rules).state
-            states[state] += 1
-            if state == "hear":
-                waiting += 1
-                length = expected_seconds(song.path) if waiting <= 1000 else None
-                known, seconds = known + (length is not None), seconds + (length or 0.0)
-        scan = road.manifest.scan
-        return Plan(
-            rows=scan.rows,
-            skipped=scan.skipped,
-            rejected=scan.rejected,
-            repeated=scan.repeated,
-            cached=states["hit"],
-            remembered=states["failed"],
-            todo=states["hear"] + states["measure"],
-            audio_seconds=seconds * waiting / min(waiting, 1000) if known else (0.0 if not waiting else None),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Road:
-    """What both halves of a run share."""
-
-    pack: Pack
-    engine: Engine
-    identity: Mapping[str, object]
-    cache: Cache
-    manifest: Manifest
-    rules: Rules
-
-    def songs(self) -> Iterator[Song]:
-        return (row for row in self.manifest.rows() if isinstance(row, Song))
-
-
-def _open(options: ScoreOptions, stack: ExitStack) -> _Road:
-    pack = load_pack(options.prompt or engine_class(options.engine).default_pack)
-    TableForm(pack, {}).check()
-    settings = EngineSettings(pack, options.model, options.revision, options.device, options.dtype, options.max_tokens)
-    engine = build_engine(options.engine, settings)
-    identity = identity_of(engine, pack)
-    root = options.cache_dir
-    if root is None:
-        root = stack.enter_context(tempfile.TemporaryDirectory(prefix="mfq-"))
-    cache = Cache(Path(root), f"{engine.name}-{pack.name}", identity)
-    wanted = tuple(dict.fromkeys((*pack.columns, *options.keep)))
-    chosen = ManifestOptions(options.id_column, options.audio_column, options.audio_root, wanted, options.limit)
-    manifest = stack.enter_context(open_manifest(options.manifest, chosen))
-    rules = options.rules
-    if options.weights is not None:
-        rules = replace(rules, weights=parse_weights(options.weights, pack.fields))
-    return _Road(pack, engine, identity, cache, manifest, rules)
-
-
-def identity_of(engine: Engine, pack: Pack) -> dict[str, object]:
-    """Return all that decides which cache folder a run uses."""
-    fields = [{"name": f.name, "kind": f.kind, "low": f.low, "high": f.high} for f in pack.asked]
-    return {
-        **engine.identity(),
-        "pack": pack.name,
-        "prompt_hash": pack_hash(pack),
-        "prompt": pack.template,
-        "system": pack.system,
-        "fields": fields,
-        "audio": AUDIO_PREPARATION,
-    }
-
-
-def _check_offline(road: _Road, cache_dir: str | None) -> None:
-    if road.cache.folder.is_dir():
-        return
-    there = [folder.name for folder, _ in folders(Path(cache_dir or ""))]
-    known = f"it holds {', '.join(there)}" if there else "it is empty"
-    raise UsageError(f"the cache {cache_dir} holds no replies for {road.cache.folder.name}; {known}")
-
-
-def _lookup_rules(options: ScoreOptions, engine: Engine) -> Any:
-    from musicflamingo_cli.inference.lookup import LookupRules
-
-    level: Literal["basic", "all"] = "all" if options.measure or engine.needs_measures == "all" else "basic"
-    return LookupRules(level, options.refresh, options.retry_all, options.verify_audio)
-
-
-def _fill(options: ScoreOptions, road: _Road, run: str, on_tick: Callable[[Tick], None]) -> Tick:
+def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor) -> Tick:
+    """The dear half: fill the cache."""
+    from musicflamingo_cli.inference.journal import Journal
     from musicflamingo_cli.inference.runner import Runner, RunnerSettings
     from musicflamingo_cli.intake.audio import AudioPlan
 
-    rules = _lookup_rules(options, road.engine)
+    options, rules = road.options, road.lookup_rules
     settings = RunnerSettings(
         run=run,
         rules=rules,
@@ -166,46 +80,101 @@ def _fill(options: ScoreOptions, road: _Road, run: str, on_tick: Callable[[Tick]
         batch_items=options.batch_size,
         decode_seconds=options.decode_seconds,
         plan=AudioPlan(clip=road.engine.needs_clip, measures=rules.measures),
+        limits=limits,
     )
-    runner = Runner(road.engine, road.cache, road.pack, settings, on_tick)
-    return runner.fill(road.songs(), road.manifest.scan.songs)
+    with Journal(road.cache.folder, _shard_name(road, "attempts")) as journal:
+        runner = Runner(road.engine, road.cache, road.pack, settings, journal, watch)
+        try:
+            return runner.fill(road.songs(), road.songs_total)
+        finally:
+            monitor.engine_seconds = runner.engine_seconds
 
 
-def _rows(road: _Road, run: str, table: TableForm, facts: RunFacts) -> Iterator[dict[str, Any]]:
-    for row in road.manifest.rows():
+def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str, datetime]) -> None:
+    """The cheap half: read the cache back, in manifest order, into the table."""
+    form, began = how
+    path = road.options.output
+    table = TableForm(road.pack, _keep_types(road.manifest, road.options.keep))
+    scores = tuple(f.name for f in road.pack.fields if f.kind == "score")
+    layout = Layout(table.schema(), scores, lambda: _card(road, summary, began))
+    sweep_parts(path)
+    with output(path) as file:
+        rows = _counted(_rows(road, run, table, _facts(road, began)), summary, watch, road.rows_total)
+        write_table(rows, layout, file, form)
+    summary.output = None if path == "-" else path
+
+
+def _rows(road: Road, run: str, table: TableForm, facts: RunFacts) -> Iterator[dict[str, Any]]:
+    for row in road.rows():
         if isinstance(row, RejectedRow):
             yield rejected_row(row, table, facts)
         else:
             yield outcome_row(_outcome(row, road, run), table, facts)
 
 
-def _outcome(song: Song, road: _Road, run: str) -> Outcome:
+def _outcome(song: Song, road: Road, run: str) -> Outcome:
     prompt, system = render(road.pack, song)
     entry = road.cache.get(song.song_id)
     what = outcome(song, entry, (prompt, prompt_hash(prompt, system)), road.pack, road.rules)
     return replace(what, cached=entry is not None and entry.run != run and what.reply is not None)
 
 
-def _counted(
-    rows: Iterable[dict[str, Any]], summary: Summary, on_tick: Callable[[Tick], None], total: int
-) -> Iterator[dict[str, Any]]:
+def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, total: int) -> Iterator[dict[str, Any]]:
     names = [f.name for f in summary.pack.fields if f.kind == "score"] if summary.pack else []
     columns = [ColumnStatistics(name) for name in ("overall_quality_score", *names)]
     for row in rows:
         summary.add(row)
         for column in columns:
             column.add(row.get(column.name))
-        on_tick(Tick("writing", summary.rows, total))
+        watch.on_tick(Tick("writing", summary.rows, total))
         yield row
-    counted = [column.summary() for column in columns]
-    summary.scores = [asdict(column) for column in counted]
-    summary.notes += [f"warning: {column.collapse_warning}" for column in counted if column.collapse_warning]
+    counted_columns = [column.summary() for column in columns]
+    summary.scores = [asdict(column) for column in counted_columns]
+    summary.notes += [f"warning: {c.collapse_warning}" for c in counted_columns if c.collapse_warning]
 
 
-def _opening(options: ScoreOptions, road: _Road) -> Summary:
+def _opening(road: Road) -> Summary:
     scan = road.manifest.scan
-    cache = str(road.cache.folder) if options.cache_dir is not None else None
+    cache = str(road.cache.folder) if road.options.cache_dir is not None else None
     return Summary(repeated=scan.repeated, repeated_ids=scan.repeated_ids, cache=cache, pack=road.pack)
+
+
+def _take_cache(road: Road, stack: ExitStack) -> None:
+    road.cache.open()
+    died = stack.enter_context(locked(road.cache.folder, road.shard, wait=road.options.wait))
+    if died:
+        road.cache.sweep(older_than_seconds=0.0 if road.shard is None else 600.0)
+
+
+def _check_offline(road: Road) -> None:
+    if road.cache.folder.is_dir():
+        return
+    root = road.options.cache_dir or ""
+    there = [folder.name for folder, _ in folders(Path(root))]
+    known = f"it holds {', '.join(there)}" if there else "it is empty"
+    raise UsageError(f"the cache {root} holds no replies for {road.cache.folder.name}; {known}")
+
+
+def _monitor(road: Road) -> Monitor:
+    options = road.options
+    files = [] if options.offline else [road.cache.folder / f"{_shard_name(road, STATUS_NAME[:-5])}.json"]
+    if options.stats:
+        files.append(Path(options.stats))
+    log = Path(options.log_file) if options.log_file else None
+    short = {k: v for k, v in road.identity.items() if k not in ("prompt", "system", "fields")}
+    return Monitor(files, log, {**short, "manifest": road.manifest.name, "output": options.output})
+
+
+def _watched(watch: Watch, monitor: Monitor) -> Watch:
+    def both(tick: Tick) -> None:
+        monitor.tick(tick)
+        watch.on_tick(tick)
+
+    return replace(watch, on_tick=both)
+
+
+def _shard_name(road: Road, name: str) -> str:
+    return name if road.shard is None else f"{name}.{road.shard[0]}-of-{road.shard[1]}"
 
 
 def _keep_types(manifest: Manifest, keep: tuple[str, ...]) -> dict[str, Any]:
@@ -222,7 +191,7 @@ def _keep_types(manifest: Manifest, keep: tuple[str, ...]) -> dict[str, Any]:
     return {name: column_type(types) for name, types in seen.items()}
 
 
-def _facts(road: _Road, began: datetime) -> RunFacts:
+def _facts(road: Road, began: datetime) -> RunFacts:
     def text(key: str) -> str | None:
         value = road.identity.get(key)
         return None if value is None else str(value)
@@ -237,36 +206,21 @@ def _facts(road: _Road, began: datetime) -> RunFacts:
     )
 
 
-def _card(road: _Road, summary: Summary, began: datetime) -> dict[str, Any]:
-    rules = road.rules
+def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
     settings = {
         **road.identity,
         "licence": road.engine.licence,
-        "weights": dict(rules.weights or {f.name: f.weight for f in road.pack.fields if f.weight}),
-        "min_coverage": rules.min_coverage,
+        "weights": dict(road.rules.weights or {f.name: f.weight for f in road.pack.fields if f.weight}),
+        "min_coverage": road.rules.min_coverage,
         "manifest": road.manifest.name,
+        "shard": road.options.shard,
     }
     counts = {
         "rows": summary.rows,
-        "status": dict(summary.status),
-        "reasons": {f"{status}: {reason}": n for (status, reason), n in summary.reasons.items()},
+        **counted(summary.status, summary.reasons),
         "repeated_ids": summary.repeated,
         "scores": {
             s["name"]: {k: s[k] for k in ("count", "mean", "median", "std", "distinct")} for s in summary.scores
         },
     }
     return run_card(settings, began, counts)
-
-
-def known_of(song_id: str, cache_dir: str) -> list[dict[str, Any]]:
-    """Return what each set of settings in a cache knows of a song: settings, entry, and its reply read again."""
-    found = []
-    for folder, settings in folders(Path(cache_dir)):
-        entry = entry_in(folder, song_id)
-        if entry is not None:
-            fields = tuple(Field(**field) for field in settings.get("fields", ()))
-            pack = Pack(str(settings.get("pack")), "", fields, str(settings.get("prompt") or ""))
-            answers = [read_reply(reply, pack.template, pack, Rules()) for reply in entry.replies]
-            known = {"folder": str(folder), "settings": settings, "entry": asdict(entry)}
-            found.append({**known, "answers": [asdict(answer) for answer in answers]})
-    return found

@@ -5,7 +5,8 @@ Frozen dataclasses; the line under a field says what it is, its unit and its ran
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -100,14 +101,36 @@ class Measures:
     """Loudness range, LU (EBU Tech 3342)."""
     bandwidth_hz: float | None = None
     """Effective bandwidth, Hz: where the long-term spectrum falls away for good."""
+    mean_bandwidth_hz: float | None = None
+    """The same frequency, taken moment by moment and averaged, Hz: codecs drop their upper bands now and then."""
+    band_edge_db_per_octave: float | None = None
+    """How steeply the spectrum ends there; None where it reaches half the sample rate."""
     noise_floor_dbfs: float | None = None
     """Level of the quietest moments, dBFS."""
+    steady_noise_db: float | None = None
+    """Upper bound of a steady white noise, dB relative to the programme's power."""
+    hum_db: float | None = None
+    """Mains hum (50 or 60 Hz and harmonics), dB relative to the programme; None where none stands out."""
+    dropouts_per_minute: float | None = None
+    """Gaps of 2 to 500 ms with sound right before and after, per minute."""
+    dropout_share: float | None = None
+    """Their share of the time, 0..1."""
     stereo_correlation: float | None = None
     """Left with right, -1..1; None for mono."""
+    bass_correlation: float | None = None
+    """The same between 20 and 300 Hz, where sound stereo music is in phase."""
     stereo_width: float | None = None
     """Side energy over mid plus side energy, 0..1; None for mono."""
     abrupt_end: bool | None = None
     """True if the music stops without a decay."""
+    old_recording: bool | None = None
+    """True for mono with the light steady noise or the gentle loss of treble of old media, which are no faults."""
+    onset_rate_hz: float | None = None
+    """Onsets per second."""
+    spectral_entropy: float | None = None
+    """How evenly sound is spread over the frequency bands at each moment, 0..1."""
+    pitch_entropy: float | None = None
+    """How evenly sound is spread over the twelve pitch classes, 0..1."""
     tempo_bpm: float | None = None
     tempo_confidence: float | None = None
     """0..1."""
@@ -291,3 +314,41 @@ class Tick:
     failed: int = 0
     audio_seconds: float = 0.0
     """Audio heard in this run, seconds."""
+    tokens: int = 0
+    """Tokens generated in this run."""
+
+    def plus(self, cached: bool, failed: bool, audio_seconds: float, tokens: int) -> Tick:
+        """Return the tick after one more song."""
+        return Tick(
+            self.stage,
+            self.done + 1,
+            self.total,
+            self.cached + cached,
+            self.failed + failed,
+            self.audio_seconds + audio_seconds,
+            self.tokens + tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How replies become scores. None of it needs the model again."""
+
+    weights: Mapping[str, float] | None = None
+    """By field name; None for the pack's own."""
+    min_coverage: float = 1.0
+    """Share of the weight that must be answered for an overall score, 0..1."""
+    assume_scale: float | None = None
+    """What a bare number out of range counts out of, where a person says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is told how it goes, and how a batch is kept from being cut short."""
+
+    on_tick: Callable[[Tick], None] = lambda tick: None
+    """Told after every song and every row."""
+    say: Callable[[str], None] = lambda text: None
+    """Writes a line for a person."""
+    holding: Callable[[str], AbstractContextManager[None]] = lambda what: nullcontext()
+    """A block that a polite stop waits for."""

@@ -48,6 +48,21 @@ class ScoreOptions:
     weights: str | None = None
     """`name=value,...` or a file of them; None for the pack's own."""
     rules: Rules = Rules()
+    shard: str | None = None
+    """`i/n`: only this part of the rows."""
+    wait: bool = False
+    """Wait for another run over the same cache instead of giving up."""
+    deadline: str | None = None
+    time_budget: str | None = None
+    max_failures: str | None = None
+    batch_timeout: float | None = None
+    """Seconds that a batch may be in the model before the engine counts as hanging."""
+    partial_output: bool = False
+    """Write the table also when the run ends early."""
+    stats: str | None = None
+    """File that is rewritten with the state of the run."""
+    log_file: str | None = None
+    gpu_hour_price: float | None = None
 
 
 @dataclass(slots=True)
@@ -82,6 +97,14 @@ class Summary:
     preview: list[dict[str, Any]] = field(default_factory=list)
     """The rows, if they are few."""
 
+    allowed: bool = False
+    """True if the failures were within what the person allowed."""
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed rows by reason."""
+        return Counter({reason: n for (status, reason), n in self.reasons.items() if status == "failed"})
+
     @property
     def failed(self) -> int:
         """Rows without any answer that ought to have one."""
@@ -106,8 +129,10 @@ class Plan:
     """What a run would do."""
 
     rows: int
-    skipped: int
-    rejected: int
+    skipped: int | None
+    """Rows without audio; None for a shard."""
+    rejected: int | None
+    """Rows that can't be read; None for a shard."""
     repeated: int
     cached: int
     remembered: int
@@ -115,3 +140,7 @@ class Plan:
     todo: int
     audio_seconds: float | None
     """Of the songs still to be heard, estimated from headers; None if no header could be read."""
+    seconds: float | None = None
+    """How long it would take at the last run's rate; None if there was none."""
+    gpu_hour_price: float | None = None
+    """What an hour costs, in any currency."""

@@ -17,6 +17,7 @@ from musicflamingo_cli.engines.registry import build_engine
 from musicflamingo_cli.inference.conversation import prompt_hash, render
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.records import MEASURES_VERSION, Fingerprint, Heard, Measures, Reply, Song
+from musicflamingo_cli.road import identity_of
 from musicflamingo_cli.runs import ScoreOptions
 
 WORDS = "warm analogue drums under a bright vocal, wide reverb and a slow build towards the last chorus "
@@ -24,7 +25,7 @@ WORDS = "warm analogue drums under a bright vocal, wide reverb and a slow build 
 
 def reply_of(number: int) -> str:
     """Return a reply as the model writes them; every third is a fenced block, every tenth single-quoted."""
-    answer = {key: WORDS for key in ("genre", "instruments", "production_style", "mood")}
+    answer = dict.fromkeys(("genre", "instruments", "production_style", "mood"), WORDS)
     answer |= {"tempo": "around 120 BPM", "key": "Eb minor"}
     for place, key in enumerate(("content_usefulness", "production_quality", "content_enjoyment")):
         answer[key] = round((number * 7 + place * 13) % 100 / 100, 2)  # type: ignore[assignment]
@@ -44,7 +45,7 @@ def main() -> None:
         root = Path(folder)
         pack = load_pack("quality")
         engine = build_engine("fake", EngineSettings(pack))
-        cache = Cache(root / "cache", f"fake-{pack.name}", pipeline.identity_of(engine, pack))
+        cache = Cache(root / "cache", f"fake-{pack.name}", identity_of(engine, pack))
         cache.open()
         with (root / "songs.jsonl").open("w") as manifest:
             for number in range(asked.songs):
@@ -55,7 +56,11 @@ def main() -> None:
                 cache.put(Entry(song.song_id, digest, heard, reply, measures_version=MEASURES_VERSION))
                 manifest.write(json.dumps({"id": song.song_id, "audio": "x.wav"}) + "\n")
         options = ScoreOptions(
-            str(root / "songs.jsonl"), str(root / "t.parquet"), engine="fake", offline=True, cache_dir=str(root / "cache")
+            str(root / "songs.jsonl"),
+            str(root / "t.parquet"),
+            engine="fake",
+            offline=True,
+            cache_dir=str(root / "cache"),
         )
         profile = cProfile.Profile()
         if asked.profile:

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 DEFAULT_CACHE = "~/.cache/mfq"
-AUDIO, SCORES, RUN = "Manifest and audio", "Replies and scores", "Running"
+AUDIO, SCORES, RUN, NIGHT = "Manifest and audio", "Replies and scores", "Running", "Overnight"
 
 
 def score(  # noqa: PLR0913 - a command's options
+    context: typer.Context,
     manifest: Annotated[
         str | None,
         typer.Argument(
@@ -89,15 +90,48 @@ def score(  # noqa: PLR0913 - a command's options
     ] = 120.0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=RUN)] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32.", rich_help_panel=RUN)] = "auto",
+    shard: Annotated[
+        str | None, typer.Option(help="i/n: only this part of the songs, by a hash of the id.", rich_help_panel=NIGHT)
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for another run over the same cache.", rich_help_panel=NIGHT)
+    ] = False,
+    deadline: Annotated[
+        str | None, typer.Option(help="Stop before the batch that would not be done by HH:MM.", rich_help_panel=NIGHT)
+    ] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="The same, as a duration: 7h, 90m.", rich_help_panel=NIGHT)
+    ] = None,
+    max_failures: Annotated[
+        str | None,
+        typer.Option(help="Stop once more songs failed than this: 100 or 5%. Fewer are well.", rich_help_panel=NIGHT),
+    ] = None,
+    batch_timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds after which the engine counts as hanging.", rich_help_panel=NIGHT),
+    ] = None,
+    partial_output: Annotated[
+        bool, typer.Option("--partial-output", help="Write the table also when ending early.", rich_help_panel=NIGHT)
+    ] = False,
+    stats: Annotated[
+        str | None, typer.Option(help="JSON file kept up to date with the run's state.", rich_help_panel=NIGHT)
+    ] = None,
+    log_file: Annotated[
+        str | None, typer.Option(help="File to which JSON lines are appended.", rich_help_panel=NIGHT)
+    ] = None,
+    gpu_hour_price: Annotated[
+        float | None, typer.Option(min=0.0, help="Price of an hour, for --dry-run.", rich_help_panel=NIGHT)
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be done.", rich_help_panel=RUN)
     ] = False,
 ) -> int:
     """Listen to every song of a manifest and write one row each: scores, measures, status and reason."""
-    from musicflamingo_cli import console, pipeline
+    from musicflamingo_cli import console, enquiries, pipeline
     from musicflamingo_cli.errors import UsageError
-    from musicflamingo_cli.records import Rules
+    from musicflamingo_cli.records import Rules, Watch
     from musicflamingo_cli.runs import ScoreOptions
+    from musicflamingo_cli.stops import Stops
 
     source = manifest or input_
     if source is None or (manifest and input_):
@@ -135,11 +169,23 @@ def score(  # noqa: PLR0913 - a command's options
         keep=tuple(name for name in (keep or "").split(",") if name),
         weights=weights,
         rules=Rules(None, min_coverage, assume_scale),
+        shard=shard,
+        wait=wait,
+        deadline=deadline,
+        time_budget=time_budget,
+        max_failures=max_failures,
+        batch_timeout=batch_timeout,
+        partial_output=partial_output,
+        stats=stats,
+        log_file=log_file,
+        gpu_hour_price=gpu_hour_price,
     )
     if dry_run:
-        console.plan(pipeline.plan(options))
+        console.plan(enquiries.plan(options))
         return 0
     with console.Progress() as progress:
-        summary = pipeline.score(options, progress.tick)
+        stops = context.find_object(Stops)
+        watch = Watch(progress.tick, console.note, stops.holding) if stops else Watch(progress.tick, console.note)
+        summary = pipeline.score(options, watch)
     console.summary(summary)
-    return 1 if summary.failed else 0
+    return 1 if summary.failed and not summary.allowed else 0

@@ -18,11 +18,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> int:
     """Print everything known of one song: settings, raw reply, how each field was obtained, measures."""
-    from musicflamingo_cli import console, pipeline
+    from musicflamingo_cli import console, enquiries
     from musicflamingo_cli.errors import UsageError
 
     root = os.path.expanduser(cache_dir or DEFAULT_CACHE)  # noqa: PTH111
-    found = pipeline.known_of(song_id, root)
+    found = enquiries.known_of(song_id, root)
     if not found:
         raise UsageError(f"the cache {root} holds nothing of song '{song_id}' (another one: --cache-dir)")
     console.song(found, as_json=as_json)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from threading import Lock
 
 from musicflamingo_cli.cache import Cache, Entry
 from musicflamingo_cli.engines.base import Engine, OutOfMemory
+from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.inference.batching import batches
+from musicflamingo_cli.inference.journal import Journal
+from musicflamingo_cli.inference.limits import Limits, Pace
 from musicflamingo_cli.inference.lookup import Found, LookupRules, file_facts, look_up
 from musicflamingo_cli.intake.audio import AudioPlan
 from musicflamingo_cli.intake.workers import DecodePool
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Reply, Request, Song, Tick
+from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Reply, Request, Song, Tick, Watch
+
+ENGINE_CRASH = Failure("engine", "engine_crash", "the engine died twice on this song; --retry all tries it again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,52 +39,77 @@ class RunnerSettings:
     decode_seconds: float = 120.0
     """Time that one song's decoding may take."""
     plan: AudioPlan = field(default_factory=AudioPlan)
+    limits: Limits = Limits()
 
 
 class Runner:
     """Fills the cache with one engine's replies."""
 
     def __init__(
-        self, engine: Engine, cache: Cache, pack: Pack, settings: RunnerSettings, on_tick: Callable[[Tick], None]
+        self, engine: Engine, cache: Cache, pack: Pack, settings: RunnerSettings, journal: Journal, watch: Watch
     ) -> None:
         self._engine, self._cache, self._pack, self._settings = engine, cache, pack, settings
-        self._on_tick = on_tick
-        self._lock = Lock()
+        self._journal, self._watch = journal, watch
+        self._pace = Pace(settings.limits.ends)
+        self._lock = threading.Lock()
         self._tick = Tick("listening", 0, 0)
+        self._reasons: Counter[str] = Counter()
         self._in_work: dict[str, Found] = {}
+        self._alone: list[Found] = []
         self._items = settings.batch_items or engine.batch_items
+        self.engine_seconds = 0.0
+        """Time that the engine was busy."""
 
     def fill(self, songs: Iterable[Song], total: int) -> Tick:
         """See to it that each of `total` songs has an entry: a reply or a failure. Returns the final count.
 
-        The engine is loaded, and workers are started, only if a song needs them. Raises `EngineError` if the engine
-        can't run and `OutputError` if the cache can't be written; what was answered until then is kept.
+        The engine is loaded, and workers are started, only if a song needs them. Songs that a death left under
+        suspicion come last, each alone.
+
+        Raises:
+            EngineError: the engine can't run.
+            OutputError: the cache can't be written.
+            NotNow: the deadline came.
+            TooManyFailures: more songs failed than allowed.
         """
         self._tick = Tick("listening", 0, total)
         todo = self._todo(songs)
         first = next(todo, None)
-        if first is None:
+        if first is None and not self._alone:
             return self._tick
         self._engine.load()
         try:
             settings = self._settings
             with DecodePool(settings.workers, settings.plan, timeout_seconds=settings.decode_seconds) as pool:
-                work = ((found, found.song.path) for found in chain([first], todo))
-                requests = self._requests(pool.hear(work))
-                for batch in batches(requests, self._items):
-                    self._answer(batch)
+                self._work(pool, chain([first] if first else [], todo))
+                self._items = 1 if self._alone else self._items
+                self._work(pool, self._alone)
         finally:
             self._engine.close()
         return self._tick
 
+    def _work(self, pool: DecodePool, todo: Iterable[Found]) -> None:
+        heard = pool.hear((found, found.song.path) for found in todo)
+        for batch in batches(self._requests(heard), self._items):
+            self._pace.check()
+            self._answer(batch)
+
     def _todo(self, songs: Iterable[Song]) -> Iterator[Found]:
+        suspects = self._journal.suspects
         for song in songs:
             found = look_up(song, self._pack, self._cache.get, self._settings.rules)
             if found.state in ("hear", "measure"):
-                yield found
+                if suspects.condemned(song.song_id) and not self._settings.rules.retry_all:
+                    self._keep_failure(found, ENGINE_CRASH, None)
+                elif suspects.alone(song.song_id):
+                    self._alone.append(found)
+                else:
+                    yield found
                 continue
             if found.changed and found.entry:
                 self._cache.put(found.entry)
+            if found.state == "failed" and found.entry and found.entry.failure:
+                self._reasons[found.entry.failure.reason] += 1
             self._count(cached=found.state == "hit", failed=found.state == "failed")
 
     def _requests(self, heard: Iterable[tuple[Found, Heard | Failure]]) -> Iterator[Request]:
@@ -90,21 +124,64 @@ class Runner:
                 yield Request(found.song.song_id, found.prompt, got, found.system)
 
     def _answer(self, batch: list[Request]) -> None:
-        try:
-            answers = self._engine.reply(batch) if len(batch) <= self._items else None
-        except OutOfMemory as problem:
-            if len(batch) == 1:
-                answers = [Failure("engine", "out_of_memory", f"the song alone does not fit: {problem}", True)]
-            else:
-                self._items = max(1, len(batch) // 2)
-                answers = None
+        answers: list[Reply | Failure] | None = None
+        ids = [request.song_id for request in batch]
+        if len(batch) <= self._items:
+            with self._watch.holding(
+                f"the {len(batch)} songs in the model" if len(batch) > 1 else "the song in the model"
+            ):
+                answers = self._ask(batch, ids)
+                if answers is not None:
+                    for request, answer in zip(batch, answers, strict=True):
+                        self._keep(request, answer)
         if answers is None:
             size = self._items
             for start in range(0, len(batch), size):
                 self._answer(batch[start : start + size])
+
+    def _ask(self, batch: list[Request], ids: list[str]) -> list[Reply | Failure] | None:
+        """Return the engine's answers, or None if the batch must be made smaller."""
+        began = time.monotonic()
+        self._journal.start(ids)
+        try:
+            with self._timed(ids):
+                answers = self._engine.reply(batch)
+        except OutOfMemory as problem:
+            self._journal.end(ids)
+            if len(batch) > 1:
+                self._items = max(1, len(batch) // 2)
+                return None
+            return [Failure("engine", "out_of_memory", f"the song alone does not fit: {problem}", True)]
+        except EngineError:
+            self._journal.brought_down()
+            raise
+        self._journal.end(ids)
+        self.engine_seconds += time.monotonic() - began
+        self._pace.done(time.monotonic() - began)
+        return answers
+
+    @contextmanager
+    def _timed(self, ids: list[str]) -> Iterator[None]:
+        """End the process if the block takes longer than a batch may: a hung engine can't be interrupted."""
+        limit = self._settings.limits.batch_seconds
+        if limit is None:
+            yield
             return
-        for request, answer in zip(batch, answers, strict=True):
-            self._keep(request, answer)
+        timer = threading.Timer(limit, self._give_up, (limit, ids))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _give_up(self, limit: float, ids: list[str]) -> None:
+        self._journal.brought_down()
+        self._watch.say(
+            f"the engine gave no answer for {limit:g} s (--batch-timeout) on {', '.join(ids[:5])}; "
+            "run the same command again: it tries them alone"
+        )
+        os._exit(EngineError.exit_code)
 
     def _keep(self, request: Request, answer: Reply | Failure) -> None:
         found = self._in_work.pop(request.song_id)
@@ -121,7 +198,7 @@ class Runner:
             measures_version=MEASURES_VERSION,
         )
         self._cache.put(entry)
-        self._count(audio_seconds=heard.audio_seconds)
+        self._count(audio_seconds=heard.audio_seconds, tokens=answer.generated_tokens or 0)
 
     def _keep_failure(self, found: Found, failure: Failure, heard: Heard | None) -> None:
         old = found.entry
@@ -129,19 +206,17 @@ class Runner:
         entry = old if old is not None and old.replies else new
         facts = file_facts(found.song.path)
         self._cache.put(replace(entry, failure=failure, failed_file=facts, run=self._settings.run))
+        self._reasons[failure.reason] += 1
         self._count(failed=True, audio_seconds=heard.audio_seconds if heard else 0.0)
 
-    def _count(self, *, cached: bool = False, failed: bool = False, audio_seconds: float = 0.0) -> None:
+    def _count(
+        self, *, cached: bool = False, failed: bool = False, audio_seconds: float = 0.0, tokens: int = 0
+    ) -> None:
         with self._lock:
-            tick = self._tick
-            self._tick = replace(
-                tick,
-                done=tick.done + 1,
-                cached=tick.cached + cached,
-                failed=tick.failed + failed,
-                audio_seconds=tick.audio_seconds + audio_seconds,
-            )
-        self._on_tick(self._tick)
+            tick = self._tick = self._tick.plus(cached, failed, audio_seconds, tokens)
+        self._watch.on_tick(tick)
+        if failed:
+            self._settings.limits.check_failures(tick.failed, tick.total, self._reasons)
 
 
 def _same_audio(one: Heard, other: Heard) -> bool:

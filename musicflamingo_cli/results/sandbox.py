@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from musicflamingo_cli.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 BATCH = 122_880

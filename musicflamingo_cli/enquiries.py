@@ -1,0 +1,85 @@
+"""Questions that are answered without a run: what would it do, what is known of a song, how is a run going."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from musicflamingo_cli.cache import entry_in, folders
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.inference.lookup import look_up
+from musicflamingo_cli.intake.lengths import expected_seconds
+from musicflamingo_cli.monitor import STATUS_NAME, read_status
+from musicflamingo_cli.records import Field, Pack, Rules
+from musicflamingo_cli.road import open_road
+from musicflamingo_cli.runs import Plan, ScoreOptions
+from musicflamingo_cli.scoring.scorer import read_reply
+
+PROBED_SONGS = 1000
+"""The audio hours of a plan are read from so many headers; the rest is taken to be like them."""
+
+
+def plan(options: ScoreOptions) -> Plan:
+    """Say what `score` would do, without loading an engine or decoding anything."""
+    with ExitStack() as stack:
+        road = open_road(options, stack)
+        rules = road.lookup_rules
+        states: Counter[str] = Counter()
+        waiting, known, seconds = 0, 0, 0.0
+        for song in road.songs():
+            state = look_up(song, road.pack, road.cache.get, rules).state
+            states[state] += 1
+            if state == "hear":
+                waiting += 1
+                length = expected_seconds(song.path) if waiting <= PROBED_SONGS else None
+                known, seconds = known + (length is not None), seconds + (length or 0.0)
+        scan = road.manifest.scan
+        whole = road.shard is None
+        return Plan(
+            rows=road.rows_total,
+            skipped=scan.skipped if whole else None,
+            rejected=scan.rejected if whole else None,
+            repeated=scan.repeated,
+            cached=states["hit"],
+            remembered=states["failed"],
+            todo=states["hear"] + states["measure"],
+            audio_seconds=seconds / known * waiting if known else (None if waiting else 0.0),
+            seconds=_expected_time(read_status(road.cache.folder / STATUS_NAME), waiting),
+            gpu_hour_price=options.gpu_hour_price,
+        )
+
+
+def known_of(song_id: str, cache_dir: str) -> list[dict[str, Any]]:
+    """Return what each set of settings in a cache knows of a song: settings, entry, and its reply read again."""
+    found = []
+    for folder, settings in folders(Path(cache_dir)):
+        entry = entry_in(folder, song_id)
+        if entry is not None:
+            fields = tuple(Field(**field) for field in settings.get("fields", ()))
+            pack = Pack(str(settings.get("pack")), "", fields, str(settings.get("prompt") or ""))
+            answers = [read_reply(reply, pack.template, pack, Rules()) for reply in entry.replies]
+            known = {"folder": str(folder), "settings": settings, "entry": asdict(entry)}
+            found.append({**known, "answers": [asdict(answer) for answer in answers]})
+    return found
+
+
+def status_of(where: str) -> list[dict[str, Any]]:
+    """Return the status of every run that a stats file, a cache folder or a cache root tells of.
+
+    Raises `UsageError` if it tells of none.
+    """
+    path = Path(where).expanduser()
+    files = [path] if path.is_file() else sorted({*path.glob("status*.json"), *path.glob("*/status*.json")})
+    found = [status for status in map(read_status, files) if status is not None]
+    if not found:
+        raise UsageError(f"{where}: no run has left its status there; name a cache folder or the file of --stats")
+    return found
+
+
+def _expected_time(last: dict[str, Any] | None, waiting: int) -> float | None:
+    """Return the seconds that so many songs would take at the last run's rate, where there was one."""
+    answered = last.get("answered", 0) if last else 0
+    return last["seconds"] / answered * waiting if last and answered else None

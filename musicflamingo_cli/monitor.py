@@ -1,0 +1,131 @@
+"""A running job as a file: `--stats`, `mfq status` and `--log-file` read and write this."""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from musicflamingo_cli.errors import OutputError
+from musicflamingo_cli.files import write_whole
+from musicflamingo_cli.records import Tick
+
+STATUS_NAME = "status.json"
+EVERY_SECONDS = 5.0
+LOG_SECONDS = 60.0
+
+
+class Monitor:
+    """Keeps the status files and the log of one run up to date."""
+
+    def __init__(self, files: list[Path], log: Path | None, settings: Mapping[str, object]) -> None:
+        """`files` are rewritten whole every few seconds; lines of JSON are appended to `log`."""
+        self._files, self._log, self._settings = files, log, dict(settings)
+        self._began = time.monotonic()
+        self._started = datetime.now(UTC)
+        self._told = self._logged = 0.0
+        self._tick: Tick | None = None
+        self._heard: Tick | None = None
+        self.engine_seconds = 0.0
+        """Time that the engine was busy."""
+        self.counts: dict[str, Any] = {}
+        """What the finished table holds, once there is one."""
+
+    def __enter__(self) -> Self:
+        self.write("running")
+        self.log("start", settings=self._settings)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, _: object) -> None:
+        state = "done" if kind is None else "stopped"
+        try:
+            self.write(state)
+            self.log(state, **({"error": f"{kind.__name__}: {problem}"} if kind else {}), **self.status(state))
+        except OutputError:
+            if kind is None:
+                raise
+
+    def tick(self, tick: Tick) -> None:
+        """Take note of progress."""
+        self._tick = tick
+        if tick.stage == "listening":
+            self._heard = tick
+        now = time.monotonic()
+        if now - self._told >= EVERY_SECONDS:
+            self.write("running")
+        if now - self._logged >= LOG_SECONDS:
+            self.log("progress", **self.status("running"))
+
+    def status(self, state: str) -> dict[str, Any]:
+        """Return the run as it stands. Rates are over the whole run; memory is the peak so far, bytes."""
+        seconds = time.monotonic() - self._began
+        heard = self._heard or Tick("listening", 0, 0)
+        answered = heard.done - heard.cached - heard.failed
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        return {
+            "state": state,
+            "pid": os.getpid(),
+            "started": self._started.isoformat(),
+            "updated": datetime.now(UTC).isoformat(),
+            "seconds": round(seconds, 3),
+            "stage": self._tick.stage if self._tick else "opening",
+            "done": self._tick.done if self._tick else 0,
+            "total": self._tick.total if self._tick else 0,
+            "songs": heard.total,
+            "answered": answered,
+            "cached": heard.cached,
+            "failed": heard.failed,
+            "songs_per_hour": round(answered / seconds * 3600, 1) if seconds else 0.0,
+            "audio_seconds": round(heard.audio_seconds, 3),
+            "audio_hours_per_hour": round(heard.audio_seconds / seconds, 2) if seconds else 0.0,
+            "tokens_per_second": round(heard.tokens / seconds, 1) if seconds else 0.0,
+            "engine_share": round(min(1.0, self.engine_seconds / seconds), 4) if seconds else 0.0,
+            "peak_memory_bytes": own * 1024,
+            "peak_worker_memory_bytes": workers * 1024,
+            **self.counts,
+            "settings": self._settings,
+        }
+
+    def write(self, state: str) -> None:
+        """Rewrite the status files. Raises `OutputError` with the path."""
+        self._told = time.monotonic()
+        raw = orjson.dumps(self.status(state), default=str, option=orjson.OPT_INDENT_2)
+        for path in self._files:
+            try:
+                write_whole(path, raw)
+            except OSError as problem:
+                raise OutputError(f"could not write {path}: {problem.strerror}") from None
+
+    def log(self, event: str, **facts: object) -> None:
+        """Append a line to the log. Raises `OutputError` with the path."""
+        if self._log is None:
+            return
+        self._logged = time.monotonic()
+        line = {"time": datetime.now(UTC).isoformat(), "event": event, **facts}
+        try:
+            with self._log.open("ab") as file:
+                file.write(orjson.dumps(line, default=str) + b"\n")
+        except OSError as problem:
+            raise OutputError(f"could not write {self._log}: {problem.strerror}") from None
+
+
+def counted(status: Counter[str], reasons: Counter[tuple[str, str]]) -> dict[str, Any]:
+    """Return a table's counts as they stand in status files."""
+    return {"status": dict(status), "reasons": {f"{state}: {reason}": n for (state, reason), n in reasons.items()}}
+
+
+def read_status(path: Path) -> dict[str, Any] | None:
+    """Return what a status file says, or None if it is none."""
+    try:
+        status = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return status if isinstance(status, dict) and "state" in status and "seconds" in status else None

@@ -1,0 +1,99 @@
+"""What both halves of a run share: pack, engine, cache, manifest and rules."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from musicflamingo_cli.cache import Cache
+from musicflamingo_cli.engines.base import Engine, EngineSettings
+from musicflamingo_cli.engines.registry import build_engine, engine_class
+from musicflamingo_cli.inference.lookup import LookupRules
+from musicflamingo_cli.inference.shards import in_shard, parse_shard
+from musicflamingo_cli.intake.manifest import Manifest, ManifestOptions, open_manifest
+from musicflamingo_cli.intake.packs import load_pack, pack_hash
+from musicflamingo_cli.records import Pack, RejectedRow, Rules, Song
+from musicflamingo_cli.results.table import TableForm
+from musicflamingo_cli.runs import ScoreOptions
+from musicflamingo_cli.scoring.aggregate import parse_weights
+
+AUDIO_PREPARATION = {"sample_rate": 16000, "channels": "mean", "resampler": "soxr HQ"}
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """What one run goes along. Made by `open_road`."""
+
+    options: ScoreOptions
+    pack: Pack
+    engine: Engine
+    identity: Mapping[str, object]
+    """All that decides which cache folder is used."""
+    cache: Cache
+    manifest: Manifest
+    rules: Rules
+    shard: tuple[int, int] | None
+    songs_total: int
+    """Songs of this run, its shard only."""
+    rows_total: int
+    """Table rows of this run, its shard only."""
+
+    def rows(self) -> Iterator[Song | RejectedRow]:
+        """Yield the manifest's rows, of this shard."""
+        rows = self.manifest.rows()
+        return rows if self.shard is None else (row for row in rows if in_shard(row.song_id, self.shard))
+
+    def songs(self) -> Iterator[Song]:
+        """Yield the rows that can be listened to, of this shard."""
+        return (row for row in self.rows() if isinstance(row, Song))
+
+    @property
+    def lookup_rules(self) -> LookupRules:
+        """When a cached entry counts."""
+        options = self.options
+        every = options.measure or self.engine.needs_measures == "all"
+        level: Literal["basic", "all"] = "all" if every else "basic"
+        return LookupRules(level, options.refresh, options.retry_all, options.verify_audio)
+
+
+def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
+    """Check everything that a person asked for and open the manifest; nothing heavy is loaded. Raises `UsageError`."""
+    pack = load_pack(options.prompt or engine_class(options.engine).default_pack)
+    TableForm(pack, {}).check()
+    settings = EngineSettings(pack, options.model, options.revision, options.device, options.dtype, options.max_tokens)
+    engine = build_engine(options.engine, settings)
+    rules = options.rules
+    if options.weights is not None:
+        rules = replace(rules, weights=parse_weights(options.weights, pack.fields))
+    shard = parse_shard(options.shard)
+    root = options.cache_dir
+    if root is None:
+        root = stack.enter_context(tempfile.TemporaryDirectory(prefix="mfq-"))
+    identity = identity_of(engine, pack)
+    cache = Cache(Path(root), f"{engine.name}-{pack.name}", identity)
+    wanted = tuple(dict.fromkeys((*pack.columns, *options.keep)))
+    chosen = ManifestOptions(options.id_column, options.audio_column, options.audio_root, wanted, options.limit)
+    manifest = stack.enter_context(open_manifest(options.manifest, chosen))
+    songs, rows = manifest.scan.songs, manifest.scan.rows
+    if shard is not None:
+        kinds = [isinstance(row, Song) for row in manifest.rows() if in_shard(row.song_id, shard)]
+        songs, rows = sum(kinds), len(kinds)
+    return Road(options, pack, engine, identity, cache, manifest, rules, shard, songs, rows)
+
+
+def identity_of(engine: Engine, pack: Pack) -> dict[str, object]:
+    """Return all that decides which cache folder a run uses."""
+    fields = [{"name": f.name, "kind": f.kind, "low": f.low, "high": f.high} for f in pack.asked]
+    return {
+        **engine.identity(),
+        "pack": pack.name,
+        "prompt_hash": pack_hash(pack),
+        "prompt": pack.template,
+        "system": pack.system,
+        "fields": fields,
+        "audio": AUDIO_PREPARATION,
+    }
