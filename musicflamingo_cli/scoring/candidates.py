@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from musicflamingo_cli.scoring.jsonish import Bare, Budget, Cut, Obj, ObjectReader, Page, read_strict
+from musicflamingo_cli.scoring.jsonish import Bare, Budget, Cut, Obj, ObjectReader, Page, may_begin, read_strict
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.objects import Harvest, Member, harvest, is_placeholder
 from musicflamingo_cli.scoring.spans import Spans
@@ -82,6 +82,9 @@ class Finder:
         folded = self.page.folded
         while brace := _BRACE.search(folded, pos, end):
             pos = brace.end() - 1
+            if not may_begin(folded, pos, end):
+                pos += 1
+                continue
             strict = read_strict(self.page.text, pos, self._budget)
             if strict is not None and strict[1] <= end:
                 root, stop, control = strict
@@ -92,10 +95,16 @@ class Finder:
                 repairs = tuple(reader.repairs)
             if root.pairs:
                 self.spans.append((pos, stop))
-                said = self._harvest(root)
-                if said.members or said.holders:
-                    found.append(Candidate(root, pos, stop, fenced, repairs, said))
+                if self._may_say_something(pos, stop):
+                    found.append(Candidate(root, pos, stop, fenced, repairs, self._harvest(root)))
             pos = max(stop, pos + 1)
+
+    def _may_say_something(self, start: int, end: int) -> bool:
+        """Whether a field's name stands there at all; where letters are escaped, who knows."""
+        return (
+            self.index.mention.search(self.page.folded, start, end) is not None
+            or self.page.folded.find("\\u", start, end) >= 0
+        )
 
     def braceless(self, stretches: Sequence[Stretch]) -> list[Candidate]:
         """Objects whose opening brace is missing: they begin at a quoted key that is asked."""
@@ -206,14 +215,10 @@ class Finder:
         return _NOT_THE_ANSWER.search(clause) is not None and _THE_ANSWER.search(clause) is None
 
 
-def choose(candidates: Sequence[Candidate]) -> Candidate | None:
-    """The answer: one that answers over others, complete over broken, fenced over bare, the last over earlier ones."""
-    best: Candidate | None = None
-    for candidate in candidates:
-        rank = (candidate.bears, candidate.root.closed, candidate.fenced)
-        if best is None or rank >= (best.bears, best.root.closed, best.fenced):
-            best = candidate
-    return best
+def choose(candidates: Sequence[Candidate], is_rejected: Callable[[Candidate], bool]) -> Candidate | None:
+    """The answer: complete over broken, fenced over bare, the last over earlier ones, and none that is rejected."""
+    ranked = sorted(enumerate(candidates), key=lambda c: (c[1].root.closed, c[1].fenced, c[0]), reverse=True)
+    return next((candidate for _, candidate in ranked if not is_rejected(candidate)), None)
 
 
 def _regions(folded: str, stretch: Stretch) -> list[tuple[int, int, bool]]:

@@ -131,6 +131,16 @@ class Page:
     """True if nothing is missing at its end."""
 
 
+def may_begin(folded: str, start: int, end: int) -> bool:
+    """Whether what follows the brace at `start` can be the first member of an object, without reading it."""
+    pos = start + 1
+    space = _SPACE.match(folded, pos, end)
+    pos = space.end() if space else pos
+    if pos >= end or folded[pos] in "{[(/#,;<.":
+        return pos < end
+    return KEY.match(folded, pos, end) is not None or MISSING_COLON.match(folded, pos, end) is not None
+
+
 class ObjectReader:
     """Reads one JSON-like object, member by member, until it is closed or can't be followed any further."""
 

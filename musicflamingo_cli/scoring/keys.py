@@ -56,6 +56,19 @@ def is_other_name(text: str) -> bool:
     return any(word in _OTHER_NAMES for word in (w.lower() for w in _WORD.findall(spaced)))
 
 
+HOLDERS = (
+    *("answer", "finalanswer", "final_answer", "response", "output", "result", "content", "text", "message", "reply"),
+)
+"""Names under which a string may be the whole reply."""
+
+
+def _loose(name: str) -> str:
+    words = [re.escape(w) for w in _WORD.findall(_CAMEL.sub(" ", name))]
+    if len(words) > 1 and words[-1].lower() in ("score", "rating"):
+        words.pop()
+    return r"[\W_]{0,4}".join(words) or "(?!)"
+
+
 class FieldIndex:
     """The asked fields by the keys that mean them."""
 
@@ -80,10 +93,14 @@ class FieldIndex:
             rf"(?<!\w)(?<!\w[-./'’])(?:{alternatives})(?!\w)(?![-./]\w)(?!\[\d)", re.IGNORECASE
         )
         """Finds a field's name in prose; the matched group's number is the field's position plus 1."""
+        any_name = "|".join(names) or "(?!)"
         self.quoted_key = re.compile(
-            rf"[\"'“`](?:{'|'.join(names) or '(?!)'})(?:\s?\([^()\n]{{0,24}}\))?\\{{0,8}}[\"'”`]\s{{0,8}}:", re.IGNORECASE
+            rf"[\"'“`](?:{any_name})(?:\s?\([^()\n]{{0,24}}\))?\\{{0,8}}[\"'”`]\s{{0,8}}:", re.IGNORECASE
         )
         """Finds a field's name as a quoted key with its colon."""
+        loose = "|".join(_loose(f.name) for f in self.fields) or "(?!)"
+        self.mention = re.compile(rf"{loose}|\b(?:{'|'.join(HOLDERS)})\b", re.IGNORECASE)
+        """Finds any spelling of a field's name, or a name such as `answer` that may hold prose."""
 
     def match(self, key: str) -> tuple[Field, bool] | None:
         """The field that a key means, and whether it is the field's own name rather than with or without `score`."""

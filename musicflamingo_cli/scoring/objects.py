@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.jsonish import Arr, Bare, Cut, Obj
-from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name, read_key
+from musicflamingo_cli.scoring.keys import HOLDERS, FieldIndex, is_other_name, read_key
 from musicflamingo_cli.scoring.numbers import NO_SCALE, Reading, Scale, read_number, scale_of
 
 _MAX_NODES = 20_000
@@ -23,7 +23,7 @@ _PLACEHOLDER = re.compile(
 )
 _NUMERIC = re.compile(r"[^\w]{0,12}(?:[a-zA-Z]{1,14}[ :=]{1,3}){0,2}[^\w]{0,4}\d")
 _LITERALS = _NULLS | {"true", "false", "infinity", "-infinity", "-nan"}
-_HOLDERS = frozenset(("answer", "finalanswer", "response", "output", "result", "content", "text", "message", "reply"))
+_HOLDERS = frozenset(name.replace("_", "") for name in HOLDERS)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,10 @@ from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
 
 
+_MOST_OTHERS = 16
+"""So many objects beside the answer are looked through for texts that it does not hold."""
+
+
 @dataclass(slots=True)
 class Found:
     """What one part of a reply states."""
@@ -72,14 +76,13 @@ class ReplyReader:
     def _read_stretches(self, page: Page, stretches: list[Stretch]) -> Found:
         finder = Finder(page, self.index, self.prompt)
         objects = finder.find(stretches)
-        kept = [c for c in objects if not finder.is_rejected(c)]
-        answer = choose([c for c in kept if c.bears])
+        answer = choose([c for c in objects if c.bears], finder.is_rejected)
         if answer is None:
-            loose = finder.braceless(stretches)
-            answer = choose([c for c in loose if c.bears and not finder.is_rejected(c)])
+            answer = choose([c for c in finder.braceless(stretches) if c.bears], finder.is_rejected)
+        kept = [c for c in objects[-_MOST_OTHERS:] if c is not answer and not finder.is_rejected(c)]
         if answer is not None:
             return self._of_object(answer, kept)
-        holding = choose([c for c in kept if c.said.members])
+        holding = choose([c for c in objects if c.said.members], finder.is_rejected)
         found = self._of_object(holding, []) if holding else Found()
         if holding is not None and not holding.root.closed:
             return found
@@ -98,7 +101,7 @@ class ReplyReader:
     def _of_object(self, answer: Candidate, others: Sequence[Candidate]) -> Found:
         obtained = "repaired" if answer.repairs else "json"
         found = Found({}, answer.repairs, answer.root.closed)
-        texts = [c for c in others if c is not answer and not c.bears and c.root.closed]
+        texts = [c for c in others if not c.bears and c.root.closed]
         for asked in self.index.fields:
             member, how = answer.said.members.get(asked.name), obtained
             if member is None and asked.kind == "text":
