@@ -16,12 +16,15 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.containers import shown
 from musicflamingo_cli.intake.manifest_lines import MAX_ROW_BYTES
 
+MAX_SKIPPED = 256 << 20
+"""A value of more characters than this breaks the document."""
+MAX_DEPTH = 100_000
 _EDGE = 16
 """An error this near the end of the buffer may only mean that the text goes on."""
 _DECODE = json.JSONDecoder(strict=False).raw_decode
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _BRACKETS = re.compile(r'["\[\]{}]')
-_STRING_STOP = re.compile(r'["\\]')
+_STRING_REST = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _SCALAR_END = re.compile(r"[,\]}\s]")
 _STRAY_BYTES = re.compile("[\udc80-\udcff]")
 
@@ -45,6 +48,7 @@ class JsonText:
         self._counted = 0
         self._line = 1
         self._before = 0
+        self._skip_start = 0
         self._ended = False
         self._stray = False
 
@@ -126,9 +130,10 @@ class JsonText:
         return Unreadable(problem)
 
     def skip(self) -> None:
-        """Step over the value at the position without building it, whatever its size and depth."""
+        """Step over the value at the position without building it."""
         depth = 0
         first = self.peek()
+        self._skip_start = self._before + self._at
         if not first or first in ",:]}":
             self.fail("a value is missing")
         if first not in '"[{':
@@ -143,25 +148,37 @@ class JsonText:
                 depth += 1 if found in "[{" else -1
             if depth == 0:
                 return
+            if depth > MAX_DEPTH:
+                self.fail(f"lists and objects are nested over {MAX_DEPTH} deep")
 
     def _skip_string(self) -> None:
-        while self._search(_STRING_STOP, "inside a string") == "\\":
-            self._at += 1
-            if self._at >= len(self._text) and not self._fill():
-                self.fail("it ends inside a string")
-            self._at += 1
-        self._at += 1
+        while True:
+            match = _STRING_REST.match(self._text, self._at)
+            self._at = match.end() if match else self._at
+            if self._text[self._at : self._at + 1] == '"':
+                self._at += 1
+                return
+            # The window ends here, or just after a backslash whose partner is still to come.
+            self._more("inside a string")
 
     def _search(self, pattern: re.Pattern[str], where: str) -> str:
         """Move to the next match; at the end of the text fail, or return "" if `where` is empty."""
         while not (match := pattern.search(self._text, self._at)):
             self._at = len(self._text)
-            if not self._fill():
-                if where:
-                    self.fail(f"it ends {where}")
+            if not self._more(where):
                 return ""
         self._at = match.start()
         return match.group()
+
+    def _more(self, where: str) -> bool:
+        """Read on within a value that is stepped over; at the end fail, or return False if `where` is empty."""
+        if self._before + self._at - self._skip_start > MAX_SKIPPED:
+            self.fail(f"a value of over {MAX_SKIPPED >> 20} Mi characters")
+        if self._fill():
+            return True
+        if where:
+            self.fail(f"it ends {where}")
+        return False
 
     def elements(self) -> Iterator[tuple[int, object]]:
         """(line, value) of each element of the array at the position."""

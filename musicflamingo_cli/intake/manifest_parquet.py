@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.containers import shown
@@ -21,6 +22,7 @@ MOST_ROWS = 1_000_000_000
 MAX_PAGE_BYTES = 256 << 20
 """A page is decompressed whole: a larger one is refused. Writers make pages of about 1 MB."""
 MAX_PAGE_VALUES = 1 << 26
+MAX_LIST_VALUES = 1 << 26
 MAX_DICTIONARY_BYTES = 320 << 20
 """A text column chunk of up to this size is read as a dictionary, which may grow to all of it."""
 _BATCH_BYTES = 32 << 20
@@ -111,17 +113,35 @@ class ParquetRows:
             for index in range(row_group.num_columns):
                 chunk, leaf = row_group.column(index), self._leaves.column(index)
                 path = chunk.path_in_schema
-                if not any(path == name or path.startswith(f"{name}.") for name in wanted):
+                name = next((name for name in wanted if path == name or path.startswith(f"{name}.")), None)
+                if name is None:
                     continue
                 sizes = self._chunk_sizes(reader, group, chunk)
-                text = leaf.physical_type == "BYTE_ARRAY"
-                flat = leaf.max_repetition_level == 0 and path in wanted
-                if text and flat and sizes.dictionary and sizes.unpacked <= MAX_DICTIONARY_BYTES:
-                    # A long text that recurs is then held once, not once a row.
-                    dictionaries.append(path)
-                    continue
-                widest = max(widest, sizes.widest if flat else _NESTED_ROW_BYTES, sizes.dictionary if text else 0)
+                if leaf.max_repetition_level and chunk.num_values > MAX_LIST_VALUES:
+                    raise UsageError(
+                        f"{self._name}: row group {group + 1}, column {path!r} has {chunk.num_values} values in lists, "
+                        f"over {MAX_LIST_VALUES}: keep such lists out of the manifest"
+                    )
+                flat = path == name and leaf.max_repetition_level == 0
+                longest = 0
+                if sizes.dictionary and leaf.physical_type == "BYTE_ARRAY":
+                    longest = self._longest_entry(group, path, name) if flat else sizes.dictionary
+                    if longest * _BATCH_ROWS > _BATCH_BYTES and sizes.unpacked <= MAX_DICTIONARY_BYTES:
+                        # Long texts that recur are then held once, not once a row.
+                        dictionaries.append(path)
+                        longest = 0
+                widest = max(widest, sizes.widest if flat else _NESTED_ROW_BYTES, longest)
         return _Reading(tuple(dictionaries), int(max(1, min(_BATCH_ROWS, _BATCH_BYTES / widest))))
+
+    def _longest_entry(self, group: int, path: str, name: str) -> int:
+        """Bytes of the longest text in the dictionary of a flat column."""
+        file = self._file([path], self._metadata)
+        for batch in file.iter_batches(batch_size=1, row_groups=[group], columns=[name], use_threads=False):
+            array = batch.column(batch.schema.names.index(name))
+            if pa.types.is_dictionary(array.type) and _has_length(array.type.value_type):
+                return int(pc.max(pc.binary_length(array.dictionary)).as_py() or 0)
+            break
+        return 0
 
     def _chunk_sizes(self, reader: io.BufferedReader, group: int, chunk: pq.ColumnChunkMetaData) -> _ChunkSizes:
         start = chunk.data_page_offset
@@ -151,8 +171,8 @@ def _values(array: pa.Array) -> list[object]:
     kind = array.type
     if pa.types.is_dictionary(kind):
         return _dictionary_values(array)
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage if pa.types.is_nested(array.type.storage_type) else array
+    if isinstance(array, pa.ExtensionArray) and pa.types.is_nested(array.storage.type):
+        array = array.storage
     if pa.types.is_temporal(kind):
         array = array.cast(pa.string())
     long = _long_cells(array)
@@ -174,25 +194,40 @@ def _made(array: pa.Array) -> list[object]:
     try:
         values: list[object] = array.to_pylist()
     except UnicodeDecodeError:
+        # Some text is not UTF-8: the cells decode it one by one.
         values = array.cast(pa.large_binary() if pa.types.is_large_string(array.type) else pa.binary()).to_pylist()
     return values
 
 
-def _long_cells(array: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]] | None:
-    """Which cells are over `MAX_CELL_BYTES`; None for types that have no length."""
-    kind = array.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or _is_bytes(kind):
-        too_long = pc.greater(pc.binary_length(array), MAX_CELL_BYTES)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        # In JSON an element takes two characters at least.
-        too_long = pc.greater(pc.list_value_length(array), MAX_CELL_BYTES // 2)
+def _long_cells(array: pa.Array) -> NDArray[np.bool_] | None:
+    """Which cells are over `MAX_CELL_BYTES`; None for types of a fixed size."""
+    if _has_length(array.type):
+        lengths = pc.binary_length(array)
+    elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        lengths = _list_bytes(array)
     else:
         return None
-    return np.asarray(too_long.fill_null(False))
+    return np.asarray(pc.greater(lengths, MAX_CELL_BYTES).fill_null(False), dtype=np.bool_)
 
 
-def _is_bytes(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+def _list_bytes(array: pa.Array) -> pa.Array:
+    """About how long each list is as JSON: two characters an element, and the bytes of texts."""
+    items = array.flatten()
+    if pa.types.is_dictionary(items.type) and _has_length(items.type.value_type):
+        each = pc.take(pc.binary_length(items.dictionary), items.indices)
+    elif _has_length(items.type):
+        each = pc.binary_length(items)
+    else:
+        return pc.multiply(pc.list_value_length(array), 2)
+    ends = np.cumsum(pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False))
+    totals = np.concatenate([[0], np.cumsum(each.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64) + 2)])
+    return pa.array(np.diff(totals[ends], prepend=0))
+
+
+def _has_length(kind: pa.DataType) -> bool:
+    types = pa.types
+    text = types.is_string(kind) or types.is_large_string(kind)
+    return bool(text or types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def _brief(error: Exception) -> str:

@@ -111,10 +111,17 @@ def _goes_on(container: Container, head: bytes, whole: bool) -> bool:
     """True if a text whose first line is longer than the head is lines of JSON after all."""
     if whole or head[:1] != b"{" or head.count(b"\n") > 1:
         return False
-    text = JsonText(container.text_blocks(), container.name)
-    text.peek()
-    text.skip()
-    return bool(text.peek())
+    last = b""
+    broken = False
+    for block in container.text_blocks():
+        # A line break stands in no JSON string, and in a document "}" and "{" have a comma between them.
+        for piece in block.splitlines(keepends=True):
+            text = piece.strip()
+            if text and broken and last:
+                return last == b"}" and text[:1] == b"{"
+            last = text[-1:] or last
+            broken = piece.endswith((b"\n", b"\r")) or (broken and not text)
+    return False
 
 
 def _with_document(opened: Source) -> Source:
