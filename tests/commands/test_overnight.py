@@ -1,0 +1,159 @@
+"""`mfq score` with everything that goes wrong at night."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CODE = "import sys; from musicflamingo_cli.cli import main; sys.exit(main())"
+
+
+def start(bench: Any, *words: object) -> subprocess.Popen[str]:
+    command = ["score", bench.manifest, "--engine", "fake", "-o", bench.table, "--cache-dir", bench.folder / "cache"]
+    command = [sys.executable, "-c", CODE, *command, "--workers", "1", *words]
+    return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
+
+
+def run(bench: Any, *words: object) -> tuple[int, str]:
+    process = start(bench, *words)
+    _, told = process.communicate(timeout=120)
+    return process.returncode, told
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def statuses(bench: Any) -> list[tuple[str, str | None]]:
+    return [(row["status"], row["reason"]) for row in bench.result()]
+
+
+def test_a_song_that_brings_the_engine_down_is_found_and_set_aside(bench: Any, script: Any, asked: Any) -> None:
+    bench.songs(5)
+    script({"song-2": {"crash": True}})
+    assert run(bench, "--batch-size", 5)[0] == -11
+    assert asked() == []
+    code, _ = run(bench, "--batch-size", 5)
+    assert code == -11
+    assert "song-2" not in asked()
+    assert run(bench, "--batch-size", 5)[0] == 1
+    assert statuses(bench) == [("ok", None)] * 2 + [("failed", "engine_crash")] + [("ok", None)] * 2
+    assert sorted(asked()) == ["song-0", "song-1", "song-3", "song-4"]
+    script({})
+    assert run(bench)[0] == 1
+    assert run(bench, "--retry", "all")[0] == 0
+
+
+def test_a_hang_becomes_the_same(bench: Any, script: Any, asked: Any) -> None:
+    bench.songs(2)
+    script({"song-0": {"hang": True}})
+    for _ in range(2):
+        code, told = run(bench, "--batch-timeout", 1, "--batch-size", 1)
+        assert code == 3 and "--batch-timeout" in told
+    assert run(bench, "--batch-timeout", 1, "--batch-size", 1)[0] == 1
+    assert statuses(bench) == [("failed", "engine_crash"), ("ok", None)]
+
+
+def test_a_second_run_is_refused_and_told_who_holds_the_cache(bench: Any, script: Any, asked: Any) -> None:
+    bench.songs(2)
+    script({"default": {"delay_seconds": 1.5}})
+    first = start(bench)
+    wait_for(lambda: any((bench.folder / "cache").glob("*/lock")))
+    wait_for(lambda: next((bench.folder / "cache").glob("*/lock")).stat().st_size > 0)
+    code, told = run(bench)
+    assert code == 75 and f"process {first.pid}" in told
+    assert run(bench, "--wait")[0] == 0
+    assert first.wait(60) == 0
+    assert first.stderr is not None
+    first.stderr.close()
+    assert len(asked()) == 2
+
+
+def test_shards_together_are_the_whole(bench: Any, asked: Any) -> None:
+    bench.songs(6)
+    found = []
+    for number in (1, 2):
+        assert bench.score("--shard", f"{number}/2") == 0
+        found += [row["song_id"] for row in bench.result()]
+    assert sorted(found) == [f"song-{n}" for n in range(6)]
+    assert bench.score() == 0
+    assert len(asked()) == 6
+
+
+@pytest.mark.parametrize("allowed", ["1", "30%"])
+def test_more_failures_than_allowed_stop_the_run_early(bench: Any, script: Any, asked: Any, allowed: str) -> None:
+    bench.songs(6)
+    script({"default": {"out_of_memory_above": 0}})
+    assert bench.score("--max-failures", allowed, "--batch-size", 1) == 1
+    told = bench.stderr()
+    assert "songs failed (out_of_memory 2), more than --max-failures allows" in told
+    assert not bench.table.exists()
+
+
+def test_fewer_failures_than_allowed_are_well(bench: Any, script: Any) -> None:
+    bench.songs(3)
+    script({"song-0": {"out_of_memory_above": 0}})
+    assert bench.score("--max-failures", "34%") == 0
+    assert [status for status, _ in statuses(bench)].count("failed") == 1
+
+
+def test_the_deadline_stops_before_the_next_batch_and_can_leave_a_part(bench: Any, script: Any, asked: Any) -> None:
+    bench.songs(4)
+    script({"default": {"delay_seconds": 2.0}})
+    assert bench.score("--time-budget", "8s", "--batch-size", 1, "--partial-output") == 75
+    assert "to go on: mfq score" in bench.stderr()
+    assert 0 < len(asked()) < 4
+    assert statuses(bench).count(("failed", "not_cached")) == 4 - len(asked())
+    script({})
+    assert bench.score() == 0
+    assert len(asked()) == 4
+
+
+def test_status_and_stats_tell_how_it_went(bench: Any) -> None:
+    bench.songs(3)
+    stats, log = bench.folder / "run.json", bench.folder / "log.jsonl"
+    assert bench.score("--stats", stats, "--log-file", log) == 0
+    told = json.loads(stats.read_text())
+    assert (told["state"], told["answered"], told["status"]) == ("done", 3, {"ok": 3})
+    assert [json.loads(line)["event"] for line in log.read_text().splitlines()][:1] == ["start"]
+    bench.capture.readouterr()
+    for where in (stats, bench.folder / "cache", next((bench.folder / "cache").iterdir())):
+        assert bench.mfq("status", where) == 0
+        assert "fake quality: done" in bench.capture.readouterr().out
+    assert bench.mfq("status", bench.folder / "nowhere") == 2
+    assert bench.mfq("status", stats, "--json") == 0
+    assert json.loads(bench.capture.readouterr().out)[0]["peak_memory_bytes"] > 0
+
+
+def test_the_dry_run_estimates_from_the_last_run(bench: Any) -> None:
+    bench.songs(3)
+    assert bench.score("--limit", 1) == 0
+    bench.capture.readouterr()
+    assert bench.score("--dry-run", "--gpu-hour-price", 2) == 0
+    told = bench.capture.readouterr().out
+    assert "at the last run's rate" in told and "cost" in told
+
+
+def test_a_killed_run_leaves_no_part_files_after_the_next(bench: Any, script: Any) -> None:
+    bench.songs(2)
+    script({"default": {"delay_seconds": 30}})
+    process = start(bench)
+    wait_for(lambda: any((bench.folder / "cache").glob("*/lock")))
+    time.sleep(0.5)
+    process.kill()
+    process.communicate()
+    folder = next((bench.folder / "cache").iterdir())
+    (folder / "00").mkdir(exist_ok=True)
+    (folder / "00" / ".x.json.0123.part").touch()
+    Path(f"{bench.folder}/.scores.parquet.0123.part").touch()
+    script({})
+    assert bench.score() == 0
+    assert list(bench.folder.rglob("*.part")) == []
