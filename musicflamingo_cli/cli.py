@@ -12,6 +12,7 @@ import typer
 
 from musicflamingo_cli import console
 from musicflamingo_cli.commands.filter import filter_
+from musicflamingo_cli.commands.report import report
 from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
 from musicflamingo_cli.commands.status import status
@@ -30,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(score)
+app.command()(report)
 app.command()(show)
 app.command()(status)
 app.command("filter")(filter_)

@@ -1,0 +1,42 @@
+"""`mfq report`: look at a table of scores."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+WIDTH = 100
+"""Columns of the printed form where there is no terminal."""
+
+
+def report(  # noqa: PLR0913, PLR0917 - a command's options
+    table: Annotated[str, typer.Argument(help="A table of scores: Parquet, a folder of it, CSV or JSON lines.")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="The page, one HTML file; - for stdout. [default: print text]")
+    ] = None,
+    against: Annotated[str | None, typer.Option(help="An older table, to show what moved.")] = None,
+    score: Annotated[str | None, typer.Option(help="The column that ranks songs [default: the overall score]")] = None,
+    group: Annotated[str | None, typer.Option(help="The column of the groups [default: the genre]")] = None,
+    songs: Annotated[int, typer.Option(min=0, max=200, help="How many best, worst and most uncertain songs.")] = 10,
+    audio_root: Annotated[
+        str | None, typer.Option(help="Folder that relative audio paths start from [default: the manifest's]")
+    ] = None,
+    memory_limit: Annotated[str, typer.Option(help="What the queries may use before they go to disk.")] = "2GB",
+) -> int:
+    """Turn a table of scores into one page to look at, or print it as text."""
+    import shutil
+
+    from musicflamingo_cli import console
+    from musicflamingo_cli.results import report as reports
+    from musicflamingo_cli.results.report_records import ReportOptions
+
+    options = ReportOptions(against, score, group, songs, audio_root, memory_limit)
+    if output is None:
+        for line in reports.report_lines(reports.build_report(table, options), shutil.get_terminal_size((WIDTH, 24)).columns):
+            console.data(console.safe(line))
+        return 0
+    reports.write_report(table, output, options)
+    if output != "-":
+        console.note(f"report: {output}")
+    return 0

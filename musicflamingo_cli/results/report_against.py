@@ -1,0 +1,138 @@
+"""Two runs over the same songs: what moved, and whether the order held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.report_columns import Columns, Dimension
+from musicflamingo_cli.results.report_numbers import every_nth
+from musicflamingo_cli.results.report_records import Comparison, Moved
+from musicflamingo_cli.results.sandbox import Sandbox
+from musicflamingo_cli.results.sources import id_sql
+
+PAIRS = 50_000
+"""Songs that the chart and the rank correlation are made of, about; all of them where there are fewer."""
+MOVERS = 10
+CROSSINGS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Thresholds, as shares of the range."""
+SHOWN = 60
+"""Characters of a setting's value."""
+EXACT = ("prompt", "fields", "system")
+"""Settings too long to show; `prompt_hash` stands for them."""
+
+
+def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None) -> Comparison:
+    """Compare the views `new` and `old` by song id. Raises `UsageError` if one of them has no ids."""
+    for columns in (new, old):
+        if columns.id_name is None:
+            raise UsageError(f"{columns.table.name}: no column song_id or id to compare songs by")
+    names = [d.name for d in new.dimensions if d.name in {o.name for o in old.dimensions}]
+    if rank is not None and rank.name in names:
+        names.sort(key=lambda name: name != rank.name)
+    for columns, view in ((new, "new"), (old, "old")):
+        sandbox.run(f"CREATE TEMP VIEW {view}_songs AS {_songs(columns, view, names)}")
+    sandbox.run("CREATE TEMP VIEW pairs AS SELECT * FROM new_songs JOIN old_songs USING (id)")
+    both = _one(sandbox, "SELECT count(*) FROM pairs")
+    rows, rows_new = (_one(sandbox, f"SELECT count(*) FROM {view}_songs") for view in ("old", "new"))
+    ranks = bool(names) and rank is not None and names[0] == rank.name
+    low, high = _ends(rank)
+    gained, lost, crossing = _crossing(sandbox, low, high) if ranks else (0, 0, [])
+    changed = "SELECT old_status, new_status, count(*) AS n FROM pairs WHERE old_status IS DISTINCT FROM new_status"
+    statuses = sandbox.rows(f"{changed} GROUP BY 1, 2 ORDER BY n DESC, 1, 2 LIMIT 20")
+    movers = (
+        "SELECT id, new_title, old0, new0 FROM pairs WHERE old0 <> new0 "
+        f"ORDER BY abs(new0 - old0) DESC, id LIMIT {MOVERS}"
+    )
+    sample = f"SELECT old0, new0 FROM pairs WHERE {every_nth('id', both, PAIRS)} AND old0 + new0 IS NOT NULL"
+    return Comparison(
+        name=old.table.name,
+        rows=rows,
+        both=both,
+        only_old=rows - both,
+        only_new=rows_new - both,
+        gained=gained,
+        lost=lost,
+        scores=[_moved(sandbox, name, i, both) for i, name in enumerate(names)],
+        status=[(str(a or "(none)"), str(b or "(none)"), int(n)) for a, b, n in statuses],
+        settings=differing(old.table.card, new.table.card),
+        crossing=crossing,
+        movers=[(str(i), t, a, b) for i, t, a, b in sandbox.rows(movers)] if ranks else [],
+        pairs=[(a, b) for a, b in sandbox.rows(sample)] if ranks else [],
+        low=low,
+        high=high,
+    )
+
+
+def _songs(columns: Columns, view: str, names: Sequence[str]) -> str:
+    """Return a query of one row a song: a repeated id counts once, as it stands first."""
+    assert columns.id_name is not None  # noqa: S101 - checked by `compare`
+    key = id_sql(columns.sql(columns.id_name), columns.kind(columns.id_name), columns.table.name)
+    values = "".join(f", {columns.number(name)} AS {view}{i}" for i, name in enumerate(names))
+    status, title = columns.text("status"), columns.text("title")
+    source = f"SELECT {key} AS id, row, {status} AS {view}_status, {title} AS {view}_title{values} FROM {view}"
+    kept = ", ".join([f"{view}_status", f"{view}_title", *(f"{view}{i}" for i in range(len(names)))])
+    firsts = ", ".join(f"arg_min_null({one}, row) AS {one}" for one in kept.split(", "))
+    return f"SELECT id, {firsts} FROM ({source}) WHERE id IS NOT NULL GROUP BY id"
+
+
+def _crossing(sandbox: Sandbox, low: float, high: float) -> tuple[int, int, list[tuple[float, int, int]]]:
+    counts = ["count(*) FILTER (old0 IS NULL AND new0 IS NOT NULL)", "count(*) FILTER (old0 IS NOT NULL AND new0 IS NULL)"]
+    borders = [round(low + (high - low) * share, 9) for share in CROSSINGS]
+    for border in borders:
+        then, now = (f"coalesce({column} >= {border - 1e-9!r}, false)" for column in ("old0", "new0"))
+        counts += [f"count(*) FILTER ({now} AND NOT {then})", f"count(*) FILTER ({then} AND NOT {now})"]
+    row = sandbox.rows(f"SELECT {', '.join(counts)} FROM pairs")[0]
+    return row[0], row[1], [(b, row[2 + 2 * i], row[3 + 2 * i]) for i, b in enumerate(borders)]
+
+
+def _moved(sandbox: Sandbox, name: str, i: int, both: int) -> Moved:
+    import pandas as pd
+
+    there = f"old{i} IS NOT NULL AND new{i} IS NOT NULL"
+    figures = f"SELECT count(*), avg(old{i}), avg(new{i}), avg(abs(new{i} - old{i})) FROM pairs WHERE {there}"
+    songs, then, now, change = sandbox.rows(figures)[0]
+    sample = f"SELECT old{i}, new{i} FROM pairs WHERE {there} AND {every_nth('id', both, PAIRS)}"
+    pairs = pd.DataFrame(sandbox.rows(sample), columns=["old", "new"], dtype=float)
+    return Moved(name, songs, then, now, change, _spearman(pairs))
+
+
+def _spearman(pairs: Any) -> float | None:
+    if len(pairs) < 3:
+        return None
+    found = float(pairs.corr(method="spearman").iloc[0, 1])
+    return found if math.isfinite(found) else None
+
+
+def _one(sandbox: Sandbox, query: str) -> int:
+    return int(sandbox.rows(query)[0][0])
+
+
+def _ends(rank: Dimension | None) -> tuple[float, float]:
+    if rank is None or rank.low is None or rank.high is None or rank.high <= rank.low:
+        return 0.0, 1.0
+    return rank.low, rank.high
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return the settings and versions in which two run cards differ: (name, then, now)."""
+    told = []
+    for part in ("settings", "versions"):
+        then, now = (card.get(part) if isinstance(card.get(part), dict) else {} for card in (old, new))
+        for key in dict.fromkeys((*(then or {}), *(now or {}))):
+            a, b = (then or {}).get(key), (now or {}).get(key)
+            if a != b and key not in EXACT:
+                told.append((str(key), plain(a), plain(b)))
+    return told
+
+
+def plain(value: object, length: int = SHOWN) -> str:
+    """Return a value of a run card as short text."""
+    if value is None:
+        return "(none)"
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return text if len(text) <= length else text[: length - 1] + "\u2026"

@@ -1,0 +1,168 @@
+"""Which columns of a table a report reads, whoever wrote the table, and what it has to say about those not there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.records import MEASURE_NAMES
+from musicflamingo_cli.results.report_records import ReportOptions
+from musicflamingo_cli.results.sources import ID_NAMES, OVERALL, Table, nearest
+from musicflamingo_cli.results.table import HEAD, measure_column
+
+MOST_SCORES = 16
+"""More columns of numbers than this are no scores any more; the rest is named as left out."""
+MOST_TEXTS = 12
+GROUPS = ("manifest_genre", "genre")
+NO_TEXT = {*HEAD, *GROUPS, "id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One column of scores."""
+
+    name: str
+    position: int
+    low: float | None = None
+    """Lowest value that it can have; None if nothing says so."""
+    high: float | None = None
+    has_std: bool = False
+    """True if the column beside it holds the spread of the model's own distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a report reads of one table. Columns are known by position, inside a query as `<prefix><position>`."""
+
+    table: Table
+    prefix: str
+    dimensions: tuple[Dimension, ...]
+    texts: tuple[str, ...]
+    group: str | None
+    id_name: str | None
+    left: tuple[str, ...] = ()
+    """Columns of numbers that were too many."""
+
+    def has(self, name: str) -> bool:
+        """Return whether the table has a column."""
+        return name in self.table.schema.names
+
+    def kind(self, name: str) -> pa.DataType:
+        """Return a column's type."""
+        return self.table.schema.field(name).type
+
+    def sql(self, name: str) -> str:
+        """Return a column inside a query."""
+        return f"{self.prefix}{self.table.schema.names.index(name)}"
+
+    def text(self, name: str, length: int = 200) -> str:
+        """Return SQL that gives a column as text of at most `length` characters, or NULL if there is no such column."""
+        return f"left({self.sql(name)}::VARCHAR, {length})" if self.has(name) else "NULL::VARCHAR"
+
+    def number(self, name: str) -> str:
+        """Return SQL that gives a column as a finite DOUBLE or NULL."""
+        if not self.has(name) or pa.types.is_nested(self.kind(name)):
+            return "NULL::DOUBLE"
+        value = f"TRY_CAST({self.sql(name)} AS DOUBLE)"
+        return f"(CASE WHEN isfinite({value}) THEN {value} END)"
+
+    def detail(self, name: str, part: str) -> str | None:
+        """Return SQL for a part of `<name>_detail`, or None if the table has no such part."""
+        column = f"{name}_detail"
+        if not self.has(column) or not pa.types.is_struct(self.kind(column)):
+            return None
+        parts = [self.kind(column).field(i).name for i in range(self.kind(column).num_fields)]
+        return f"{self.sql(column)}.{part}" if part in parts else None
+
+
+def columns_of(table: Table, options: ReportOptions, prefix: str = "a") -> Columns:
+    """Find the scores, texts and groups of a table. Raises `UsageError` for a column that was named and isn't there."""
+    names = table.schema.names
+    for flag, name in (("--score", options.score), ("--group", options.group)):
+        if name is not None and name not in names:
+            raise UsageError(f"{table.name}: no column '{name}' for {flag}{nearest(name, names)}")
+    found = _score_names(table, options.score)
+    ranges = table.ranges()
+    shell = Columns(table, prefix, (), (), None, None)
+    dimensions = []
+    for name in found[:MOST_SCORES]:
+        ends = ranges.get(name, (None, None))
+        std = shell.detail(name, "std") is not None
+        dimensions.append(Dimension(name, names.index(name), ends[0], ends[1], std))
+    group = options.group or next((name for name in GROUPS if name in names and _is_text(shell.kind(name))), None)
+    id_name = next((name for name in ID_NAMES if name in names), None)
+    texts = tuple(n for n in names if n not in NO_TEXT and n not in _measures() and _is_text(shell.kind(n)))
+    if "genre" in names and "genre" != group:
+        texts = ("genre", *texts)
+    return Columns(table, prefix, tuple(dimensions), texts[:MOST_TEXTS], group, id_name, tuple(found[MOST_SCORES:]))
+
+
+def rank_order(columns: Columns, wanted: str | None) -> list[Dimension]:
+    """Return the scores in the order in which they are asked to rank: the one named, the overall, then the others."""
+    if wanted is not None:
+        return [d for d in columns.dimensions if d.name == wanted]
+    return sorted(columns.dimensions, key=lambda d: d.name != OVERALL)
+
+
+def missing_of(columns: Columns) -> list[str]:
+    """Return what the table does not tell, a sentence each."""
+    told = []
+    if not columns.table.card:
+        told.append("No run card in the file: engine, model, settings and versions are not known.")
+    if not columns.dimensions:
+        told.append("No column of scores: nothing to rank by (--score names one).")
+    if not columns.has("status"):
+        told.append("No column status: what failed, and why, is not known.")
+    elif not columns.has("reason"):
+        told.append("No column reason: why songs failed is not known.")
+    if columns.dimensions and all(columns.detail(d.name, "obtained") is None for d in columns.dimensions):
+        told.append("No <field>_detail columns: what the scores were obtained from is not known.")
+    if columns.group is None:
+        told.append("No column of genres (keep the manifest's with mfq score --keep genre, or name one with --group).")
+    if columns.id_name is None:
+        told.append("No column song_id: songs are named by their row.")
+    if not columns.has("audio"):
+        told.append("No column audio: nothing can be played.")
+    if columns.left:
+        told.append(f"Too many columns of numbers to show: {', '.join(columns.left[:8])} and others were left out.")
+    return told
+
+
+def _score_names(table: Table, wanted: str | None) -> list[str]:
+    schema = table.schema
+    names = [n for n in schema.names if _is_number(schema.field(n).type)]
+    if wanted is not None and wanted not in names:
+        raise UsageError(f"{table.name}: column '{wanted}' holds {schema.field(wanted).type}, which can't rank songs")
+    stated = _stated_scores(table.card)
+    if not stated:
+        stated = [n for n in names if f"{n}_detail" in schema.names and n not in _measures()]
+    if not stated:
+        plain = {*HEAD, *_measures(), *ID_NAMES} - {OVERALL}
+        stated = [n for n in names if n not in plain and pa.types.is_floating(schema.field(n).type)]
+    first = [n for n in (OVERALL, wanted) if n]
+    return list(dict.fromkeys(n for n in (*first, *stated) if n in names))
+
+
+def _stated_scores(card: Mapping[str, Any]) -> list[str]:
+    settings = card.get("settings")
+    fields = settings.get("fields") if isinstance(settings, dict) else None
+    listed: Sequence[object] = fields if isinstance(fields, list) else ()
+    return [str(f.get("name")) for f in listed if isinstance(f, dict) and f.get("kind") == "score"]
+
+
+def _measures() -> set[str]:
+    return {*MEASURE_NAMES, *(measure_column(name) for name in MEASURE_NAMES)}
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.DictionaryType):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

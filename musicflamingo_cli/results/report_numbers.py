@@ -1,0 +1,186 @@
+"""The numbers of a report: how each score is spread, what a threshold keeps, how the scores go together.
+
+DuckDB counts every value once, at a resolution of a millionth of the range; the rest is computed from these counts, so
+that ten million songs need no more memory here than a million do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from musicflamingo_cli.results.report_columns import Columns, Dimension
+from musicflamingo_cli.results.report_records import Correlation, Spread, Sweep
+from musicflamingo_cli.results.sandbox import Sandbox
+
+BINS = 40
+QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+COLLAPSE_SHARE = 0.6
+"""More than this share of a score on one value: it cannot rank. The same rules as in the summary of a run."""
+COLLAPSE_DISTINCT, COLLAPSE_SONGS = 10, 100
+"""Fewer than 10 distinct values for more than 100 songs: the same."""
+TARGETS = (0.95, 0.9, 0.75, 0.5, 0.25, 0.1, 0.05, 0.01)
+"""Shares of the songs for which the sweep names a threshold."""
+SAMPLE = 50_000
+"""Songs that rank correlations are computed from, about; all of them where there are fewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One score's values, each with the number of songs that have it."""
+
+    dimension: Dimension
+    values: NDArray[np.float64]
+    """[n_distinct], ascending, rounded to `step`."""
+    counts: NDArray[np.int64]
+    """[n_distinct]."""
+    mean: float
+    std: float
+    minimum: float
+    maximum: float
+    step: float
+    """What the values are rounded to: 1e-6, or coarser for ranges above 1."""
+
+    @property
+    def total(self) -> int:
+        """Songs that have a value."""
+        return int(self.counts.sum())
+
+    @property
+    def low(self) -> float:
+        """Left end of the axis: what the score can be, widened to what it is."""
+        stated = self.minimum if self.dimension.low is None else self.dimension.low
+        return min(stated, self.minimum)
+
+    @property
+    def high(self) -> float:
+        """Right end of the axis."""
+        stated = self.maximum if self.dimension.high is None else self.dimension.high
+        return max(stated, self.maximum)
+
+
+def count_values(sandbox: Sandbox, columns: Columns, view: str, dimension: Dimension) -> Counted | None:
+    """Count the values of one score; None if no song has any."""
+    value = columns.number(dimension.name)
+    source = f"(SELECT {value} AS v FROM {view}) WHERE v IS NOT NULL"
+    facts = f"SELECT count(*), avg(v), stddev_pop(v / greatest(1, abs(v))), min(v), max(v) FROM {source}"
+    total, mean, _, minimum, maximum = sandbox.rows(facts)[0]
+    if not total:
+        return None
+    reach = max(1.0, maximum - minimum)
+    if not math.isfinite(reach):
+        return None
+    decimals = 6 - math.ceil(math.log10(reach) - 1e-9)
+    grouped = f"SELECT round(v, {decimals}) AS g, count(*)::BIGINT AS n FROM {source} GROUP BY g ORDER BY g"
+    batches = list(sandbox.batches(grouped))
+    values = np.concatenate([b.column(0).to_numpy(zero_copy_only=False) for b in batches]) + 0.0
+    counts = np.concatenate([b.column(1).to_numpy(zero_copy_only=False) for b in batches])
+    std = math.sqrt(float(np.average((values - mean) ** 2, weights=counts)))
+    return Counted(dimension, values, counts, mean, std, minimum, maximum, 10.0**-decimals)
+
+
+def spread(counted: Counted) -> Spread:
+    """Return how one score lies over the songs."""
+    top = int(np.argmax(counted.counts))
+    share = float(counted.counts[top]) / counted.total
+    edges, counts = _histogram(counted)
+    return Spread(
+        name=counted.dimension.name,
+        low=counted.low,
+        high=counted.high,
+        count=counted.total,
+        mean=counted.mean,
+        std=counted.std,
+        quantiles={q: _quantile(counted, q) for q in QUANTILES},
+        minimum=counted.minimum,
+        maximum=counted.maximum,
+        distinct=len(counted.values),
+        top_value=float(counted.values[top]),
+        top_share=share,
+        edges=edges,
+        counts=counts,
+        warning=_collapse(counted, float(counted.values[top]), share),
+    )
+
+
+def _quantile(counted: Counted, probability: float) -> float:
+    position = probability * (counted.total - 1)
+    below = math.floor(position)
+    ends = np.cumsum(counted.counts)
+    low = counted.values[np.searchsorted(ends, below, side="right")]
+    high = counted.values[np.searchsorted(ends, min(below + 1, counted.total - 1), side="right")]
+    return float(low + (high - low) * (position - below))
+
+
+def _histogram(counted: Counted) -> tuple[list[float], list[int]]:
+    low, high = counted.low, counted.high
+    if high <= low:
+        low, high = low - 0.5, high + 0.5
+    width = (high - low) / BINS
+    # A value that stands on a border belongs to the bin above it, also where floating point says 0.8499999.
+    place = np.clip(np.floor((counted.values - low) / width + 1e-6), 0, BINS - 1).astype(np.int64)
+    counts = np.bincount(place, weights=counted.counts, minlength=BINS)
+    return [float(low + width * i) for i in range(BINS + 1)], [int(n) for n in counts]
+
+
+def _collapse(counted: Counted, top_value: float, share: float) -> str | None:
+    name, songs, distinct = counted.dimension.name, counted.total, len(counted.values)
+    if songs > COLLAPSE_SONGS and distinct < COLLAPSE_DISTINCT:
+        return f"{name} holds only {distinct} distinct values for {songs} songs: such scores cannot rank"
+    if share > COLLAPSE_SHARE and songs >= 3:
+        return f"{name} is {top_value:g} for {share:.0%} of {songs} songs: such scores cannot rank"
+    return None
+
+
+def sweep(counted: Counted, rows: int) -> Sweep:
+    """Return what each threshold keeps (a song is kept if its score is at least the threshold)."""
+    thresholds = [round(float(t), 9) for t in np.linspace(counted.low, counted.high, 101)]
+    targets = []
+    for share in TARGETS:
+        wanted = max(1, round(share * counted.total))
+        threshold = float(counted.values[_first_with(counted, wanted)])
+        targets.append((share, threshold, kept_at(counted, threshold)))
+    kept = [kept_at(counted, t) for t in thresholds]
+    return Sweep(counted.dimension.name, rows, counted.total, thresholds, kept, targets)
+
+
+def kept_at(counted: Counted, threshold: float) -> int:
+    """Return how many songs have a score of at least `threshold`."""
+    start = int(np.searchsorted(counted.values, threshold - counted.step / 2, side="left"))
+    return int(counted.counts[start:].sum())
+
+
+def _first_with(counted: Counted, wanted: int) -> int:
+    """Return the position of the highest value that at least `wanted` songs reach."""
+    reached = np.cumsum(counted.counts[::-1])
+    return len(counted.values) - 1 - int(np.searchsorted(reached, wanted, side="left"))
+
+
+def correlation(
+    sandbox: Sandbox, columns: Columns, view: str, names: Sequence[str], rows: int
+) -> Correlation | None:
+    """Return the rank correlations between scores, from the songs that have all of them; None for fewer than two."""
+    if len(names) < 2:
+        return None
+    import pandas as pd
+
+    chosen = ", ".join(f"{columns.number(name)} AS v{i}" for i, name in enumerate(names))
+    complete = " AND ".join(f"v{i} IS NOT NULL" for i in range(len(names)))
+    picked = f"SELECT {chosen}, row FROM {view} WHERE {every_nth('row', rows)}"
+    batches = list(sandbox.batches(f"SELECT * EXCLUDE (row) FROM ({picked}) WHERE {complete}"))
+    data = np.concatenate([np.column_stack([c.to_numpy(zero_copy_only=False) for c in b.columns]) for b in batches] or
+                          [np.empty((0, len(names)))])
+    if len(data) < 3:
+        return None
+    table = pd.DataFrame(data).corr(method="spearman").to_numpy()
+    matrix = [[None if not math.isfinite(v) else float(v) for v in line] for line in table]
+    return Correlation(tuple(names), matrix, len(data), sampled=rows > SAMPLE)
+
+
+def every_nth(column: str, rows: int, sample: int = SAMPLE) -> str:
+    """Return SQL that picks about `sample` of `rows` by a hash of the column: the same ones every time."""
+    return f"hash({column}) % {math.ceil(rows / sample)} = 0" if rows > sample else "true"

@@ -1,0 +1,163 @@
+"""A report as text for a terminal or a mail: summary, quantiles, sweep, histograms. No line is wider than asked."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+
+from musicflamingo_cli.results.report_records import Comparison, Report, SongList, Spread, Sweep
+
+NARROWEST = 40
+BAR = "#"
+TEXT_BINS = 20
+NAME = 30
+SHOWN = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def text_lines(report: Report, width: int) -> list[str]:
+    """Return the report's lines, each at most `width` columns wide (at least 40)."""
+    width = max(NARROWEST, width)
+    return [cut(line, width).rstrip() for line in _lines(report, width)]
+
+
+def _lines(report: Report, width: int) -> Iterator[str]:
+    yield f"{report.name}: {report.rows:,} rows"
+    settings = report.card.get("settings")
+    named = settings if isinstance(settings, dict) else {}
+    for key in ("engine", "model", "pack", "decode", "licence"):
+        if named.get(key) is not None:
+            yield f"  {key:<18}{named[key]}"
+    for name, value in report.facts:
+        yield f"  {name:<18}{value}"
+    yield from _counts("status", report.status, report.rows)
+    if report.reasons:
+        yield from _counts("reasons", {f"{s} {r}": n for s, r, n in report.reasons[:10]}, report.rows)
+    yield from _counts("audio flags", report.flags, report.rows)
+    yield from (f"warning: {line}" for line in report.warnings)
+    yield from (f"note: {line}" for line in report.missing)
+    if report.comparison:
+        yield from _compared(report.comparison)
+    if report.spreads:
+        yield from _quantiles(report.spreads, width)
+    if report.sweep:
+        yield from _sweep(report.sweep, width)
+    for spread in report.spreads:
+        yield from _histogram(spread, width)
+    if report.groups:
+        rows = [[g.name, f"{g.songs:,}", f"{g.scored:,}", _number(g.mean)] for g in report.groups[:10]]
+        yield from _table(f"by {report.group}", ["", "songs", "scored", "mean"], rows, width)
+    for songs in report.songs:
+        yield from _songs(songs, width)
+
+
+def _counts(title: str, counts: Mapping[str, int], total: int) -> Iterator[str]:
+    if counts:
+        yield ""
+        yield title
+        for name, n in counts.items():
+            yield f"  {fit(name, NAME)}  {n:>12,}  {_share(n, total):>7}"
+
+
+def _quantiles(spreads: Sequence[Spread], width: int) -> Iterator[str]:
+    heads = ["", "songs", "mean", "std", *(f"{q:.0%}" for q in SHOWN), "distinct"]
+    rows = []
+    for s in spreads:
+        figures = [s.mean, s.std, *(s.quantiles[q] for q in SHOWN)]
+        rows.append([s.name, f"{s.count:,}", *map(_number, figures), f"{s.distinct:,}"])
+    yield from _table("scores", heads, rows, width)
+
+
+def _sweep(sweep: Sweep, width: int) -> Iterator[str]:
+    yield ""
+    yield f"threshold on {sweep.name} (kept: at least the threshold; share of all {sweep.rows:,} rows)"
+    room = max(10, width - 34)
+    for threshold, kept in list(zip(sweep.thresholds, sweep.kept, strict=True))[::10]:
+        bar = BAR * round(room * kept / max(1, sweep.rows))
+        yield f"  {threshold:>7.3g}  {kept:>12,}  {_share(kept, sweep.rows):>7}  {bar}"
+
+
+def _histogram(spread: Spread, width: int) -> Iterator[str]:
+    step = max(1, len(spread.counts) // TEXT_BINS)
+    counts = [sum(spread.counts[i : i + step]) for i in range(0, len(spread.counts), step)]
+    room, most = max(10, width - 36), max(1, *counts)
+    yield ""
+    yield f"{spread.name} ({spread.count:,} songs)"
+    for i, n in enumerate(counts):
+        low, high = spread.edges[i * step], spread.edges[min(len(spread.edges) - 1, (i + 1) * step)]
+        bar = BAR * max(round(room * n / most), 1 if n else 0)
+        yield f"  {low:>8.4g} .. {high:<8.4g}{n:>12,} {bar}"
+
+
+def _songs(songs: SongList, width: int) -> Iterator[str]:
+    rows = [[_number(s.overall), s.song_id, s.title or "", s.note] for s in songs.songs]
+    if rows:
+        yield ""
+        yield f"{songs.heading.lower()}, {songs.basis}"
+        room = max(8, (width - 26) // 2)
+        for overall, song_id, title, note in rows:
+            yield f"  {overall:>6}  {fit(song_id, room)}  {fit(title, room)}  {note}"
+
+
+def _compared(what: Comparison) -> Iterator[str]:
+    yield ""
+    yield f"against {what.name}: {what.both:,} songs in both, {what.only_new:,} new, {what.only_old:,} gone"
+    yield f"  gained a score: {what.gained:,}, lost it: {what.lost:,}"
+    for one in what.scores:
+        held = "-" if one.rank_correlation is None else f"{one.rank_correlation:.3f}"
+        means = f"mean {_number(one.mean_old)} -> {_number(one.mean_new)}, moved by {_number(one.mean_change)}"
+        yield f"  {fit(one.name, NAME)}  {means}, rank correlation {held}"
+    for border, more, fewer in what.crossing:
+        yield f"  at {border:<6.3g} newly kept {more:,}, newly dropped {fewer:,}"
+    for name, then, now in what.settings:
+        yield f"  {name}: {then} -> {now}"
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    yield ""
+    yield title
+    widths = [max(len(line[i]) for line in (heads, *rows)) for i in range(1, len(heads))]
+    first = min(NAME, max((columns_of(row[0]) for row in rows), default=0), max(8, width - sum(w + 2 for w in widths) - 2))
+    for line in (heads, *rows):
+        cells = "".join(f"  {cell:>{w}}" for cell, w in zip(line[1:], widths, strict=True))
+        yield f"  {fit(line[0], first)}{cells}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(_columns(one) for one in text)
+
+
+def fit(text: str, width: int) -> str:
+    """Return a text that takes `width` columns exactly: cut or filled up."""
+    short = cut(text, width)
+    return short + " " * (width - columns_of(short))
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text of at most `width` columns; three dots stand for what was cut. Control characters become spaces."""
+    text = "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
+    if columns_of(text) <= width:
+        return text
+    kept, used = [], 0
+    for one in text:
+        used += _columns(one)
+        if used > width - 3:
+            break
+        kept.append(one)
+    return "".join(kept) + "..."
+
+
+def _columns(one: str) -> int:
+    if unicodedata.combining(one) or unicodedata.category(one) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(one) in ("W", "F") else 1
