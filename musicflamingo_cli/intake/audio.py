@@ -56,7 +56,7 @@ class AudioPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pass:
+class Pass:
     """What one reader got out of a file."""
 
     clip: NDArray[np.float32] | None
@@ -118,7 +118,7 @@ def hear(path: str, plan: AudioPlan) -> Heard | Failure:
 
 
 def _heard(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> Heard:
-    best = _best_pass(fd, form, plan)
+    best = listen(fd, form, plan)
     seconds = best.frames / best.sample_rate
     if seconds <= plan.min_seconds:
         raise Unheard("too_short", f"{seconds:.3f} s of sound; more than {plan.min_seconds:g} s are needed")
@@ -139,13 +139,13 @@ def _heard(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> 
     )
 
 
-def _best_pass(fd: int, form: AudioFormat, plan: AudioPlan) -> _Pass:
+def listen(fd: int, form: AudioFormat, plan: AudioPlan) -> Pass:
     """Read with the better library; if it met damage or found nothing, also with the other; keep what is longer."""
-    best: _Pass | None = None
+    best: Pass | None = None
     failure: Unheard | None = None
     for library in form.libraries:
         try:
-            heard = _listen(library, fd, form, plan)
+            heard = _listen_with(library, fd, form, plan)
         except Unheard as error:
             failure = failure or error
             continue
@@ -159,7 +159,7 @@ def _best_pass(fd: int, form: AudioFormat, plan: AudioPlan) -> _Pass:
     return best
 
 
-def _listen(library: Library, fd: int, form: AudioFormat, plan: AudioPlan, length: int | None = None) -> _Pass:
+def _listen_with(library: Library, fd: int, form: AudioFormat, plan: AudioPlan, length: int | None = None) -> Pass:
     """Read one file with one library; `length` is its length in frames where an earlier reading has told it."""
     with closing(open_reader(library, fd, form)) as reader:
         rate = reader.sample_rate
@@ -180,8 +180,8 @@ def _listen(library: Library, fd: int, form: AudioFormat, plan: AudioPlan, lengt
         frames = samples.frames + beyond
         promised = _promised(reader, fd, form, frames)
     if length is None and abs(_window(plan, rate, frames)[0] - start) > rate:
-        return _listen(library, fd, form, plan, frames)  # The middle was not where the header said.
-    return _Pass(
+        return _listen_with(library, fd, form, plan, frames)  # The middle was not where the header said.
+    return Pass(
         clip.finish() if clip is not None else None, head.samples, samples, frames, promised,
         reader.damaged, reader.broke_off, rate, reader.channels,
     )  # fmt: skip
@@ -206,13 +206,13 @@ def _promised(reader: Reader, fd: int, form: AudioFormat, frames: int) -> float 
     return frames / share if share < 1.0 else reader.promised
 
 
-def _measure(heard: _Pass, plan: AudioPlan) -> Measures:
+def _measure(heard: Pass, plan: AudioPlan) -> Measures:
     from musicflamingo_cli.measure import measure
 
     return measure(heard.head, heard.sample_rate, plan.measures)
 
 
-def _flags(heard: _Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
+def _flags(heard: Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
     """Everything odd about a file that can be heard all the same; the meanings are in `verdicts.FLAGS`."""
     samples, rate = heard.samples, heard.sample_rate
     is_silent = samples.peak <= 10 ** (-70 / 20)

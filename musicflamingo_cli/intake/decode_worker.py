@@ -53,7 +53,9 @@ def main(parent: int) -> None:
         todo: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=_receive, args=(requests.readinto, todo), daemon=True).start()
         while True:
-            header, payload = pack_result(hear(todo.get(), plan))
+            path = todo.get()
+            write_frame(results_fd, {"begun": True})
+            header, payload = pack_result(hear(path, plan))
             write_frame(results_fd, header, payload)
             del header, payload
 

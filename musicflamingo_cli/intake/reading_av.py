@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from musicflamingo_cli.intake.reading import Block
 
 LOUDEST = 64.0
-"""A coded frame that decodes to more than this (+36 dBFS) is bit rot, no music."""
+"""Coded sound that decodes to more than this (+36 dBFS) is bit rot, no music."""
 LOUDEST_AFTER_DAMAGE = 4.0
-"""So is one that decodes to more than this (+12 dBFS) within `SHAKEN_FRAMES` behind a damaged place."""
-SHAKEN_FRAMES = 8
+"""So is what decodes to more than this (+12 dBFS) close behind a damaged place."""
+BURST_FRAMES = 1024
+"""How much is dropped around such a burst."""
 TIMED = frozenset({"mov", "matroska", "ogg", "wv", "ape", "tta", "mpc8"})
 """The demuxers whose durations come from headers (Ogg: the last page) rather than from the file's size."""
 COUNTED_SECONDS = 24 * 3600.0
@@ -49,8 +50,7 @@ class AvReader:
         self._av = av
         self._resamplers: dict[tuple[object, ...], Any] = {}
         self._errors = 0
-        self._errors_passed = 0
-        self._errors_known, self._shaken = 0, 0
+        self._passed = 0
         self._has_tail_junk = form.demuxer == "mp3"
         options = {"format_whitelist": form.demuxer, "protocol_whitelist": "none"}
         source = io.BufferedReader(Window(fd, form.start), 1 << 16)
@@ -124,22 +124,26 @@ class AvReader:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the primed frame and all that follow, packed to the first one's rate and channels."""
-        waiting, size = [self._packed(self._first)], 0
+        parts, size, known = [self._packed(self._first)], 0, 0
         for frame in self._frames:
-            block = self._packed(frame)
-            if len(block):
-                self._errors_passed = self._errors
-            waiting.append(block)
-            size += block.size
+            part = self._packed(frame)
+            parts.append(part)
+            size += part.size
+            if part.size:
+                self._passed = self._errors
             if size >= BLOCK_SAMPLES:
-                yield np.concatenate(waiting)
-                waiting, size = [], 0
-        if waiting:
-            yield np.concatenate(waiting)
+                is_shaken, known = self._errors > known, self._errors
+                yield self._calm(np.concatenate(parts, axis=1), is_shaken)
+                parts, size = [], 0
+        if parts:
+            yield self._calm(np.concatenate(parts, axis=1), self._errors > known)
 
     def _packed(self, frame: Any) -> Block:
-        nothing = np.zeros((0, self.channels), np.float32)
+        """One frame as float32 [n_channels, n_samples]."""
+        nothing = np.zeros((self.channels, 0), np.float32)
         count, rate = frame.layout.nb_channels, frame.sample_rate
+        if frame.format.name == "fltp" and count == self.channels <= 8 and rate == self.sample_rate:
+            return np.stack([np.frombuffer(plane, np.float32, frame.samples) for plane in frame.planes])
         if not 1 <= count <= MAX_CHANNELS or not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
             self._errors += 1
             return nothing
@@ -154,30 +158,30 @@ class AvReader:
                 raise
             self._errors += 1
             return nothing
-        parts = [np.frombuffer(p.planes[0], np.float32, p.samples * count).reshape(-1, count) for p in packed]
-        block = np.concatenate(parts) if parts else nothing
-        if self._is_coded and block.size and float(np.max(np.abs(block))) > self._loudest():
-            self._errors += 1
-            return nothing
-        if count != self.channels:
-            block = np.repeat(block.mean(axis=1, keepdims=True), self.channels, axis=1)
-        return block
+        parts = [np.frombuffer(p.planes[0], np.float32, p.samples * count).reshape(-1, count).T for p in packed]
+        part = np.concatenate(parts, axis=1) if parts else nothing
+        return part if count == self.channels else np.repeat(part.mean(axis=0, keepdims=True), self.channels, axis=0)
 
-    def _loudest(self) -> float:
-        if self._errors > self._errors_known:
-            self._errors_known, self._shaken = self._errors, SHAKEN_FRAMES
-        self._shaken -= 1
-        return LOUDEST_AFTER_DAMAGE if self._shaken >= 0 else LOUDEST
+    def _calm(self, planes: Block, is_shaken: bool) -> Block:
+        """Turn [n_channels, n_samples] into a block, without the bursts that damaged frames decode to."""
+        loudest = LOUDEST_AFTER_DAMAGE if is_shaken else LOUDEST
+        block = np.ascontiguousarray(planes.T)
+        if not self._is_coded or not block.size or max(float(block.max()), -float(block.min())) <= loudest:
+            return block
+        pieces = [block[start : start + BURST_FRAMES] for start in range(0, len(block), BURST_FRAMES)]
+        calm = [piece for piece in pieces if float(np.abs(piece).max()) <= loudest]
+        self._errors += len(pieces) - len(calm)
+        return np.concatenate(calm) if calm else block[:0]
 
     @property
     def damaged(self) -> int:
         """Errors with sound behind them."""
-        return self._errors_passed
+        return self._passed
 
     @property
     def broke_off(self) -> bool:
         """True if there were errors behind the last sound; in MP3 that is where tags of other kinds lie."""
-        return self._errors > self._errors_passed and not self._has_tail_junk
+        return self._errors > self._passed and not self._has_tail_junk
 
     def rest(self) -> int:
         """Count what the remaining packets say they hold."""

@@ -74,11 +74,11 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 """Audio flag, and what it means. A flag is no failure."""
 
 
-def fail(reason: str, error: str) -> Failure:
-    """The failure of one file, with a reason out of `REASONS` and a sentence that any encoder takes."""
+def fail(reason: str, error: str, *, transient: bool | None = None) -> Failure:
+    """The failure of one file: a reason out of `REASONS`, transient as in `TRANSIENT` unless told, and a sentence."""
     assert reason in REASONS  # noqa: S101
     text = error.encode("utf-8", "backslashreplace").decode("utf-8")
-    return Failure("intake", reason, text, transient=reason in TRANSIENT)
+    return Failure("intake", reason, text, transient=reason in TRANSIENT if transient is None else transient)
 
 
 class Unheard(Exception):

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from musicflamingo_cli.intake.audio import AudioPlan
 from musicflamingo_cli.intake.verdicts import fail
@@ -94,19 +94,24 @@ class WorkerProcess:
             raise StartError(f"it ended with exit code {self._end()}")
 
     def hear(self, path: str) -> Heard | Failure | None:
-        """Hear one song; None if the worker turned out to be gone before it got the song."""
+        """Hear one song; None if the worker turned out to be gone before it began."""
         try:
             name = os.fsencode(path)
         except UnicodeEncodeError:
             return fail("not_found", "there is no such file")
-        if self._process.poll() is not None:
-            return None
         try:
+            if self._process.poll() is not None:
+                raise BrokenPipeError
             write_frame(self._requests, {}, name)
         except OSError:
+            self.worn = True
             return None
+        deadline = time.monotonic() + self._limits.timeout_seconds
         try:
-            frame = self._read(time.monotonic() + self._limits.timeout_seconds)
+            if self._read(deadline) is None:  # It died before it began: not this song's fault.
+                self.worn = True
+                return None
+            frame = self._read(deadline)
             result = None if frame is None else unpack_result(*frame, path)
         except TimeoutError:
             self._end()
@@ -138,8 +143,7 @@ class WorkerProcess:
         if code == -signal.SIGKILL:
             return fail("out_of_memory", "the decode worker was killed, most likely for want of memory")
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        failure = fail("decoder_crash", f"the decoder died on this file ({name})")
-        return failure if -code in _FAULTS else replace(failure, transient=True)
+        return fail("decoder_crash", f"the decoder died on this file ({name})", transient=-code not in _FAULTS)
 
     def _end(self, patience: float = 0.0) -> int:
         """Wait up to `patience` seconds for the process, then kill it; its exit code."""

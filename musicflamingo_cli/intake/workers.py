@@ -18,13 +18,14 @@ from typing import Any, Generic, Self, TypeVar
 
 from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.intake.audio import AudioPlan, hear
+from musicflamingo_cli.intake.verdicts import fail
 from musicflamingo_cli.intake.worker_process import StartError, WorkerLimits, WorkerProcess
 from musicflamingo_cli.records import Failure, Heard
 
 T = TypeVar("T")
 Result = Heard | Failure
 
-START_ATTEMPTS = 3
+START_ATTEMPTS = 2
 JOIN_SECONDS = 10.0
 """How long closing waits for a thread; only an input that blocks can hold one longer."""
 
@@ -135,7 +136,9 @@ class _Run(Generic[T]):
         """Yield what is done until everything is."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._done or not self._alive)
+                self._changed.wait_for(lambda: self._done or not self._alive or self._cancelled)
+                if self._cancelled:
+                    raise RuntimeError("the pool of decode workers was closed")
                 if not self._done:
                     break
                 key, result = self._done.popleft()
@@ -167,12 +170,16 @@ class _Run(Generic[T]):
                     break
                 key, path = drawn
                 result: Result | None = None
-                while result is None:
+                for _ in range(START_ATTEMPTS):
                     if worker is None or worker.worn:
                         self._discard(worker)
                         worker = None
                         worker = self._launch()
                     result = worker.hear(path)
+                    if result is not None:
+                        break
+                else:
+                    result = fail("decoder_crash", "the decode workers die before they begin", transient=True)
                 self._hand_over(key, result)
                 del key, result, drawn
         except BaseException as error:
@@ -205,6 +212,8 @@ class _Run(Generic[T]):
 
     def _hand_over(self, key: T, result: Result) -> None:
         with self._changed:
+            if self._cancelled:  # Then it was most likely killed, which is no word on the song.
+                return
             self._busy -= 1
             self._done.append((key, result))
             self._waiting_bytes += _clip_bytes(result)
