@@ -139,15 +139,14 @@ def allowed_tokens(guides: Sequence[Guide], grammar: Grammar) -> torch.Tensor:
     """Return which tokens each guide at a free part allows next, boolean [guides, vocabulary]."""
     import numpy as np
     import torch
-    from llguidance.torch import fill_next_token_bitmask_par
 
-    words = (grammar.vocabulary.size + 31) // 32
-    bits = torch.zeros((len(guides), words), dtype=torch.int32)
-    fill_next_token_bitmask_par(grammar.executor, [(g.matcher, n) for n, g in enumerate(guides)], bits)
-    held = bits.numpy()
-    for row, guide in zip(held, guides, strict=True):
+    bits = np.zeros((len(guides), (grammar.vocabulary.size + 31) // 32), dtype=np.int32)
+    rows = [(guide.matcher, row) for row, guide in enumerate(guides)]
+    # what llguidance.torch does, without the torch.compile that importing it starts
+    grammar.executor.unsafe_compute_mask_ptr(rows, bits.ctypes.data, bits.strides[0], len(guides))
+    for row, guide in zip(bits, guides, strict=True):
         guide.narrow(row)
-    flags = np.unpackbits(held.view(np.uint8), axis=1, bitorder="little")
+    flags = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")
     return torch.from_numpy(flags[:, : grammar.vocabulary.size]).bool()
 
 

@@ -63,7 +63,7 @@ def engine(checkpoints: dict[str, Path]) -> Iterator[EngineMaker]:
 
     def make(decode: str, kind: str = "musicflamingo", **changes: object) -> FlamingoEngine:
         pack = changes.pop("pack", None) or load_pack("quality")
-        settings = EngineSettings(pack, str(checkpoints[kind]), device="cpu", decode=decode, max_tokens=160)
+        settings = EngineSettings(pack, str(checkpoints[kind]), device="cpu", decode=decode, max_tokens=220)
         one = FlamingoEngine(replace(settings, **changes))
         one.load()
         made.append(one)
