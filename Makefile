@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 MUSIC ?= data/sample
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types unit bench clean
+.PHONY: help demo test lint types unit bench torture clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -52,6 +52,10 @@ bench: $(VENV)/.bench ## Measure: the signal engine on graded damage, decoding, 
 	$(BIN)/python scripts/bench_decode.py
 	$(BIN)/python scripts/bench_parser.py
 	$(BIN)/python scripts/bench_manifest.py
+	$(BIN)/python scripts/bench_offline.py
+
+torture: $(VENV)/.test ## Kill a run 500 times at random and count broken promises
+	$(BIN)/python scripts/torture.py
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) $(OUT) data/cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
