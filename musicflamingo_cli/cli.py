@@ -12,6 +12,7 @@ import typer
 
 from musicflamingo_cli import console
 from musicflamingo_cli.commands.filter import filter_
+from musicflamingo_cli.commands.merge import merge
 from musicflamingo_cli.commands.report import report
 from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
@@ -35,6 +36,7 @@ app.command()(report)
 app.command()(show)
 app.command()(status)
 app.command("filter")(filter_)
+app.command()(merge)
 
 
 def _version(wanted: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results import rules as r
 from musicflamingo_cli.results.expressions import refused, rewrite
-from musicflamingo_cli.results.join import PREFIX, Aligned, Joined
+from musicflamingo_cli.results.join import INTERNAL, Aligned, Joined
 from musicflamingo_cli.results.rules import Column, Columns, Rule
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox
 
@@ -73,7 +72,7 @@ class Filter:
         self._sweep = self._columns.number(judgement.sweep, "--sweep") if judgement.sweep else None
         self._added = joined.added()
         self._statement = self._built()
-        self._types = self._checked()
+        self._check()
 
     def blocks(self) -> Iterator[Block]:
         """Read SONGS once, in order. Raises `UsageError` for an id that the scores have twice."""
@@ -96,16 +95,14 @@ class Filter:
         return [i for i, rule in enumerate(self.rules) if not (rule.kind in ("min", "max") and rule.column == name)]
 
     def _block(self, batch: pa.RecordBatch, table: pa.Table) -> Block:
-        count = len(self.rules)
-        verdicts = np.zeros((count, len(batch)), np.int8)
-        for i in range(count):
-            verdicts[i] = table.column(3 + i).to_numpy()
-        extra = [_joined_up(table.column(i)) for i in range(3 + count, table.num_columns)]
-        groups = extra.pop() if self._per else None
-        swept = extra.pop() if self._sweep else None
-        added = tuple(a if a.type == t else a.cast(t) for a, t in zip(extra, self._types, strict=True))
-        matched = np.asarray(table.column(2).is_valid())
-        return Block(batch, added, _joined_up(table.column(1)), verdicts, matched, groups, swept)
+        verdicts = np.zeros((len(self.rules), len(batch)), np.int8)
+        for i in range(len(self.rules)):
+            verdicts[i] = table.column(f"mfq_v{i}").to_numpy()
+        added = tuple(cast(flat(table.column(c.internal)), c.kind) for c in self._added)
+        matched = np.asarray(table.column("mfq_m0").is_valid()) if self.joined.sides else np.ones(len(batch), bool)
+        groups = flat(table.column("mfq_group")) if self._per else None
+        swept = flat(table.column("mfq_swept")) if self._sweep else None
+        return Block(batch, added, flat(table.column("mfq_id")), verdicts, matched, groups, swept)
 
     def _named(self, rule: Rule) -> Rule:
         """Return a rule with its columns by their full names."""
@@ -121,7 +118,7 @@ class Filter:
         if rule.kind != "where":
             column = self._columns.find(rule.column or "", "--min")
             self._needed.append(column)
-            return r.bound_verdict(rule, column, "mfq_matched")
+            return r.bound_verdict(rule, column)
         used: list[Column] = []
 
         def resolve(names: list[str]) -> list[str]:
@@ -133,7 +130,7 @@ class Filter:
         sql = rewrite(rule.expression, self._sandbox, resolve)
         self._needed += used
         self._check_kind(rule, sql, used)
-        return r.where_verdict(sql, "mfq_matched" if any(c.side == "scores" for c in used) else None)
+        return r.where_verdict(sql, next((c.matched for c in used if c.matched), None))
 
     def _check_kind(self, rule: Rule, sql: str, used: Sequence[Column]) -> None:
         query = f"SELECT ({sql}) AS verdict FROM ({self._with_clean(self.joined.statement(self._sandbox, used))})"
@@ -158,7 +155,12 @@ class Filter:
         for i, rule in enumerate(self.rules):
             if rule.ranks:
                 query = self._ranked(query, i, rule)
-        wanted = ["mfq_row", "mfq_id", "mfq_matched", *(f"mfq_v{i}" for i in range(len(self.rules)))]
+        wanted = [
+            "mfq_row",
+            "mfq_id",
+            *(["mfq_m0"] if self.joined.sides else []),
+            *(f"mfq_v{i}" for i in range(len(self.rules))),
+        ]
         wanted += [c.internal for c in self._added]
         if self._sweep:
             wanted.append(f"{_as_written(self._sweep)} AS mfq_swept")
@@ -182,28 +184,18 @@ class Filter:
             f"ELSE {r.NOT_RANKED} END::TINYINT AS mfq_v{i}) FROM ({query})"
         )
 
-    def _checked(self) -> list[pa.DataType]:
-        """Return the types that the scores' columns have in the output: their own, where DuckDB gives them back."""
+    def _check(self) -> None:
+        """Refuse, before a row is read, a column that can't go through the join."""
         try:
             given = self._sandbox.schema(self._statement)
         except QueryError as problem:
             raise self._spoken(problem) from None
-        for i, column in enumerate(self._added):
-            got = given.field(3 + len(self.rules) + i).type
-            if got == column.kind:
-                continue
-            try:
-                pa.array([], got).cast(column.kind)
-            except pa.ArrowException:
-                raise UsageError(
-                    f"{column.plain}: {column.kind} can't be joined; drop the column or write it as another type"
-                ) from None
-        return [c.kind for c in self._added]
+        check_types(given, self._added)
 
     def _spoken(self, problem: QueryError) -> UsageError:
         """Return an error in which columns have the names that a person knows."""
         names = {c.internal: c.name for c in self._columns.all}
-        found = re.sub(rf"(w_)?(({'|'.join(PREFIX.values())})\d+)", lambda m: names.get(m[2], m[0]), str(problem))
+        found = INTERNAL.sub(lambda m: names.get(m[1], m[0]), str(problem))
         return UsageError(found)
 
 
@@ -213,6 +205,23 @@ def _as_written(column: Column) -> str:
     return f"({r.clean(column.internal, column.kind, column.span)}){'::VARCHAR' if text else ''}::DOUBLE"
 
 
-def _joined_up(column: pa.ChunkedArray) -> Any:
+def check_types(given: pa.Schema, columns: Sequence[Column]) -> None:
+    """Refuse a column that DuckDB does not give back as what it was. Raises `UsageError` naming it."""
+    for column in columns:
+        try:
+            cast(pa.array([], given.field(column.internal).type), column.kind)
+        except pa.ArrowException:
+            raise UsageError(
+                f"{column.side}: column '{column.plain}' holds {column.kind}, which can't be joined; leave it out"
+            ) from None
+
+
+def flat(column: pa.ChunkedArray) -> Any:
+    """Return a column as one array."""
     found = column.combine_chunks()
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def cast(values: Any, kind: pa.DataType) -> Any:
+    """Return values in a type."""
+    return values if values.type == kind else values.cast(kind)

@@ -16,7 +16,7 @@ from musicflamingo_cli.errors import MfqError, UsageError
 from musicflamingo_cli.results.filter import Block, Filter, Judgement
 from musicflamingo_cli.results.funnel import Funnel, Sweep, decide, reasons
 from musicflamingo_cli.results.join import Joined, join_tables
-from musicflamingo_cli.results.rules import Rule
+
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.sinks import (
     Outputs,
@@ -154,7 +154,7 @@ class _Run:
         self._reason_names = _free((REASON, REASONS), self.kept_schema.names)
         kinds = (pa.string(), pa.list_(pa.string()))
         self.dropped_schema = joined.schema([pa.field(n, k) for n, k in zip(self._reason_names, kinds, strict=True)])
-        self.score_names = tuple(c.name for c in joined.columns().all if c.is_score)
+        self.score_names = tuple(c.name for c in joined.columns().all if c.span)
 
     def pass_through(self, kept: ParquetSink | None, dropped: ParquetSink | None, allow: Path | None) -> None:
         """Read every row once, count it and write it where it belongs."""
@@ -192,7 +192,8 @@ class _Run:
     def result(self) -> FilterResult:
         """Return what was counted."""
         joined = self.filter.joined
-        report = {"songs": joined.songs.name, "scores": joined.side.table.name if joined.side else None}
+        scores = joined.sides[0].table.name if joined.sides else None
+        report: dict[str, Any] = {"songs": joined.songs.name, "scores": scores}
         report |= self.funnel.report()
         if self.sweep is not None:
             report["sweep"] = self.sweep.report()
@@ -204,13 +205,13 @@ def _notes(joined: Joined, funnel: Funnel) -> list[str]:
     found = []
     renamed = joined.renamed()
     if renamed:
-        pairs = ", ".join(f"{new} (scores.{old})" for old, new in list(renamed.items())[:6])
+        pairs = ", ".join(f"{new} ({old})" for old, new in list(renamed.items())[:6])
         more = ", ..." if len(renamed) > 6 else ""
         found.append(f"both tables have these columns, the scores' are called: {pairs}{more}")
-    if joined.side is not None and funnel.unmatched:
-        found.append(f"{funnel.unmatched} of {funnel.all.rows} rows have no row in {joined.side.table.name}")
-    for table in (joined.songs, joined.side.table if joined.side else None):
-        if table is not None and table.rejects:
+    if funnel.unmatched:
+        found.append(f"{funnel.unmatched} of {funnel.all.rows} rows have no row in {joined.sides[0].table.name}")
+    for table in (joined.songs, *(side.table for side in joined.sides)):
+        if table.rejects:
             first = table.rejects[0]
             found.append(f"{table.name}: {len(table.rejects)} rejected, first {first.place}: {first.error}")
     return found

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.card import CARD_KEY
 from musicflamingo_cli.results.rules import Column, Columns
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox
-from musicflamingo_cli.results.sources import OVERALL, Table, id_column, id_sql
+from musicflamingo_cli.results.sources import Table, id_column, id_sql
 
-PREFIX = {"songs": "mfq_s", "scores": "mfq_q"}
-"""How columns are called inside a statement, so that no name of a user's can hide another."""
 EXACT_ROWS = 2_000_000
 """Up to so many rows, every id of a joined table is compared; above, a sample, and every song's match."""
 SAMPLE = 32
+INTERNAL = re.compile(r"(?:w_)?(mfq_s\d+|mfq_q\d+_\d+)")
+"""How columns are called inside a statement, so that no name of a user's can hide another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,83 +28,94 @@ class Side:
 
     table: Table
     id_position: int
-    suffix: str = "scores"
-    """What a column's name gets (`_scores`) where SONGS has that name already."""
+    name: str = "scores"
+    """Its columns are `<name>.<column>` in rules; where SONGS has that column too, they become `<column>_<name>`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """SONGS, and the scores at its side if there are any."""
+    """SONGS, and the tables at its side."""
 
     songs: Table
     songs_id: int
-    side: Side | None
+    sides: tuple[Side, ...] = ()
 
     def columns(self) -> Columns:
         """Return all columns by the names that the output has."""
         taken = set(self.songs.schema.names)
-        found = [*_columns(self.songs, "songs", {})]
-        if self.side is not None:
-            names = added_names(self.side, taken)
-            found += _columns(self.side.table, "scores", names)
+        found = list(
+            _columns(self.songs, "songs", "mfq_s", None, {i: n for i, n in enumerate(self.songs.schema.names)})
+        )
+        for k, side in enumerate(self.sides):
+            found += _columns(side.table, side.name, f"mfq_q{k}_", f"mfq_m{k}", added_names(side, taken))
         return Columns(found)
 
     def added(self) -> list[Column]:
         """Return the columns that SONGS gets, in their order."""
-        return [c for c in self.columns().all if c.side == "scores"]
+        return [c for c in self.columns().all if c.matched is not None]
 
     def renamed(self) -> dict[str, str]:
-        """Return the scores' columns that have another name in the output, as theirs is taken."""
-        return {c.plain: c.name for c in self.added() if c.plain != c.name}
+        """Return the added columns that have another name in the output, by `<side>.<column>`."""
+        return {f"{c.side}.{c.plain}": c.name for c in self.added() if c.plain != c.name}
 
     def schema(self, extra: Sequence[pa.Field] = ()) -> pa.Schema:
         """Return the schema of the output: SONGS' own columns unchanged, then the added ones."""
         fields = [*self.songs.schema, *(pa.field(c.name, c.kind) for c in self.added()), *extra]
         metadata = dict(self.songs.schema.metadata or {})
-        if self.side is not None:
-            metadata |= {k: v for k, v in (self.side.table.schema.metadata or {}).items() if k == b"mfq.run"}
+        for side in reversed(self.sides):
+            metadata |= {k: v for k, v in (side.table.schema.metadata or {}).items() if k == CARD_KEY.encode()}
         return pa.schema(fields, metadata)
 
     def statement(self, sandbox: Sandbox, needed: Iterable[Column]) -> str:
-        """Return a query of `mfq_row`, `mfq_id`, `mfq_matched` (null without a match) and the columns needed."""
-        songs = [c for c in dict.fromkeys(needed) if c.side == "songs"]
-        left = _selection(self.songs, self.songs_id, "songs", songs, sandbox)
-        if self.side is None:
-            return f"SELECT row AS mfq_row, id AS mfq_id, row AS mfq_matched{_listed(songs)} FROM ({left})"
-        scores = [c for c in dict.fromkeys(needed) if c.side == "scores"]
-        right = _selection(self.side.table, self.side.id_position, "scores", scores, sandbox)
-        return (
-            f"SELECT l.row AS mfq_row, l.id AS mfq_id, r.row AS mfq_matched{_listed(songs)}{_listed(scores)} "
-            f"FROM ({left}) l LEFT JOIN (SELECT * FROM ({right}) WHERE id IS NOT NULL) r ON l.id = r.id"
-        )
+        """Return a query of `mfq_row`, `mfq_id`, `mfq_m0`, ... (null without a match) and the columns needed."""
+        chosen = list(dict.fromkeys(needed))
+        left = selection(self.songs, self.songs_id, "mfq_s", [c for c in chosen if c.matched is None], sandbox)
+        query = f"FROM ({left}) l"
+        found = ["l.row AS mfq_row", "l.id AS mfq_id"]
+        for k, side in enumerate(self.sides):
+            theirs = [c for c in chosen if c.matched == f"mfq_m{k}"]
+            right = selection(side.table, side.id_position, f"mfq_q{k}_", theirs, sandbox)
+            query += f" LEFT JOIN (SELECT * FROM ({right}) WHERE id IS NOT NULL) r{k} ON l.id = r{k}.id"
+            found.append(f"r{k}.row AS mfq_m{k}")
+        return f"SELECT {', '.join(found)}{_listed(chosen)} {query}"
 
     def refuse_repeats(self, sandbox: Sandbox, *, exact: bool = False) -> None:
         """Refuse a side table that has an id more than once. Raises `UsageError` naming some."""
-        if self.side is None:
-            return
-        table = self.side.table
-        ids = _selection(table, self.side.id_position, "scores", [], sandbox)
-        some = "" if exact or table.rows <= EXACT_ROWS else f"AND (hash(id) % {SAMPLE} = 0 OR row % {SAMPLE} = 0)"
-        query = f"SELECT id FROM ({ids}) WHERE id IS NOT NULL {some} GROUP BY id HAVING count(*) > 1"
-        found = sandbox.rows(f"SELECT * FROM ({query}) ORDER BY id LIMIT 4")
-        if found:
-            names = ", ".join(str(row[0]) for row in found[:3]) + (", ..." if len(found) > 3 else "")
-            raise UsageError(
-                f"{table.name} has ids more than once ({names}); mfq merge {table.name} makes one row of each"
-            )
+        for side in self.sides:
+            table = side.table
+            ids = selection(table, side.id_position, "mfq_q", [], sandbox)
+            some = "" if exact or table.rows <= EXACT_ROWS else f"AND (hash(id) % {SAMPLE} = 0 OR row % {SAMPLE} = 0)"
+            query = f"SELECT id FROM ({ids}) WHERE id IS NOT NULL {some} GROUP BY id HAVING count(*) > 1"
+            found = sandbox.rows(f"SELECT * FROM ({query}) ORDER BY id LIMIT 4")
+            if found:
+                names = ", ".join(str(row[0]) for row in found[:3]) + (", ..." if len(found) > 3 else "")
+                raise UsageError(
+                    f"{table.name} has ids more than once ({names}); mfq merge {table.name} makes one row of each"
+                )
+
+    def unknown(self, sandbox: Sandbox, side: Side) -> tuple[int, list[str]]:
+        """Return how many ids of a side table SONGS does not have, and the first few."""
+        ids = selection(side.table, side.id_position, "mfq_q", [], sandbox)
+        ours = selection(self.songs, self.songs_id, "mfq_s", [], sandbox)
+        query = (
+            f"SELECT id FROM ({ids}) WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM ({ours}) WHERE id IS NOT NULL)"
+        )
+        count = int(sandbox.rows(f"SELECT count(*) FROM ({query})")[0][0])
+        return count, [str(row[0]) for row in sandbox.rows(f"SELECT id FROM ({query}) ORDER BY id LIMIT 3")]
 
 
-def join_tables(songs: Table, scores: Table | None, on: str | None, suffix: str = "scores") -> Joined:
-    """Find the ids of two tables: `on` is a column of both, or `left=right`. Raises `UsageError`."""
+def join_tables(songs: Table, scores: Table | None, on: str | None) -> Joined:
+    """Find the ids of SONGS and its scores: `on` is a column of both, or `left=right`. Raises `UsageError`."""
     left, equals, right = (on or "").partition("=")
-    wanted = left or None
-    songs_id = id_column(songs, wanted)
+    songs_id = id_column(songs, left or None)
     if scores is None:
-        return Joined(songs, songs_id, None)
-    other = right if equals else wanted
-    if other is not None and not equals and other not in scores.schema.names and "song_id" in scores.schema.names:
-        other = None
-    return Joined(songs, songs_id, Side(scores, id_column(scores, other), suffix))
+        return Joined(songs, songs_id)
+    return Joined(songs, songs_id, (Side(scores, side_id(scores, right if equals else left, bool(equals))),))
+
+
+def side_id(table: Table, wanted: str, stated: bool) -> int:
+    """Return a side table's id: the column named like SONGS' own if it has that, else `song_id` or `id`."""
+    return id_column(table, wanted if stated or wanted in table.schema.names else None)
 
 
 def added_names(side: Side, taken: set[str]) -> dict[int, str]:
@@ -114,29 +126,25 @@ def added_names(side: Side, taken: set[str]) -> dict[int, str]:
             continue
         free = name
         while free in taken:
-            free = f"{free}_{side.suffix}"
+            free = f"{free}_{side.name}"
         taken.add(free)
         names[i] = free
     return names
 
 
-def _columns(table: Table, side: Literal["songs", "scores"], names: dict[int, str]) -> Iterator[Column]:
+def _columns(table: Table, side: str, prefix: str, matched: str | None, names: dict[int, str]) -> Iterator[Column]:
     ranges = table.ranges()
-    for i, one in enumerate(table.schema):
-        if side == "scores" and i not in names:
-            continue
-        span = ranges.get(one.name)
-        yield Column(names.get(i, one.name), one.name, side, one.type, f"{PREFIX[side]}{i}", span, span is not None)
+    for i, name in names.items():
+        one = table.schema.field(i)
+        yield Column(name, one.name, side, one.type, f"{prefix}{i}", matched, ranges.get(one.name))
 
 
 def _listed(columns: Sequence[Column]) -> str:
     return "".join(f", {c.internal}" for c in columns)
 
 
-def _selection(
-    table: Table, id_position: int, side: Literal["songs", "scores"], columns: Sequence[Column], sandbox: Sandbox
-) -> str:
-    prefix = PREFIX[side]
+def selection(table: Table, id_position: int, prefix: str, columns: Sequence[Column], sandbox: Sandbox) -> str:
+    """Return a query of `id` (text; null for none), `row` and the columns of one table."""
     positions = sorted({id_position, *(int(c.internal.removeprefix(prefix)) for c in columns)})
     one = table.schema.field(id_position)
     key = id_sql(f"{prefix}{id_position}", one.type, f"{table.name}: column '{one.name}'")
@@ -166,7 +174,7 @@ class Aligned:
             pieces.append(batch)
             missing -= len(batch)
         table = pa.Table.from_batches(pieces) if pieces else pa.table({})
-        if count and not np.array_equal(table.column(0).to_numpy(), np.arange(self._row, self._row + count)):
+        if count and not np.array_equal(table.column("mfq_row").to_numpy(), np.arange(self._row, self._row + count)):
             self._joined.refuse_repeats(self._sandbox, exact=True)
             raise QueryError(f"{self._joined.songs.name}: its rows changed while it was read; is something writing it?")
         self._row += count

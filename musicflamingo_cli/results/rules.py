@@ -27,7 +27,6 @@ WHY_MISSING = {
     OUT_OF_RANGE: "out of range",
     NO_ROW: "no row in the scores",
 }
-SIDES = ("songs", "scores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +37,15 @@ class Column:
     """Its name in the output."""
     plain: str
     """Its name in its own table."""
-    side: Literal["songs", "scores"]
+    side: str
+    """`songs`, or what the joined table is called."""
     kind: pa.DataType
     internal: str
     """Its name inside a statement."""
+    matched: str | None = None
+    """What is null, inside a statement, where its table has no row for the song; None for SONGS' own."""
     span: tuple[float, float] | None = None
-    """Lowest and highest value that it can have, where that is known."""
-    is_score: bool = False
+    """Lowest and highest value that it can have, where that is known: it is a score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Columns:
         if exact:
             return self._unambiguous(exact[0], name, flag)
         side, dot, plain = name.partition(".")
-        if dot and side in SIDES:
+        if dot:
             found = [c for c in self.all if c.side == side and c.plain == plain]
             if found:
                 return found[0]
@@ -121,15 +122,17 @@ class Columns:
 
     def path(self, names: list[str], flag: str) -> tuple[Column, list[str]]:
         """Return the column that a dotted name begins with, and what is left of the name."""
-        if len(names) > 1 and names[0] in SIDES and not any(c.name == names[0] for c in self.all):
+        own = any(c.name == names[0] for c in self.all)
+        if len(names) > 1 and not own and any(c.side == names[0] for c in self.all):
             return self.find(".".join(names[:2]), flag), names[2:]
         return self.find(names[0], flag), names[1:]
 
     def _unambiguous(self, column: Column, name: str, flag: str) -> Column:
         """Refuse the plain name of a score that both tables hold: one of the two would be the wrong one."""
         twins = [c for c in self.all if c.plain == column.plain]
-        if len(twins) > 1 and column.side == "songs" and any(c.is_score for c in twins):
-            raise UsageError(f"{flag}: both tables have '{name}'; say scores.{column.plain} or songs.{column.plain}")
+        if len(twins) > 1 and column.name == column.plain and any(c.span for c in twins):
+            either = " or ".join(f"{c.side}.{c.plain}" for c in twins)
+            raise UsageError(f"{flag}: more than one table has '{name}'; say {either}")
         return column
 
 
@@ -161,12 +164,12 @@ def _holds_floats(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind))
 
 
-def bound_verdict(rule: Rule, column: Column, matched: str) -> str:
+def bound_verdict(rule: Rule, column: Column) -> str:
     """Return SQL for the verdict of `--min` and `--max`, and of the column that a `--top` ranks by."""
     name = column.internal
     whens = []
-    if column.side == "scores":
-        whens.append(f"WHEN {matched} IS NULL THEN {NO_ROW}")
+    if column.matched:
+        whens.append(f"WHEN {column.matched} IS NULL THEN {NO_ROW}")
     whens.append(f"WHEN {name} IS NULL THEN {NULL}")
     if pa.types.is_floating(column.kind):
         whens.append(f"WHEN NOT isfinite({name}) THEN {NOT_FINITE}")

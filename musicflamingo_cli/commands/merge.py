@@ -1,0 +1,141 @@
+"""`mfq merge`: shards and reruns into one table, or scores of several sources into a catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+if TYPE_CHECKING:
+    from musicflamingo_cli.results.merging import Normalise, Source
+
+SHARDS, SOURCES, OUT = "Shards and reruns", "Sources", "Output"
+
+
+def merge(  # noqa: PLR0913 - a command's options
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="Scores of one kind, later ones winning ties; or, with --with, one catalogue."),
+    ] = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="The table; its suffix tells the format.", rich_help_panel=OUT)
+    ] = "merged.parquet",
+    form: Annotated[
+        str | None, typer.Option("--format", help="parquet, jsonl, csv or json (id to scores).", rich_help_panel=OUT)
+    ] = None,
+    on: Annotated[str | None, typer.Option(help="Id column [default: song_id, else id]")] = None,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="name=table, or name=table:column. Repeatable.", rich_help_panel=SOURCES),
+    ] = None,
+    combine: Annotated[str | None, typer.Option(help="Weights: mf=0.6,aes=0.4.", rich_help_panel=SOURCES)] = None,
+    as_: Annotated[
+        str, typer.Option("--as", help="Column of the combined score.", rich_help_panel=SOURCES)
+    ] = "quality",
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(help="name=low:high or name=rank. Known for mfq's scores and Audiobox.", rich_help_panel=SOURCES),
+    ] = None,
+    missing: Annotated[
+        str, typer.Option(help="A source lacks the song: null or renormalise.", rich_help_panel=SOURCES)
+    ] = "null",
+    input_: Annotated[
+        str | None,
+        typer.Option("--input", help="Audiobox's input file, whose lines give the ids.", rich_help_panel=SOURCES),
+    ] = None,
+    normalise: Annotated[
+        list[str] | None,
+        typer.Option(help="rank (all scores) or column=rank, into <column>_rank.", rich_help_panel=SOURCES),
+    ] = None,
+    per: Annotated[
+        str | None, typer.Option(help="Rank within each value of this column.", rich_help_panel=SOURCES)
+    ] = None,
+    allow_mixed: Annotated[
+        bool,
+        typer.Option("--allow-mixed", help="Merge other engines, models and prompts too.", rich_help_panel=SHARDS),
+    ] = False,
+    conflicts: Annotated[
+        str | None, typer.Option(help="Rows of songs with two different ok scores.", rich_help_panel=SHARDS)
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse conflicts.", rich_help_panel=SHARDS)] = False,
+    rejects: Annotated[str | None, typer.Option(help="What is no row, with the reason.", rich_help_panel=OUT)] = None,
+    report_json: Annotated[str | None, typer.Option(help="What was found, as JSON.", rich_help_panel=OUT)] = None,
+    if_changed: Annotated[
+        bool, typer.Option("--if-changed", help="Leave outputs that would stay equal untouched.", rich_help_panel=OUT)
+    ] = False,
+    memory_limit: Annotated[str, typer.Option(help="Memory that the join may use; beyond it, it spills.")] = "4GB",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the join [default: all cores]")] = None,
+) -> int:
+    """Merge shards and reruns into one row a song, or join scores of several sources to a catalogue."""
+    from musicflamingo_cli import console
+    from musicflamingo_cli.errors import UsageError
+    from musicflamingo_cli.results.combine import Combination, WhenMissing, parse_scale, parse_weights
+    from musicflamingo_cli.results.merging import MergeOptions, merge_tables
+    from musicflamingo_cli.results.sandbox import Limits
+
+    policies: dict[str, WhenMissing] = {policy: policy for policy in get_args(WhenMissing)}
+    if missing not in policies:
+        raise UsageError(f"--missing {missing}: it is null or renormalise")
+    if not tables and not with_:
+        raise UsageError(
+            "name the tables: mfq merge TABLE... -o out.parquet, or mfq merge songs.parquet --with mf=TABLE"
+        )
+    if not with_ and (combine or scale or input_):
+        raise UsageError("--combine, --scale and --input are about sources; name them with --with name=table")
+    if with_ and (conflicts or strict):
+        raise UsageError("--conflicts and --strict are about shards; they don't go with --with")
+    if per and not normalise:
+        raise UsageError("--per goes with --normalise rank")
+    combination = Combination(parse_weights(combine), as_, policies[missing]) if combine else None
+    options = MergeOptions(
+        tables=tuple(tables or ()),
+        output=output,
+        form=form,
+        on=on,
+        sources=tuple(_source(words) for words in with_ or ()),
+        combination=combination,
+        scales=dict(parse_scale(words) for words in scale or ()),
+        audiobox_input=input_,
+        normalise=_normalise(normalise, per),
+        conflicts=conflicts,
+        rejects=rejects,
+        report=report_json,
+        strict=strict,
+        allow_mixed=allow_mixed,
+        if_changed=if_changed,
+        limits=Limits(memory_limit, threads),
+    )
+    for line in merge_tables(options).lines:
+        console.note(line)
+    return 0
+
+
+def _source(words: str) -> Source:
+    """Read `name=table` or `name=table:column`."""
+    from musicflamingo_cli.errors import UsageError
+    from musicflamingo_cli.results.combine import NAME
+    from musicflamingo_cli.results.merging import Source
+
+    name, equals, table = words.partition("=")
+    if not equals or not NAME.match(name) or not table:
+        raise UsageError(f"--with {words}: say --with name=table, or name=table:column")
+    place, colon, column = table.rpartition(":")
+    if colon and place and column and not Path(table).exists():
+        return Source(name, place, column)
+    return Source(name, table)
+
+
+def _normalise(wanted: list[str] | None, per: str | None) -> Normalise | None:
+    from musicflamingo_cli.errors import UsageError
+    from musicflamingo_cli.results.merging import Normalise
+
+    if not wanted:
+        return None
+    columns = []
+    for words in wanted:
+        column, _, how = words.rpartition("=")
+        if how != "rank":
+            raise UsageError(f"--normalise {words}: say rank, or column=rank")
+        columns += [column] if column else []
+    return Normalise(tuple(columns), per)

@@ -1,0 +1,93 @@
+"""Audiobox Aesthetics' own output: four axes from 1 to 10, one JSON a line, in the order of its input and without ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.sources import ID_NAMES, Part, Table
+from musicflamingo_cli.results.staging import json_values
+
+AXES = {
+    "CE": "content_enjoyment",
+    "CU": "content_usefulness",
+    "PC": "production_complexity",
+    "PQ": "production_quality",
+}
+"""Audiobox's axes and the scores of ours that mean the same (Tjandra et al. 2025, arXiv:2502.05139)."""
+SCALE = (1.0, 10.0)
+AUDIO_NAMES = ("path", "audio_path", "audio", "file", "wav_path", "audio_url")
+
+
+def is_audiobox(table: Table) -> bool:
+    """Return whether a table holds the four axes under Audiobox's names."""
+    return set(AXES) <= set(table.schema.names)
+
+
+def read_audiobox(table: Table, inputs: str | None, scale: tuple[float, float], work: Path) -> Table:
+    """Return the axes as our scores in 0..1, with ids: the table's own, or those of Audiobox's input file.
+
+    Raises:
+        UsageError: There are no ids, or the input has another number of lines.
+    """
+    own = next((name for name in ID_NAMES if name in table.schema.names), None)
+    if own is None and inputs is None:
+        raise UsageError(f"{table.name}: Audiobox's output has no ids; name its input file with --input")
+    ids = None if own else _ids(str(inputs), table)
+    others = [n for n in table.schema.names if n not in AXES and n != own and n not in AXES.values()]
+    fields = [pa.field("song_id", pa.string()), *(pa.field(n, pa.float64()) for n in AXES.values())]
+    schema = pa.schema([*fields, *(table.schema.field(n) for n in others)])
+    path = work / f"audiobox{len(list(work.glob('audiobox*.parquet')))}.parquet"
+    low, high = scale
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in table.batches():
+            names = (
+                batch.column(own).cast(pa.string())
+                if own
+                else pa.array([next(ids or iter(())) for _ in range(len(batch))])
+            )
+            axes = [_scaled(batch.column(axis), low, high, f"{table.name}: {axis}") for axis in AXES]
+            columns = [names.cast(pa.string()), *axes, *(batch.column(n) for n in others)]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+    return Table(table.name, (Part(path, table.rows, schema),), schema, table.rejects, "audiobox")
+
+
+def _scaled(values: pa.Array, low: float, high: float, name: str) -> pa.Array:
+    """Map low..high to 0..1; what lies outside is null, since it is on another scale."""
+    try:
+        numbers = values.cast(pa.float64())
+    except pa.ArrowException:
+        raise UsageError(f"{name} holds {values.type}, not numbers") from None
+    inside = pc.and_(pc.greater_equal(numbers, low), pc.less_equal(numbers, high))
+    scaled = pc.divide(pc.subtract(numbers, low), high - low)
+    return pc.if_else(pc.and_(inside, pc.is_finite(numbers)), scaled, None)
+
+
+def _ids(inputs: str, table: Table) -> Iterator[str | None]:
+    if not Path(inputs).is_file():
+        raise UsageError(f"--input {inputs}: there is no such file")
+    count = sum(1 for _ in json_values(inputs))
+    if count != table.rows:
+        raise UsageError(
+            f"--input {inputs} has {count} lines but {table.name} has {table.rows}; they must go line by line"
+        )
+    return (_id(inputs, number, line) for number, line in json_values(inputs))
+
+
+def _id(inputs: str, number: int, line: object) -> str | None:
+    if isinstance(line, str):
+        return PurePosixPath(line).stem or None
+    if isinstance(line, dict):
+        for name in ID_NAMES:
+            if line.get(name) is not None and not isinstance(line[name], bool | dict | list):
+                return str(line[name])
+        for name in AUDIO_NAMES:
+            if isinstance(line.get(name), str):
+                return PurePosixPath(urlsplit(line[name]).path).stem or None
+    raise UsageError(f"--input {inputs} line {number}: neither an id nor a path in it")

@@ -1,0 +1,317 @@
+"""Merging shards and reruns of one kind of table: one row a song, the best one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.card import CARD_KEY
+from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
+from musicflamingo_cli.results.sources import OVERALL, Reject, Table, id_column, id_sql
+from musicflamingo_cli.results.table import DETAIL, HEAD
+
+KIND = ("engine", "model", "revision", "prompt", "prompt_hash", "decode_mode")
+"""What must be equal in all rows of tables that are merged."""
+STATUS = ("ok", "partial", "failed", "skipped")
+"""From best to worst."""
+STAGED = ("csv", "json")
+"""Forms whose types were only guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge of shards comes to, before it is written."""
+
+    statement: str
+    """Query of all columns, in the order of the output."""
+    schema: pa.Schema
+    counts: dict[str, Any]
+    filled: dict[str, list[str]]
+    """Columns that a table lacked, by table."""
+    conflicts: str
+    """Query of every row of the ids that have two different ok scores."""
+    rejects: tuple[Reject, ...] = field(default=())
+
+
+class Shards:
+    """Tables of one kind, to be merged by id.
+
+    Raises:
+        UsageError: They are of different kinds (without `allow_mixed`), can't be read, or their columns don't go together.
+    """
+
+    def __init__(self, tables: Sequence[Table], on: str | None, sandbox: Sandbox, *, allow_mixed: bool) -> None:
+        self.tables = tuple(tables)
+        self._sandbox = sandbox
+        self._ids = [id_column(table, on) for table in tables]
+        self.id_name = self.tables[0].schema.names[self._ids[0]]
+        self.schema = self._unified()
+        self._create()
+        if not allow_mixed:
+            self._refuse_mixed()
+
+    def merge(self) -> Merged:
+        """Choose one row for every id: ok before partial, failed and skipped; then the newer; then the later table."""
+        names = [f"u.c{i}" for i in range(len(self.schema))]
+        statement = (
+            f"SELECT {', '.join(names)} FROM all_rows u JOIN (SELECT pos, first FROM ranked WHERE place = 1) w "
+            "ON u.pos = w.pos ORDER BY w.first"
+        )
+        taken = "SELECT count(*) FROM ranked WHERE place = 1"
+        ids, rows = self._one("SELECT count(DISTINCT id) FROM ranked"), self._one("SELECT count(*) FROM ranked")
+        if self._one(taken) != ids:
+            raise AssertionError("a merge must give one row for every id")
+        counts: dict[str, Any] = {
+            "tables": {t.name: t.rows for t in self.tables},
+            "rows_in": sum(t.rows for t in self.tables),
+            "rows_out": ids,
+            "repeated": rows - ids,
+            "conflicts": self._one("SELECT count(*) FROM differing"),
+            "status": self._by_status(),
+        }
+        return Merged(statement, self.schema, counts, self._filled(), self._conflicts(), tuple(self._rejects()))
+
+    def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
+        """Stream the rows of a query with the merged schema."""
+        for batch in self._sandbox.batches(statement):
+            columns = [
+                batch.column(i) if batch.column(i).type == one.type else batch.column(i).cast(one.type)
+                for i, one in enumerate(self.schema)
+            ]
+            yield pa.RecordBatch.from_arrays(columns, schema=self.schema)
+
+    def _one(self, query: str) -> int:
+        return int(self._sandbox.rows(query)[0][0])
+
+    def _create(self) -> None:
+        """Bind the tables under one set of columns, rank the rows of each id, and find the ids with conflicts."""
+        selects, start = [], 0
+        for t, table in enumerate(self.tables):
+            selects.append(self._select(t, table, start))
+            start += table.rows
+        place = self.schema.names.index
+        overall = f"c{place(OVERALL)} IS NOT NULL" if OVERALL in self.schema.names else "false"
+        status = (
+            f"c{place('status')}"
+            if "status" in self.schema.names
+            else f"CASE WHEN {overall} THEN 'ok' ELSE 'failed' END"
+        )
+        ranks = " ".join(f"WHEN {text(name)} THEN {i}" for i, name in enumerate(STATUS))
+        at = (
+            f"TRY_CAST(c{place('scored_at')} AS TIMESTAMPTZ)"
+            if "scored_at" in self.schema.names
+            else "NULL::TIMESTAMPTZ"
+        )
+        window = "PARTITION BY id ORDER BY rank, made DESC NULLS LAST, t DESC, pos DESC"
+        narrow = f"SELECT id, pos, t, CASE {status} {ranks} ELSE {len(STATUS)} END AS rank, {at} AS made FROM all_rows WHERE id IS NOT NULL"
+        score = self._score_row()
+        self._run(f"CREATE TEMP VIEW all_rows AS {' UNION ALL '.join(selects)}")
+        self._run(
+            f"CREATE TEMP TABLE ranked AS SELECT *, row_number() OVER ({window}) AS place, "
+            f"min(pos) OVER (PARTITION BY id) AS first, count(*) FILTER (rank = 0) OVER (PARTITION BY id) AS oks FROM ({narrow})"
+        )
+        self._run(
+            f"CREATE TEMP TABLE differing AS SELECT id FROM ranked JOIN (SELECT pos AS p, {score} AS score FROM all_rows) s "
+            "ON pos = p WHERE oks > 1 AND rank = 0 GROUP BY id HAVING count(DISTINCT score) > 1"
+        )
+
+    def _run(self, statement: str) -> None:
+        try:
+            self._sandbox.run(statement)
+        except QueryError as problem:
+            for table in self.tables:
+                for _ in table.batches():
+                    pass
+            raise UsageError(f"{', '.join(t.name for t in self.tables)}: {problem}") from None
+
+    def _select(self, t: int, table: Table, start: int) -> str:
+        names = table.schema.names
+        key = id_sql(f"x{self._ids[t]}", table.schema.field(self._ids[t]).type, f"{table.name}: its id")
+        wanted = [f"nullif({key}, '') AS id", f"{t} AS t", f"row + {start} AS pos"]
+        for i, one in enumerate(self.schema):
+            name = names[self._ids[t]] if one.name == self.id_name else one.name
+            wanted.append(
+                f"{_as(table, names.index(name), one.type) if name in names else f'NULL::{sql_type(one.type)}'} AS c{i}"
+            )
+        return f"SELECT {', '.join(wanted)} FROM ({table.relation(self._sandbox, range(len(names)), 'x')})"
+
+    def _score_row(self) -> str:
+        scores = score_names(self.schema)
+        return f"row({', '.join(f'c{self.schema.names.index(n)}' for n in scores)})" if scores else "row(0)"
+
+    def _unified(self) -> pa.Schema:
+        fields: dict[str, tuple[pa.DataType, Table]] = {}
+        for t, table in enumerate(self.tables):
+            for i, one in enumerate(table.schema):
+                name = self.id_name if i == self._ids[t] else one.name
+                kind = pa.string() if i == self._ids[t] else one.type
+                fields[name] = (kind, table) if name not in fields else _together(name, fields[name], (kind, table))
+        guessed = any(table.form in STAGED for table in self.tables)
+        kinds = {name: _known(name, kind, set(fields)) if guessed else kind for name, (kind, _) in fields.items()}
+        return pa.schema(list(kinds.items()), self._metadata())
+
+    def _metadata(self) -> dict[bytes, bytes]:
+        cards = [table.card for table in self.tables if table.card]
+        if not cards:
+            return {}
+        newest = max(cards, key=lambda card: str(card.get("scored_at")))
+        merged = {**newest, "merged": [table.name for table in self.tables]}
+        return {CARD_KEY.encode(): orjson.dumps(merged)}
+
+    def _refuse_mixed(self) -> None:
+        seen: dict[str, dict[Any, str]] = {}
+        for t, table in enumerate(self.tables):
+            for name in KIND:
+                if name in table.schema.names:
+                    column = f"c{self.schema.names.index(name)}"
+                    for (value,) in self._sandbox.rows(
+                        f"SELECT DISTINCT {column}::VARCHAR FROM all_rows WHERE t = {t} LIMIT 9"
+                    ):
+                        seen.setdefault(name, {}).setdefault(value, table.name)
+        mixed = {name: values for name, values in seen.items() if len(values) > 1}
+        if mixed:
+            told = "; ".join(
+                f"{name} is {' but '.join(f'{value!r} in {where}' for value, where in values.items())}"
+                for name, values in mixed.items()
+            )
+            raise UsageError(f"the tables are of different kinds: {told} (--allow-mixed merges them all the same)")
+
+    def _by_status(self) -> dict[str, int]:
+        rows = self._sandbox.rows("SELECT rank, count(*) FROM ranked WHERE place = 1 GROUP BY rank ORDER BY rank")
+        return {(*STATUS, "other")[int(rank)]: int(n) for rank, n in rows}
+
+    def _filled(self) -> dict[str, list[str]]:
+        found = {}
+        for t, table in enumerate(self.tables):
+            own = {*table.schema.names, self.id_name} - ({table.schema.names[self._ids[t]]} - {self.id_name})
+            lacking = [name for name in self.schema.names if name not in own]
+            if lacking:
+                found[table.name] = lacking
+        return found
+
+    def _conflicts(self) -> str:
+        tables = " ".join(f"WHEN {t} THEN {text(table.name)}" for t, table in enumerate(self.tables))
+        shown = [n for n in ("scored_at", *score_names(self.schema)) if n in self.schema.names]
+        columns = "".join(f", u.c{self.schema.names.index(n)} AS {quoted(n)}" for n in shown)
+        return (
+            f"SELECT r.id AS song_id, CASE r.t {tables} END AS merged_table, r.place = 1 AS taken{columns} "
+            "FROM ranked r JOIN all_rows u ON r.pos = u.pos WHERE r.rank = 0 AND r.id IN (SELECT id FROM differing) "
+            "ORDER BY r.first, r.pos"
+        )
+
+    def _rejects(self) -> Iterator[Reject]:
+        for t, table in enumerate(self.tables):
+            yield from table.rejects
+            start = sum(other.rows for other in self.tables[:t])
+            for (pos,) in self._sandbox.rows(f"SELECT pos FROM all_rows WHERE t = {t} AND id IS NULL ORDER BY pos"):
+                yield Reject(table.name, f"row {pos - start + 1}", None, "no_id", "the row has no id")
+
+
+def score_names(schema: pa.Schema) -> list[str]:
+    """Return the columns that hold scores: the overall, and every number that has a `<name>_detail`."""
+    names = set(schema.names)
+    detailed = [f.name for f in schema if f"{f.name}_detail" in names and pa.types.is_floating(f.type)]
+    known = [f.name for f in schema if pa.types.is_floating(f.type) and f.name in LEGACY_SCORES]
+    return list(dict.fromkeys(([OVERALL] if OVERALL in names else []) + detailed + known))
+
+
+LEGACY_SCORES = frozenset(
+    {
+        "content_usefulness",
+        "production_quality",
+        "content_enjoyment",
+        "production_complexity",
+        "overall_recommendation_score",
+    }
+)
+
+
+def _together(name: str, one: tuple[pa.DataType, Table], other: tuple[pa.DataType, Table]) -> tuple[pa.DataType, Table]:
+    """Return the type that a column of two tables has in one."""
+    if one[0] == other[0]:
+        return one
+    guesses = [table.form in STAGED for _, table in (one, other)]
+    if guesses == [True, False]:
+        return other
+    if guesses == [False, True]:
+        return one
+    try:
+        schemas = [pa.schema([(name, kind)]) for kind, _ in (one, other)]
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type, one[1]
+    except pa.ArrowException:
+        raise UsageError(
+            f"column '{name}' is {one[0]} in {one[1].name} but {other[0]} in {other[1].name}; they can't be one column"
+        ) from None
+
+
+def _known(name: str, kind: pa.DataType, names: set[str]) -> pa.DataType:
+    """Return the type that a column has in a table of ours, if this is one; text formats have lost it."""
+    if not {"song_id", "status", "reason", OVERALL} <= names:
+        return kind
+    if name.endswith("_detail") and name.removesuffix("_detail") in names:
+        return DETAIL
+    return HEAD.get(name, kind)
+
+
+def _as(table: Table, position: int, kind: pa.DataType) -> str:
+    own = table.schema.field(position).type
+    if own == kind:
+        return f"x{position}"
+    if pa.types.is_string(own) and pa.types.is_nested(kind):
+        return f"CAST(CAST(x{position} AS JSON) AS {sql_type(kind)})"
+    return f"CAST(x{position} AS {sql_type(kind)})"
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """Return DuckDB's name of a type. Raises `UsageError` for one that it does not have."""
+    if isinstance(kind, pa.DictionaryType):
+        return sql_type(kind.value_type)
+    if pa.types.is_struct(kind):
+        fields = [kind.field(i) for i in range(kind.num_fields)]
+        return f"STRUCT({', '.join(f'{quoted(f.name)} {sql_type(f.type)}' for f in fields)})"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return f"{sql_type(kind.value_type)}[]"
+    if pa.types.is_map(kind):
+        return f"MAP({sql_type(kind.key_type)}, {sql_type(kind.item_type)})"
+    if pa.types.is_decimal128(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    if pa.types.is_timestamp(kind):
+        nanoseconds = kind.unit == "ns"
+        return (
+            ("TIMESTAMPTZ_NS" if nanoseconds else "TIMESTAMPTZ")
+            if kind.tz
+            else ("TIMESTAMP_NS" if nanoseconds else "TIMESTAMP")
+        )
+    found = PLAIN_TYPES.get(str(kind))
+    if found is None:
+        raise UsageError(f"a column of {kind} can't be merged; write it as another type")
+    return found
+
+
+PLAIN_TYPES = {
+    "bool": "BOOLEAN",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "uint8": "UTINYINT",
+    "uint16": "USMALLINT",
+    "uint32": "UINTEGER",
+    "uint64": "UBIGINT",
+    "halffloat": "FLOAT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "large_string": "VARCHAR",
+    "string_view": "VARCHAR",
+    "binary": "BLOB",
+    "large_binary": "BLOB",
+    "date32[day]": "DATE",
+    "time64[us]": "TIME",
+    "null": "INTEGER",
+}
