@@ -16,7 +16,8 @@ _FENCE = re.compile(r"```+|~~~+")
 _FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
 _MAX_BRACELESS = 64
 _NOT_THE_ANSWER = re.compile(
-    r"\b(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference)\b",
+    r"(?<![a-z])(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference|old"
+    r"|earlier|drafts?|initial)\b",
     re.IGNORECASE,
 )
 _THE_ANSWER = re.compile(
@@ -172,7 +173,7 @@ class Finder:
         strings = strings or candidate.said.strings
         marks = [(key, text) for key, text in strings if text.strip()]
         if marks:
-            return all(is_placeholder(text, key) for key, text in marks)
+            return 2 * sum(is_placeholder(text, key) for key, text in marks) > len(marks)
         zeros = [m.value for name, m in candidate.said.members.items() if name in self.index.scored]
         return bool(strings) and all(isinstance(v, Bare) and not v.raw.strip("0. \t\r\n-") for v in zeros)
 

@@ -102,9 +102,9 @@ def read_strict(text: str, start: int, budget: Budget) -> tuple[Obj, int, bool] 
 
 _SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
 _COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+(?=\s{0,8}(?:[,;}\]\n%/]|\Z))")
-_NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|//|/\*|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
-_ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”]|//|/\*")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,2}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
+_NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”\\]|//|/\*|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
+_ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”\\]|//|/\*")
 _TEXT_BOUND = re.compile(
     r"[\n{}\"“”\]]|//\s|/\*|,(?=\s{0,32}(?:\\{0,8}[\"'`“‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`”’]\s{0,16}[:=]"
     r"|[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]|[}\]]|\Z))"

@@ -30,7 +30,7 @@ _FRACTION = re.compile(
 )
 _CONNECTED = re.compile(
     r"[\s\"'”’`*_)\]%]{0,6}(?:(?:[-–—~±/×*+^=<>≤≥:;,…→&|]|\.{2,3}|\b(?:to|or|and|through|thru|until|till|up|vs\.?|versus|"
-    r"maybe|perhaps|possibly|then|now|but|not|even|plus|minus|times|x)\b)[\s\"'“*_(\[]{0,4}){0,4}[\s(\[]{0,3}[~≈]?\s?"
+    r"maybe|perhaps|possibly|then|now|but|not|even|plus|minus|times|x)(?![a-z]))[\s\"'“*_(\[]{0,4}){0,4}[\s(\[]{0,3}[~≈]?\s?"
     rf"({LITERAL})",
     re.IGNORECASE,
 )
@@ -41,7 +41,12 @@ _OTHER_UNIT = re.compile(
     r"|[- ]?point\s+scale|k|x)\b",
     re.IGNORECASE,
 )
+_WEIGHT = re.compile(r"[\s(]{0,3}(?:%|percent)?[\s(]{0,3}weight", re.IGNORECASE)
 _POINTS = re.compile(r"\s{0,3}(?:points?|pts?|marks?)\b", re.IGNORECASE)
+_COUNTED = re.compile(
+    r"\s{0,3}(?!(?:because|as|since|due|given|for|with|but|and|in my|overall|on|out|i)\b)[^\W\d_]", re.IGNORECASE
+)
+"""What makes a whole number a count: `1 issue`, `0 of them`."""
 _LIST_MARK = re.compile(r"[.)]\s+\w")
 _RANGE = re.compile(rf"({LITERAL})\s{{0,3}}(?:-|–|—|to|through|\.{{2,3}})\s{{0,3}}({LITERAL})", re.IGNORECASE)
 _ASIDE = re.compile(
@@ -51,11 +56,12 @@ _ASIDE = re.compile(
 )
 _SCALE_WORDS = re.compile(r"\bscale\b|\bout\s+of\b|\brange\b|-point\b", re.IGNORECASE)
 _OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
-_LATER_RANGE = ("/", "-", "–", "—", "~", "±", "to ", "or ", "and ", "through ", "until ", "percent", "% ")
-_LATER_UNIT = (
-    *("(", "[", "*", "×", "+", "per cent", "pct", "times", "x", "points", "stars", "bpm", "hz", "out of"),
-    *("(out of", "[out of", "(/", "on a scale of", "(on a scale of", "(scale"),
+_LATER = (
+    *("/", "-", "–", "—", "~", "±", "→", "->", "=>", "to ", "or ", "and ", "vs.", "versus", "through ", "until "),
+    *("till ", "up to", "then ", "now ", "but ", "maybe", "perhaps", "possibly", "plus", "minus", "percent", "per cent", "% "),
+    *("higher", "lower", "more", "less", "better", "worse", "above", "below", "greater", "fewer", "db", "seconds"),
 )
+_LATER_WHOLE = ("(", "[", "*", "×", "+", ".", ")", ":", "(out of", "[out of", "(/")
 """What could still turn a number into something else when the text breaks off inside it."""
 
 
@@ -118,7 +124,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     if start is None:
         return Reading(reason="missing" if not raw.strip() else "not_a_number")
     literal, rest = start.group(1), raw[start.end() :]
-    if cut and is_cut(literal, rest):
+    if cut and (is_cut(literal, rest) or _is_open(raw[: start.start(1)], rest)):
         return Reading(reason="cut_off")
     number = to_decimal(literal)
     if number is None:
@@ -152,18 +158,22 @@ def is_cut(literal: str, rest: str) -> bool:
     if not rest:
         return True
     whole = literal.lstrip("+-").isdigit()
-    if rest in (".", ","):
-        return whole
-    if not whole and rest.strip(" \t") == "":
-        return False
     tail = rest.strip(" \t").lower()
     if "\n" in rest:
         return False
     if not tail:
+        return whole or literal in ("0.0", "1.0")
+    if tail in (".", ",") and rest[0] == tail:
+        return whole
+    if tail in ("e", "e+", "e-") or (whole and tail.isalpha()) or tail.startswith("point"):
         return True
-    if tail in ("e", "e+", "e-"):
-        return True
-    return len(tail) < 16 and any(w.startswith(tail) for w in (_LATER_RANGE + _LATER_UNIT if whole else _LATER_RANGE))
+    tail = tail.lstrip(",;:").lstrip() or tail
+    return len(tail) < 16 and any(word.startswith(tail) for word in (_LATER + _LATER_WHOLE if whole else _LATER))
+
+
+def _is_open(before: str, rest: str) -> bool:
+    """Whether the number stands in a bracket that is not closed yet: a range or a list may still follow."""
+    return any(before.count(opener) and closer not in rest for opener, closer in ("()", "[]"))
 
 
 def in_range(number: Decimal, top: Decimal | None, field: Field) -> Reading:
@@ -222,11 +232,13 @@ def _spoiled(literal: str, rest: str, field: Field, top: Decimal | None) -> str 
         return "not_a_number"
     if _OPERATOR.match(rest):
         return "ambiguous"
+    if _WEIGHT.match(rest):
+        return "not_a_number"
     whole = literal.lstrip("+-").isdigit()
     if field.kind == "score":
         if _OTHER_UNIT.match(rest) or (whole and top is None and _POINTS.match(rest)):
             return "not_a_number"
-        if whole and top is None and (_LIST_MARK.match(rest) or (rest and rest[0].isalpha())):
+        if whole and top is None and (_LIST_MARK.match(rest) or _COUNTED.match(rest)):
             return "ambiguous"
     return None
 

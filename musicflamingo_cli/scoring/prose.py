@@ -20,7 +20,10 @@ from musicflamingo_cli.scoring.tables import read_tables
 from musicflamingo_cli.scoring.thinking import Stretch
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w -]{0,60})(?:\s[^<>\n]{0,200})?/?>")
-_DECORATION = re.compile(r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;")
+_DECORATION = re.compile(
+    r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;"
+    r"|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)"
+)
 _QUOTES = "\"'“”‘’`*_ \t"
 _ANNOTATED = re.compile(rf"[{_QUOTES}]{{0,6}}(?:\(([^()\n]{{0,40}})\)|\[([^\[\]\n]{{0,40}})\])?[{_QUOTES}]{{0,6}}")
 _SEPARATOR = re.compile(rf"(?:=>|->|:=|→|⇒|➜|:|=(?!=)|–|—|-(?=[\s])|\.{{3,}}|…|\t)[{_QUOTES}]{{0,8}}")
@@ -48,12 +51,12 @@ _WEAK = re.compile(
     re.IGNORECASE,
 )
 _CONNECTOR = re.compile(
-    r"[\"'“”‘’`*_)\]]{0,4}(?:\s{0,4}(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
+    r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
     r"earns?|earned|receives?|received|deserves?|deserved|scores?|scored|scoring|rates?|rated|rating|score|value|"
-    r"would|i'd|i|say|give|it|comes|in|out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
+    r"would|i'd|i|say|give|it|comes\s+(?:in|out)|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
-    r"exactly|with|here|overall|also|therefore|thus|currently|by|me|my|=|:|-|–|—)(?:[,:])?){0,9}\s{0,4}"
+    r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}"
     r"(?=[~≈(\[\"'“*_]{0,3}[+-]?[.,]?\d)",
     re.IGNORECASE,
 )
@@ -86,6 +89,8 @@ _BAD_BEFORE_NUMBER = re.compile(
 )
 _GIVEN = re.compile(r"\b(?:give|gave|giving|given|assign\w*|award\w*)\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
+_NUMERIC = re.compile(r"[^\w\n]{0,12}\d")
+_DECIMAL = re.compile(r"\d[.,]\d|\d\s?%|\d\s?/\s?\d")
 _REACH = 400
 _MOST_NAMES = 256
 """Of more names than twice that, which only a loop has, the first and the last are looked at."""
@@ -263,7 +268,10 @@ class _ProseReader:
     def _after_separator(self, name: _Name, span: tuple[int, int], limit: int, scale: Scale) -> Statement | None:
         start, stop = span
         statement = self._at(name, start, stop, scale)
-        if statement is not None and statement.reading is not None and statement.reading.reason not in _NO_NUMBER:
+        if statement is not None and (
+            _NUMERIC.match(self.body, start, stop)
+            or (statement.reading is not None and statement.reading.reason not in _NO_NUMBER)
+        ):
             return statement
         connected = _CONNECTOR.match(self.body, start, stop)
         if connected is not None and connected.end() > start:
@@ -278,9 +286,11 @@ class _ProseReader:
         if _STRONG.search(text):
             return None
         spots = [m.end() for pattern in (_IN_BRACKETS, _SCORE_WORD) for m in pattern.finditer(text)]
+        if spots and _DECIMAL.search(text[: spots[0]]):
+            return None
         if len(spots) != 1 or _WEAK.search(text[: spots[0]]) or ". " in text[: spots[0]].rstrip(" (score:"):
             spots = [m.end() for m in _SCORE_WORD.finditer(text)]
-            if len(spots) != 1:
+            if len(spots) != 1 or _DECIMAL.search(text[: spots[0]]):
                 return None
         return self._at(name, start + spots[0], stop, scale)
 
@@ -323,7 +333,8 @@ class _ProseReader:
 
     def _at(self, name: _Name, start: int, stop: int, scale: Scale) -> Statement | None:
         cut = stop >= len(self.body)
-        raw = self.body[start : stop if cut else stop + 1]
+        within_line = not cut and stop > start and self.body[stop - 1] != "\n"
+        raw = self.body[start : stop + 1 if within_line else stop]
         reading = read_number(raw, name.field, cut, scale, self.assume)
         number = re.search(r"\d", raw)
         return Statement(reading, at=start + number.start()) if number else None
@@ -383,10 +394,12 @@ def _sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list
         here = len(line) - len(line.lstrip()) if line is not None else -1
         title = stripped.strip("#*_:= \t`\"'")
         heads = bool(stripped) and (
-            (stripped.endswith((":", ":**", "=")) and len(stripped) < 120) or stripped.startswith("#")
+            (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
+            or stripped.startswith("#")
+            or (len(stripped) < 32 and is_other_name(stripped))
         )
         heads = heads and not index.label.search(title)
-        if opened >= 0 and stripped and here > indent and inner < 0:
+        if opened >= 0 and stripped and inner < 0:
             inner = here
         dedented = opened >= 0 and bool(stripped) and inner > indent >= here
         if opened >= 0 and (line is None or heads or dedented):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -17,7 +18,7 @@ from musicflamingo_cli.scoring.prose import Statement, read_prose
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
 
-
+_BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
 _MOST_OTHERS = 16
 """So many objects beside the answer are looked through for texts that it does not hold."""
 
@@ -84,7 +85,7 @@ class ReplyReader:
             return self._of_object(answer, kept)
         holding = choose([c for c in objects if c.said.members], finder.is_rejected)
         found = self._of_object(holding, []) if holding else Found()
-        if holding is not None and not holding.root.closed:
+        if (holding is not None and not holding.root.closed) or _ends_in_object(page, finder.spans):
             return found
         self._add_prose(found, page, stretches, Spans(finder.spans))
         for candidate in kept if holding is None else [holding]:
@@ -116,6 +117,13 @@ class ReplyReader:
             else:
                 found.fields[asked.name] = _of_reading(read_score(member, asked, self.assume), how)
         return found
+
+
+def _ends_in_object(page: Page, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether the text breaks off in an object: that is where the answer was to stand, not in the prose before it."""
+    if page.stopped:
+        return False
+    return bool(spans and spans[-1][1] >= len(page.folded)) or _BEGUN.search(page.folded[-200:]) is not None
 
 
 def _of_reading(reading: Reading, obtained: str) -> FieldAnswer:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from musicflamingo_cli.cache import Entry
-from musicflamingo_cli.records import Answer, Failure, Outcome, Pack, Reply, Rules, Song
+from musicflamingo_cli.records import Answer, Failure, Field, Outcome, Reply, Rules, Song
 from musicflamingo_cli.scoring.aggregate import aggregate
 from musicflamingo_cli.scoring.answers import parse_reply
+from musicflamingo_cli.scoring.distributions import with_distributions
 
 NOT_CACHED = Failure("intake", "not_cached", "the cache holds no reply for this song under these settings", True)
 PROMPT_CHANGED = Failure("intake", "not_cached", "the cached reply answers another prompt", True)
 
 
-def read_reply(reply: Reply, prompt: str, pack: Pack, rules: Rules) -> Answer:
-    """Read one raw reply."""
-    answer = parse_reply(reply.text, pack.asked, prompt, reply.finish_reason, assume_scale=rules.assume_scale)
+def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) -> Answer:
+    """Read one raw reply, for the fields that were asked."""
+    answer = parse_reply(reply.text, asked, prompt, reply.finish_reason, assume_scale=rules.assume_scale)
+    if reply.scores:
+        mass, source = rules.min_number_mass, rules.score_from
+        answer = with_distributions(answer, reply.scores, asked, min_number_mass=mass, score_from=source)
     if not reply.measured:
         return answer
     fields = {n: replace(one, obtained="measured" if one.obtained else None) for n, one in answer.fields.items()}
     return replace(answer, fields=fields)
 
 
-def outcome(song: Song, entry: Entry | None, prompts: tuple[str, str], pack: Pack, rules: Rules) -> Outcome:
-    """Say what became of a song. `prompts` is its rendered prompt and that prompt's hash.
+def outcome(song: Song, entry: Entry | None, prompts: tuple[str, str], asked: Sequence[Field], rules: Rules) -> Outcome:
+    """Say what became of a song. `prompts` is its rendered prompt and that prompt's hash; `asked` what it asks for.
 
     A recorded failure counts over replies: it is the later news about the same song.
     """
@@ -37,6 +42,6 @@ def outcome(song: Song, entry: Entry | None, prompts: tuple[str, str], pack: Pac
     if not entry.replies:
         return Outcome(song, heard=entry.heard, failure=NOT_CACHED)
     reply = entry.replies[-1]
-    answer = read_reply(reply, prompt, pack, rules)
-    score = aggregate(answer, pack.fields, rules.weights, rules.min_coverage)
+    answer = read_reply(reply, prompt, asked, rules)
+    score = aggregate(answer, asked, rules.weights, rules.min_coverage)
     return Outcome(song, entry.heard, reply, answer, score)

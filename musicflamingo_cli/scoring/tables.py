@@ -80,21 +80,33 @@ def _read_table(rows: list[_Row], index: FieldIndex, assume: float | None, table
         tables.spans.append((rows[0].start, rows[-1].end))
         _read_columns(rows, columns, assume, tables)
         return
-    held = [(row, name) for row in rows if row.cells and (name := _field_of(row.cells[0][1], index)) is not None]
+    held: list[tuple[_Row, Field, int]] = []
+    for row in rows:
+        for column, (_, text) in enumerate(row.cells[:2]):
+            name = _field_of(text, index)
+            if name is not None:
+                held.append((row, name, column))
+                break
     if not held:
         return
-    tables.spans.extend((row.start, row.end) for row, _ in held)
+    tables.spans.extend((row.start, row.end) for row, _, _ in held)
     titles = [] if held[0][0] is head else [text for _, text in head.cells]
-    for row, name in held:
-        statement = _read_row(row, name, titles, assume)
+    width = len(rows[-2].cells) if len(rows) > 1 else _MAX_CELLS
+    for row, name, column in held:
+        statement = _read_row(row, name, (titles, column, width), assume)
         if statement is not None:
             tables.statements.append((name, statement))
 
 
-def _read_row(row: _Row, name: Field, titles: list[str], assume: float | None) -> tuple[Reading, int] | None:
+def _read_row(
+    row: _Row, name: Field, heads: tuple[list[str], int, int], assume: float | None
+) -> tuple[Reading, int] | None:
+    titles, named, columns = heads
     possible: list[tuple[Reading, int, str]] = []
-    label_scale = scale_of(read_key(row.cells[0][1]).annotation, name)
-    for number, (at, text) in enumerate(row.cells[1:], start=1):
+    if len(titles) != len(row.cells) and any(is_other_name(title) for title in titles):
+        return None
+    label_scale = scale_of(read_key(row.cells[named][1]).annotation, name)
+    for number, (at, text) in enumerate(row.cells[named + 1 :], start=named + 1):
         title = titles[number] if number < len(titles) else ""
         if is_other_name(title) or is_other_name(text):
             continue
@@ -105,7 +117,7 @@ def _read_row(row: _Row, name: Field, titles: list[str], assume: float | None) -
             possible.append((reading, at, title))
     scored = [p for p in possible if any(word in _SCORE_COLUMN for word in re.findall(r"[a-z]+", p[2].lower()))]
     chosen = scored or possible
-    if not chosen:
+    if not chosen or (row.cut and not scored and len(row.cells) < columns):
         return None
     if len({(c[0].value, c[0].reason) for c in chosen}) > 1:
         return Reading(reason="ambiguous"), chosen[0][1]
@@ -123,7 +135,7 @@ def _scale(title: str, name: Field, otherwise: Scale) -> Scale:
 
 def _read_columns(rows: list[_Row], columns: list[Field | None], assume: float | None, tables: Tables) -> None:
     """A table whose first row names the fields: the row of scores under it, if there is no doubt which that is."""
-    whole = [row for row in rows[1:] if len(row.cells) >= len(columns)]
+    whole = [row for row in rows[1:] if len(row.cells) == len(columns)]
     usable = [row for row in whole if not is_other_name(row.cells[0][1])]
     labelled = [row for row in usable if row.cells[0][1].strip(" *_:").lower() in _SCORE_COLUMN]
     usable = labelled or usable
