@@ -10,7 +10,7 @@ WIDTH = 100
 """Columns of the printed form where there is no terminal."""
 
 
-def report(  # noqa: PLR0913, PLR0917 - a command's options
+def report(  # noqa: PLR0913 - a command's options
     table: Annotated[str, typer.Argument(help="A table of scores: Parquet, a folder of it, CSV or JSON lines.")],
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="The page, one HTML file; - for stdout. [default: print text]")
@@ -33,7 +33,8 @@ def report(  # noqa: PLR0913, PLR0917 - a command's options
 
     options = ReportOptions(against, score, group, songs, audio_root, memory_limit)
     if output is None:
-        for line in reports.report_lines(reports.build_report(table, options), shutil.get_terminal_size((WIDTH, 24)).columns):
+        columns = shutil.get_terminal_size((WIDTH, 24)).columns
+        for line in reports.report_lines(reports.build_report(table, options), columns):
             console.data(console.safe(line))
         return 0
     reports.write_report(table, output, options)

@@ -124,9 +124,7 @@ def _old(options: ReportOptions, work: Path) -> Columns | None:
     return columns_of(open_table(options.against, staged), ReportOptions(), "b")
 
 
-def _comparison(
-    sandbox: Sandbox, columns: Columns, old: Columns | None, rank: Dimension | None
-) -> Comparison | None:
+def _comparison(sandbox: Sandbox, columns: Columns, old: Columns | None, rank: Dimension | None) -> Comparison | None:
     if old is None:
         return None
     _view(sandbox, old, "old")

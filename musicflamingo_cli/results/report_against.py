@@ -36,7 +36,7 @@ def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None
         names.sort(key=lambda name: name != rank.name)
     for columns, view in ((new, "new"), (old, "old")):
         sandbox.run(f"CREATE TEMP VIEW {view}_songs AS {_songs(columns, view, names)}")
-    sandbox.run("CREATE TEMP VIEW pairs AS SELECT * FROM new_songs JOIN old_songs USING (id)")
+    sandbox.run("CREATE TEMP TABLE pairs AS SELECT * FROM new_songs JOIN old_songs USING (id)")
     both = _one(sandbox, "SELECT count(*) FROM pairs")
     rows, rows_new = (_one(sandbox, f"SELECT count(*) FROM {view}_songs") for view in ("old", "new"))
     ranks = bool(names) and rank is not None and names[0] == rank.name
@@ -44,10 +44,6 @@ def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None
     gained, lost, crossing = _crossing(sandbox, low, high) if ranks else (0, 0, [])
     changed = "SELECT old_status, new_status, count(*) AS n FROM pairs WHERE old_status IS DISTINCT FROM new_status"
     statuses = sandbox.rows(f"{changed} GROUP BY 1, 2 ORDER BY n DESC, 1, 2 LIMIT 20")
-    movers = (
-        "SELECT id, new_title, old0, new0 FROM pairs WHERE old0 <> new0 "
-        f"ORDER BY abs(new0 - old0) DESC, id LIMIT {MOVERS}"
-    )
     sample = f"SELECT old0, new0 FROM pairs WHERE {every_nth('id', both, PAIRS)} AND old0 + new0 IS NOT NULL"
     return Comparison(
         name=old.table.name,
@@ -61,7 +57,7 @@ def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None
         status=[(str(a or "(none)"), str(b or "(none)"), int(n)) for a, b, n in statuses],
         settings=differing(old.table.card, new.table.card),
         crossing=crossing,
-        movers=[(str(i), t, a, b) for i, t, a, b in sandbox.rows(movers)] if ranks else [],
+        movers=_movers(sandbox, new) if ranks else [],
         pairs=[(a, b) for a, b in sandbox.rows(sample)] if ranks else [],
         low=low,
         high=high,
@@ -73,15 +69,21 @@ def _songs(columns: Columns, view: str, names: Sequence[str]) -> str:
     assert columns.id_name is not None  # noqa: S101 - checked by `compare`
     key = id_sql(columns.sql(columns.id_name), columns.kind(columns.id_name), columns.table.name)
     values = "".join(f", {columns.number(name)} AS {view}{i}" for i, name in enumerate(names))
-    status, title = columns.text("status"), columns.text("title")
-    source = f"SELECT {key} AS id, row, {status} AS {view}_status, {title} AS {view}_title{values} FROM {view}"
-    kept = ", ".join([f"{view}_status", f"{view}_title", *(f"{view}{i}" for i in range(len(names)))])
-    firsts = ", ".join(f"arg_min_null({one}, row) AS {one}" for one in kept.split(", "))
-    return f"SELECT id, {firsts} FROM ({source}) WHERE id IS NOT NULL GROUP BY id"
+    first = f"SELECT min(row) FROM {view} WHERE {key} IS NOT NULL GROUP BY {key}"
+    taken = f"SELECT {key} AS id, row AS {view}_row, {columns.text('status')} AS {view}_status{values} FROM {view}"
+    return f"{taken} WHERE row IN ({first})"
+
+
+def _movers(sandbox: Sandbox, new: Columns) -> list[tuple[str, str | None, float, float]]:
+    most = "SELECT id, new_row, old0, new0 FROM pairs WHERE old0 <> new0"
+    found = sandbox.rows(f"{most} ORDER BY abs(new0 - old0) DESC, new_row LIMIT {MOVERS}")
+    rows = ", ".join(str(row) for _, row, _, _ in found) or "-1"
+    titles = dict(sandbox.rows(f"SELECT row, {new.text('title')} FROM new WHERE row IN ({rows})"))
+    return [(str(song_id), titles.get(row), then, now) for song_id, row, then, now in found]
 
 
 def _crossing(sandbox: Sandbox, low: float, high: float) -> tuple[int, int, list[tuple[float, int, int]]]:
-    counts = ["count(*) FILTER (old0 IS NULL AND new0 IS NOT NULL)", "count(*) FILTER (old0 IS NOT NULL AND new0 IS NULL)"]
+    counts = [f"count(*) FILTER ({a} IS NULL AND {b} IS NOT NULL)" for a, b in (("old0", "new0"), ("new0", "old0"))]
     borders = [round(low + (high - low) * share, 9) for share in CROSSINGS]
     for border in borders:
         then, now = (f"coalesce({column} >= {border - 1e-9!r}, false)" for column in ("old0", "new0"))
@@ -122,17 +124,25 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str,
     """Return the settings and versions in which two run cards differ: (name, then, now)."""
     told = []
     for part in ("settings", "versions"):
-        then, now = (card.get(part) if isinstance(card.get(part), dict) else {} for card in (old, new))
-        for key in dict.fromkeys((*(then or {}), *(now or {}))):
-            a, b = (then or {}).get(key), (now or {}).get(key)
+        then, now = _part(old, part), _part(new, part)
+        for key in dict.fromkeys((*then, *now)):
+            a, b = then.get(key), now.get(key)
             if a != b and key not in EXACT:
                 told.append((str(key), plain(a), plain(b)))
     return told
+
+
+def _part(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    part = card.get(name)
+    return part if isinstance(part, dict) else {}
 
 
 def plain(value: object, length: int = SHOWN) -> str:
     """Return a value of a run card as short text."""
     if value is None:
         return "(none)"
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    if isinstance(value, str):
+        text = value
+    else:
+        text = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     return text if len(text) <= length else text[: length - 1] + "\u2026"

@@ -1,7 +1,7 @@
 """The charts of a report, drawn by matplotlib as SVG that stands inside the page and takes the page's colours.
 
-Matplotlib rather than a JavaScript library: a chart is some 10 kB of SVG in place of megabytes of script, the page needs
-no script at all, and what is on the screen is what is printed.
+Matplotlib rather than a JavaScript library: a chart is some 10 kB of SVG in place of megabytes of script, the page
+needs no script at all, and what is on the screen is what is printed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from musicflamingo_cli.results.report_records import Comparison, Correlation, Group, Obtained, Spread, Sweep
 
@@ -70,7 +70,7 @@ def _drawing(name: str, height: float, width: float = WIDTH) -> Iterator[tuple[F
     with mpl.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # A glyph that the measuring font lacks is no trouble: the browser has it.
         mpl.rcdefaults()
-        mpl.rcParams.update({**SETTINGS, "svg.hashsalt": name})
+        mpl.rcParams.update(cast("Any", {**SETTINGS, "svg.hashsalt": name}))
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.add_subplot(), drawn
         file = io.StringIO()
@@ -124,8 +124,15 @@ def histogram(spread: Spread, name: str) -> str:
             plot.axvline(at, color=MARK, linestyle=style, linewidth=1.2)
             if probability == 0.5:
                 plot.annotate(
-                    f"median {at:.3g}", (at, 1.0), (0, 2), xycoords=("data", "axes fraction"),
-                    textcoords="offset points", ha="center", va="bottom", color=MARK, annotation_clip=False,
+                    f"median {at:.3g}",
+                    (at, 1.0),
+                    (0, 2),
+                    xycoords=("data", "axes fraction"),
+                    textcoords="offset points",
+                    ha="center",
+                    va="bottom",
+                    color=MARK,
+                    annotation_clip=False,
                 )
         plot.set_xlim(edges[0], edges[-1])
         plot.set_ylabel("songs")
@@ -154,8 +161,8 @@ def correlation(what: Correlation, name: str) -> str:
     from matplotlib.colors import ListedColormap, to_rgba
 
     shades = 16
-    colours = [to_rgba(SERIES[1], 1 - i / shades) for i in range(shades)]
-    colours += [to_rgba(SERIES[0], (i + 1) / shades) for i in range(shades)]
+    colours = [to_rgba(SERIES[1], 0.7 * (1 - i / shades)) for i in range(shades)]
+    colours += [to_rgba(SERIES[0], 0.7 * (i + 1) / shades) for i in range(shades)]
     size = len(what.names)
     with _drawing(name, 0.8 + 0.3 * size) as (_, plot, drawn):
         grid = [[0.0 if value is None else value for value in line] for line in what.matrix]
@@ -219,7 +226,7 @@ def moved(what: Comparison, score: str, name: str) -> str:
     with _drawing(name, 3.6, 4.2) as (_, plot, drawn):
         plot.plot([low, high], [low, high], color=MUTED, linewidth=0.8, linestyle="--")
         then, now = zip(*what.pairs, strict=True)
-        bins = max(12, min(40, round(len(what.pairs) ** 0.5)))
+        bins = max(12, min(30, round(len(what.pairs) ** 0.5)))
         plot.hist2d(then, now, bins=bins, range=[[low, high]] * 2, cmin=1, cmap=shades, norm=LogNorm(vmin=1))
         plot.set_xlabel(f"{_shorter(score)}, older run")
         plot.set_ylabel(f"{_shorter(score)}, this run")

@@ -96,7 +96,7 @@ def columns_of(table: Table, options: ReportOptions, prefix: str = "a") -> Colum
     group = options.group or next((name for name in GROUPS if name in names and _is_text(shell.kind(name))), None)
     id_name = next((name for name in ID_NAMES if name in names), None)
     texts = tuple(n for n in names if n not in NO_TEXT and n not in _measures() and _is_text(shell.kind(n)))
-    if "genre" in names and "genre" != group:
+    if "genre" in names and group != "genre":
         texts = ("genre", *texts)
     return Columns(table, prefix, tuple(dimensions), texts[:MOST_TEXTS], group, id_name, tuple(found[MOST_SCORES:]))
 

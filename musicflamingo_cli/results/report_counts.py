@@ -10,6 +10,7 @@ from musicflamingo_cli.results.sandbox import Sandbox
 
 MOST_REASONS = 40
 MOST_GROUPS = 20
+MOST_SOURCES = 12
 NAME = 80
 """Characters of a genre or reason that count."""
 HIGH = 0.7
@@ -27,7 +28,8 @@ def count_by(sandbox: Sandbox, columns: Columns, view: str, name: str) -> dict[s
 
 def count_listed(sandbox: Sandbox, columns: Columns, view: str, name: str) -> dict[str, int]:
     """Count the entries of a column of lists, most common first."""
-    if not columns.has(name) or not (pa.types.is_list(columns.kind(name)) or pa.types.is_large_list(columns.kind(name))):
+    kind = columns.kind(name) if columns.has(name) else pa.null()
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)):
         return {}
     entries = f"SELECT left(unnest({columns.sql(name)})::VARCHAR, {NAME}) AS k FROM {view}"
     query = f"SELECT k, count(*) AS n FROM ({entries}) WHERE k IS NOT NULL GROUP BY k ORDER BY n DESC, k"
@@ -55,7 +57,8 @@ def obtained(sandbox: Sandbox, columns: Columns, view: str) -> list[Obtained]:
         part = columns.detail(name, "obtained")
         if part is not None:
             key = f"coalesce(left({part}::VARCHAR, {NAME}), '{UNKNOWN}')"
-            counted = sandbox.rows(f"SELECT {key} AS k, count(*) AS n FROM {view} GROUP BY k ORDER BY n DESC, k LIMIT 12")
+            query = f"SELECT {key} AS k, count(*) AS n FROM {view} GROUP BY k ORDER BY n DESC, k"
+            counted = sandbox.rows(f"{query} LIMIT {MOST_SOURCES}")
             found.append(Obtained(name, {str(k): int(n) for k, n in counted}))
     return found
 
@@ -74,7 +77,8 @@ def groups(sandbox: Sandbox, columns: Columns, view: str, rank: Dimension | None
     largest = f"SELECT k, count(*) AS songs FROM ({source}) GROUP BY k ORDER BY songs DESC, k LIMIT {MOST_GROUPS}"
     figures = (
         f"SELECT k, count(*) AS songs, count(v), avg(v), quantile_cont(v, [0.25, 0.5, 0.75]), "
-        f"count(*) FILTER (v >= {border!r}) FROM ({source}) JOIN ({largest}) USING (k) GROUP BY k ORDER BY songs DESC, k"
+        f"count(*) FILTER (v >= {border!r}) FROM ({source}) JOIN ({largest}) USING (k) "
+        "GROUP BY k ORDER BY songs DESC, k"
     )
     found = []
     for name, songs, scored, mean, quartiles, at_least in sandbox.rows(figures):

@@ -17,7 +17,8 @@ from musicflamingo_cli.results.report_columns import Columns, Dimension
 from musicflamingo_cli.results.report_records import Correlation, Spread, Sweep
 from musicflamingo_cli.results.sandbox import Sandbox
 
-BINS = 40
+BINS, FEW_BINS, FEW = 40, 20, 200
+"""Bins of a histogram; 20 for fewer than 200 songs."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 COLLAPSE_SHARE = 0.6
 """More than this share of a score on one value: it cannot rank. The same rules as in the summary of a run."""
@@ -120,11 +121,12 @@ def _histogram(counted: Counted) -> tuple[list[float], list[int]]:
     low, high = counted.low, counted.high
     if high <= low:
         low, high = low - 0.5, high + 0.5
-    width = (high - low) / BINS
+    bins = FEW_BINS if counted.total < FEW else BINS
+    width = (high - low) / bins
     # A value that stands on a border belongs to the bin above it, also where floating point says 0.8499999.
-    place = np.clip(np.floor((counted.values - low) / width + 1e-6), 0, BINS - 1).astype(np.int64)
-    counts = np.bincount(place, weights=counted.counts, minlength=BINS)
-    return [float(low + width * i) for i in range(BINS + 1)], [int(n) for n in counts]
+    place = np.clip(np.floor((counted.values - low) / width + 1e-6), 0, bins - 1).astype(np.int64)
+    counts = np.bincount(place, weights=counted.counts, minlength=bins)
+    return [float(low + width * i) for i in range(bins + 1)], [int(n) for n in counts]
 
 
 def _collapse(counted: Counted, top_value: float, share: float) -> str | None:
@@ -141,7 +143,7 @@ def sweep(counted: Counted, rows: int) -> Sweep:
     thresholds = [round(float(t), 9) for t in np.linspace(counted.low, counted.high, 101)]
     targets = []
     for share in TARGETS:
-        wanted = max(1, round(share * counted.total))
+        wanted = max(1, math.ceil(share * counted.total - 1e-9))
         threshold = float(counted.values[_first_with(counted, wanted)])
         targets.append((share, threshold, kept_at(counted, threshold)))
     kept = [kept_at(counted, t) for t in thresholds]
@@ -160,9 +162,7 @@ def _first_with(counted: Counted, wanted: int) -> int:
     return len(counted.values) - 1 - int(np.searchsorted(reached, wanted, side="left"))
 
 
-def correlation(
-    sandbox: Sandbox, columns: Columns, view: str, names: Sequence[str], rows: int
-) -> Correlation | None:
+def correlation(sandbox: Sandbox, columns: Columns, view: str, names: Sequence[str], rows: int) -> Correlation | None:
     """Return the rank correlations between scores, from the songs that have all of them; None for fewer than two."""
     if len(names) < 2:
         return None
@@ -172,8 +172,10 @@ def correlation(
     complete = " AND ".join(f"v{i} IS NOT NULL" for i in range(len(names)))
     picked = f"SELECT {chosen}, row FROM {view} WHERE {every_nth('row', rows)}"
     batches = list(sandbox.batches(f"SELECT * EXCLUDE (row) FROM ({picked}) WHERE {complete}"))
-    data = np.concatenate([np.column_stack([c.to_numpy(zero_copy_only=False) for c in b.columns]) for b in batches] or
-                          [np.empty((0, len(names)))])
+    data = np.concatenate(
+        [np.column_stack([c.to_numpy(zero_copy_only=False) for c in b.columns]) for b in batches]
+        or [np.empty((0, len(names)))]
+    )
     if len(data) < 3:
         return None
     table = pd.DataFrame(data).corr(method="spearman").to_numpy()

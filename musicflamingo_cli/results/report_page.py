@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: no script, no font, no image, no network but for songs at a URL."""
+"""A report as one HTML page that needs nothing else: no script, no font, no image, no network but for songs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.report_against import plain
 from musicflamingo_cli.results.report_records import Report, Spread
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src file: http: https:; "
@@ -59,16 +62,14 @@ def render_page(report: Report) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(number=number, share=share, count=count, plain=plain)
+    environment.filters.update(number=number, share=share, count=count, breakable=breakable)
     drawn = draw(report)
-    charts = {
-        name: Markup(getattr(drawn, name))  # noqa: S704 - matplotlib's own SVG, in which it escaped all text
-        for name in ("sweep", "correlation", "obtained", "groups", "moved")
-    }
-    histograms = {name: Markup(svg) for name, svg in drawn.histograms.items()}  # noqa: S704 - the same
+    # matplotlib escapes all text in its SVG, and the style is a file of this package: they alone go in as they are.
+    charts = {name: Markup(getattr(drawn, name)) for name in ("sweep", "correlation", "obtained", "groups", "moved")}
+    histograms = {name: Markup(svg) for name, svg in drawn.histograms.items()}
     page = environment.from_string(text).render(
         report=report,
-        style=Markup(style),  # noqa: S704 - a file of this package
+        style=Markup(style),
         policy=POLICY,
         charts={**charts, "histograms": histograms},
         settings=_settings(report.card),
@@ -120,6 +121,13 @@ def _words(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     settings = card.get("settings")
     named = settings if isinstance(settings, dict) else {}
     return [(k, plain(named[k], 20_000)) for k in WORDS if named.get(k)]
+
+
+def breakable(name: str) -> Markup:
+    """Return a name, escaped, that a narrow screen may break behind its underscores."""
+    from markupsafe import Markup, escape
+
+    return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _thresholds(report: Report) -> list[tuple[float, int]]:

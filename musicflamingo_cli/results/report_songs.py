@@ -56,8 +56,8 @@ def _uncertain(sandbox: Sandbox, columns: Columns, view: str, count: int) -> tup
             parts.append(f"(CASE WHEN isfinite({std}) THEN {std} / {reach if reach > 0 else 1.0!r} END)")
     if parts:
         mean = f"list_avg([{', '.join(parts)}])"
-        query = f"SELECT row, u FROM (SELECT row, {mean} AS u FROM {view}) WHERE u > 0 ORDER BY u DESC, row LIMIT {count}"
-        found = sandbox.rows(query)
+        query = f"SELECT row, u FROM (SELECT row, {mean} AS u FROM {view}) WHERE u > 0 ORDER BY u DESC, row"
+        found = sandbox.rows(f"{query} LIMIT {count}")
         if found:
             basis = "by the mean spread (standard deviation) of the model's own distribution over the numbers"
             return UNCERTAIN, basis, {int(row): f"spread {u:.3f}" for row, u in found}
@@ -65,7 +65,7 @@ def _uncertain(sandbox: Sandbox, columns: Columns, view: str, count: int) -> tup
         cover = columns.number("coverage")
         query = f"SELECT row, c FROM (SELECT row, {cover} AS c FROM {view}) WHERE c < 1 AND c > 0 ORDER BY c, row"
         found = sandbox.rows(f"{query} LIMIT {count}")
-        basis = "by coverage: the share of the weight that was answered, lowest first (there is no spread in this table)"
+        basis = "by coverage, the share of the weight that was answered: lowest first (this table holds no spread)"
         if found:
             return UNCERTAIN, basis, {int(row): f"coverage {c:.0%}" for row, c in found}
     return UNCERTAIN, "nothing in this table tells: no spread of a model's own, and no song answered in part", {}
@@ -77,7 +77,7 @@ def _views(
     """Read what is shown of some rows, and no other row's text."""
     if not rows:
         return {}
-    parts = {"row": "row", "song_id": f"left({columns.sql(columns.id_name)}::VARCHAR, 300)" if columns.id_name else "NULL"}
+    parts = {"row": "row", "song_id": columns.text(columns.id_name, 300) if columns.id_name else "NULL"}
     for name in ("title", "status", "reason", "error", "audio"):
         parts[name] = columns.text(name, PATH + 1 if name == "audio" else 400)
     parts["audio_flags"] = columns.text("audio_flags", 400)
@@ -91,9 +91,7 @@ def _views(
     return {int(line[0]): dict(zip(parts, line, strict=True)) for line in found}
 
 
-def _view(
-    row: Mapping[str, Any], columns: Columns, rank: Dimension, folders: Sequence[Path], note: str
-) -> SongView:
+def _view(row: Mapping[str, Any], columns: Columns, rank: Dimension, folders: Sequence[Path], note: str) -> SongView:
     scores, overall = [], None
     for i, one in enumerate(columns.dimensions):
         std = row[f"s{i}"]

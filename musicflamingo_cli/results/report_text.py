@@ -116,7 +116,8 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], widt
     yield ""
     yield title
     widths = [max(len(line[i]) for line in (heads, *rows)) for i in range(1, len(heads))]
-    first = min(NAME, max((columns_of(row[0]) for row in rows), default=0), max(8, width - sum(w + 2 for w in widths) - 2))
+    longest = max((columns_of(row[0]) for row in rows), default=0)
+    first = min(NAME, longest, max(8, width - sum(w + 2 for w in widths) - 2))
     for line in (heads, *rows):
         cells = "".join(f"  {cell:>{w}}" for cell, w in zip(line[1:], widths, strict=True))
         yield f"  {fit(line[0], first)}{cells}"
