@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 VERSION = "1"
 """Goes up whenever the same settings would give another reply."""
 GPU_ITEMS, CPU_ITEMS = 64, 4
+HOPELESS = 3
+"""So many songs that fail in the model's code, before any was answered, end the run."""
 
 
 class FlamingoEngine:
@@ -82,7 +84,7 @@ class FlamingoEngine:
         self._loaded: Loaded | None = None
         self._preparer: Any = None
         self._mode: Mode | None = None
-        self._answered = 0
+        self._answered = self._errors = 0
 
     def identity(self) -> Mapping[str, object]:
         """Return what can change a reply. Device, attention and batch size are left out: they move rounding alone."""
@@ -138,16 +140,16 @@ class FlamingoEngine:
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
         """Guard, template and transform a batch; log-mel on the engine's own device."""
+        if self._preparer is None:
+            raise EngineError("the engine is not loaded")
         with translated_errors():
             return cast("Prepared", self._preparer.prepare(requests))
 
     def answer(self, prepared: Prepared) -> list[Reply | Failure]:
         """Answer what `prepare` returned."""
-        found: dict[int, Reply | Failure] = dict(prepared.failures)
-        for group in prepared.groups:
-            found |= self._answer_group(prepared, group)
-        self._answered += sum(isinstance(one, Reply) for one in found.values())
-        return [found[index] for index in range(len(prepared.requests))]
+        found = self._answers(prepared)
+        self._check_alive(found)
+        return found
 
     def reply(self, requests: Sequence[Request]) -> list[Reply | Failure]:
         """Answer a batch."""
@@ -158,6 +160,15 @@ class FlamingoEngine:
         if self._loaded is not None:
             self._loaded = self._mode = self._preparer = None
             release_memory()
+
+    def _ask(self, requests: Sequence[Request]) -> list[Reply | Failure]:
+        return self._answers(self.prepare(requests))
+
+    def _answers(self, prepared: Prepared) -> list[Reply | Failure]:
+        found: dict[int, Reply | Failure] = dict(prepared.failures)
+        for group in prepared.groups:
+            found |= self._answer_group(prepared, group)
+        return [found[index] for index in range(len(prepared.requests))]
 
     def _answer_group(self, prepared: Prepared, group: Inputs) -> dict[int, Reply | Failure]:
         if self._mode is None:
@@ -177,19 +188,25 @@ class FlamingoEngine:
         return dict(zip(group.places, replies, strict=True))
 
     def _one_by_one(self, prepared: Prepared, group: Inputs, problem: Exception) -> dict[int, Reply | Failure]:
-        """Find the song that upset a batch by asking each alone. Raises `EngineError` if that is every one so far."""
-        named = f"{type(problem).__name__}: {(str(problem).strip() or 'no message').splitlines()[0][:200]}"
-        found: dict[int, Reply | Failure] = {}
-        if group.rows > 1:
-            for place in group.places:
-                found[place] = self.reply([prepared.requests[place]])[0]
-            return found
-        if not self._answered:
-            raise EngineError(
-                f"the model can't answer ({named}); is this transformers release one that the project was tested with? "
-                "mfq doctor says what is here"
-            ) from problem
-        return {group.places[0]: Failure("engine", "engine_error", named)}
+        """Find the song that upset a batch by asking each alone."""
+        from musicflamingo_cli.engines.inputs import unexpected
+
+        if group.rows == 1:
+            return {group.places[0]: unexpected(problem)}
+        return {place: self._ask([prepared.requests[place]])[0] for place in group.places}
+
+    def _check_alive(self, found: Iterable[Reply | Failure]) -> None:
+        """Raise `EngineError` if the first songs of a run fail one and all in the model's code: so would the rest."""
+        for one in found:
+            if isinstance(one, Reply):
+                self._answered += 1
+            elif one.reason == "engine_error":
+                self._errors += 1
+                if not self._answered and self._errors >= HOPELESS:
+                    raise EngineError(
+                        f"the model can't answer any song ({one.error}); is this a transformers release that "
+                        "the project was tested with? mfq doctor says what is here"
+                    )
 
 
 def _provenance(loaded: Loaded) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.engines.guards import WINDOW_SAMPLES, forbidden_token, safe_clip
+from musicflamingo_cli.engines.memory import is_device_lost, is_out_of_memory
 from musicflamingo_cli.records import Failure, Request
 
 if TYPE_CHECKING:
@@ -90,6 +91,12 @@ class Prepared:
     """By index in the batch: what the model must not be given."""
 
 
+def unexpected(problem: Exception) -> Failure:
+    """Return the failure of a song that upset the model's code."""
+    words = (str(problem).strip() or "no message").splitlines()[0][:200]
+    return Failure("engine", "engine_error", f"{type(problem).__name__}: {words}")
+
+
 class Preparer:
     """Turns requests into tensors with a checkpoint's processor."""
 
@@ -105,11 +112,22 @@ class Preparer:
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
         """Guard, template and transform a batch. A request that can't be heard becomes a failure of its own."""
-        failures: dict[int, Failure] = {}
+        try:
+            return self._prepared(requests, {})
+        except Exception as problem:
+            if is_out_of_memory(problem) or is_device_lost(problem):
+                raise
+            if len(requests) == 1:
+                return Prepared(tuple(requests), (), {0: unexpected(problem)})
+        culprits = {n: self.prepare([request]).failures.get(0) for n, request in enumerate(requests)}
+        return self._prepared(requests, {n: failure for n, failure in culprits.items() if failure})
+
+    def _prepared(self, requests: Sequence[Request], known: Mapping[int, Failure]) -> Prepared:
+        failures: dict[int, Failure] = dict(known)
         with_sound: list[tuple[int, str, Any]] = []
         text_alone: list[tuple[int, str, Any]] = []
         for index, request in enumerate(requests):
-            checked = self._checked(request)
+            checked = known.get(index) or self._checked(request)
             if isinstance(checked, Failure):
                 failures[index] = checked
             elif checked is None:

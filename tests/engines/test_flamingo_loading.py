@@ -1,0 +1,193 @@
+"""Each thing that can be missing gives one error that says what to do, before any song is touched."""
+
+import json
+import shutil
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from musicflamingo_cli.engines import checkpoints as where
+from musicflamingo_cli.engines import loading
+from musicflamingo_cli.engines.base import EngineSettings
+from musicflamingo_cli.engines.flamingo import FlamingoEngine
+from musicflamingo_cli.errors import EngineError, UsageError
+from musicflamingo_cli.intake.packs import load_pack
+
+
+def settings(**changes):
+    return EngineSettings(**{"pack": load_pack("quality"), **changes})
+
+
+@pytest.fixture
+def copied(checkpoints, tmp_path):
+    return shutil.copytree(checkpoints["musicflamingo"], tmp_path / "model")
+
+
+def test_without_a_gpu_the_default_model_is_refused_at_once_with_ways_out():
+    with pytest.raises(EngineError) as caught:
+        FlamingoEngine(settings()).load()
+    message = str(caught.value)
+    assert caught.value.exit_code == 3
+    for word in ("no GPU", "--device cpu", "--engine signal", "mfq doctor", "nvidia/music-flamingo-2601-hf"):
+        assert word in message
+
+
+def test_a_large_folder_without_a_gpu_is_refused_and_a_small_one_runs_on_the_cpu(checkpoints):
+    folder = str(checkpoints["musicflamingo"])
+    assert loading.choose_device(settings(model=folder), folder, 2_000_000) == "cpu"
+    with pytest.raises(EngineError, match="no GPU"):
+        loading.choose_device(settings(model=folder), folder, 16_500_000_000)
+    assert loading.choose_device(settings(model=folder, device="cpu"), folder, 16_500_000_000) == "cpu"
+
+
+def test_a_gpu_that_is_asked_for_and_absent_is_an_error_not_a_fallback(checkpoints):
+    with pytest.raises(EngineError, match="no GPU"):
+        FlamingoEngine(settings(model=str(checkpoints["musicflamingo"]), device="cuda:1")).load()
+
+
+def test_not_downloaded_and_offline(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(EngineError, match="hf download nvidia/music-flamingo-2601-hf --revision abc") as caught:
+        FlamingoEngine(settings(device="cpu", revision="abc")).load()
+    assert "downloads are off" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        ("GatedRepoError", "hf auth login"),
+        ("RepositoryNotFoundError", "check the name"),
+        ("RevisionNotFoundError", "--revision"),
+        ("ConnectError", "--engine signal"),
+        ("OSError", "free disk space"),
+    ],
+)
+def test_what_the_hub_may_answer(monkeypatch, kind, advice):
+    problem = type(kind, (Exception,), {})
+
+    def download(model, revision=None, local_files_only=False, allow_patterns=None):
+        if local_files_only:
+            raise OSError("not in the cache")
+        assert allow_patterns == ["*.json", "*.safetensors", "*.txt", "*.jinja"]
+        raise problem("401 Client Error\nmore")
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    with pytest.raises(EngineError, match="can't be downloaded") as caught:
+        where.find("nvidia/music-flamingo-2601-hf", None)
+    assert advice in str(caught.value)
+    assert kind in str(caught.value)
+
+
+def test_a_snapshot_on_disk_needs_no_network(monkeypatch, checkpoints):
+    def download(model, revision=None, local_files_only=False, allow_patterns=None):
+        assert local_files_only
+        return str(checkpoints["musicflamingo"])
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    found = where.find("someone/tiny", "abc")
+    assert (found.name, found.commit, found.model_type) == ("someone/tiny", "musicflamingo", "musicflamingo")
+
+
+@pytest.mark.parametrize("missing", ["model.safetensors", "tokenizer.json", "config.json", "processor_config.json"])
+def test_a_folder_that_is_not_whole_says_what_is_missing(copied, missing):
+    (copied / missing).unlink()
+    with pytest.raises(EngineError, match=missing.replace(".", r"\.")):
+        FlamingoEngine(settings(model=str(copied), device="cpu")).load()
+
+
+def test_a_shard_that_is_missing_is_named(copied):
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (copied / "model.safetensors.index.json").write_text(json.dumps(index))
+    (copied / "model-00001-of-00002.safetensors").write_bytes(b"x")
+    with pytest.raises(EngineError, match="model-00002-of-00002"):
+        where.find(str(copied), None)
+
+
+def test_weights_that_are_damaged(copied):
+    (copied / "model.safetensors").write_bytes(b"no weights at all")
+    with pytest.raises(EngineError, match="model"):
+        FlamingoEngine(settings(model=str(copied), device="cpu")).load()
+
+
+def test_another_kind_of_model_is_named(copied):
+    (copied / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(EngineError, match="model_type 'llama'"):
+        FlamingoEngine(settings(model=str(copied), device="cpu")).load()
+
+
+def test_a_folder_that_is_none():
+    with pytest.raises(UsageError, match=r"no folder '\./nowhere'"):
+        FlamingoEngine(settings(model="./nowhere", device="cpu")).load()
+
+
+def test_a_transformers_that_is_too_old(monkeypatch, checkpoints):
+    import transformers
+
+    monkeypatch.setattr(transformers, "__version__", "5.4.0")
+    with pytest.raises(EngineError, match=r"transformers 5\.4\.0 does not know Music Flamingo; 5\.5 or later"):
+        FlamingoEngine(settings(model=str(checkpoints["musicflamingo"]), device="cpu")).load()
+
+
+def test_packages_that_are_not_installed(monkeypatch, checkpoints):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(EngineError, match=r"pip install 'musicflamingo-cli\[flamingo\]'"):
+        FlamingoEngine(settings(model=str(checkpoints["musicflamingo"]), device="cpu")).load()
+
+
+def test_memory_that_runs_out_while_loading(monkeypatch, checkpoints):
+    import torch
+    import transformers
+
+    def full(*arguments, **named):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(transformers.MusicFlamingoForConditionalGeneration, "from_pretrained", full)
+    with pytest.raises(EngineError, match="does not fit"):
+        FlamingoEngine(settings(model=str(checkpoints["musicflamingo"]), device="cpu")).load()
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager", "flash_attention_2"])
+def test_every_attention_answers_and_what_was_used_is_said(engine, attention):
+    from tests.engines.conftest import request_for, sound
+
+    one = engine("json", attention=attention)
+    used = "eager" if attention == "eager" else "sdpa"
+    assert one.provenance["attention"] == used
+    assert (one.notes != ()) is (attention == "flash_attention_2")
+    replies = one.reply([request_for(sound(3)), request_for(sound(5), "Rate the rhythm of it.")])
+    plain = engine("json").reply([request_for(sound(3)), request_for(sound(5), "Rate the rhythm of it.")])
+    assert [reply.text for reply in replies] == [reply.text for reply in plain]
+
+
+def test_a_gpu_without_bfloat16_gets_float16_and_a_line(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation=True: False)
+    assert loading.choose_dtype("auto", "cuda:0") == ("float16", "this GPU has no bfloat16; float16 is used")
+    assert loading.choose_dtype("auto", "cpu") == ("float32", None)
+    assert loading.choose_dtype("fp16", "cuda:0") == ("float16", None)
+
+
+def test_the_devices_of_a_box(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.current_device", lambda: 0)
+    assert loading.choose_device(settings(), "nvidia/x") == "cuda:0"
+    assert loading.choose_device(settings(device="cuda:1"), "nvidia/x") == "cuda:1"
+    with pytest.raises(EngineError, match="cuda:0 to cuda:1"):
+        loading.choose_device(settings(device="cuda:2"), "nvidia/x")
+
+
+def test_a_gpu_that_is_too_small_is_refused_before_loading(monkeypatch):
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (8e9, 12e9))
+    checkpoint = SimpleNamespace(name="nvidia/x", weight_bytes=16_500_000_000)
+    with pytest.raises(EngineError, match=r"16\.5 GB, 8\.0 of 12\.0 GB are free"):
+        loading._check_room(checkpoint, "cuda:0", "bfloat16")
+
+
+def test_the_cap_is_known_without_loading(checkpoints):
+    assert where.cap_seconds("nvidia/music-flamingo-hf") == 600
+    assert where.cap_seconds("nvidia/music-flamingo-think-2601-hf") == 1200
+    assert where.cap_seconds(str(checkpoints["audioflamingo3"])) == 600
+    assert where.cap_seconds("./nowhere") == 1200
