@@ -13,7 +13,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.inference.lookup import look_up
 from musicflamingo_cli.intake.lengths import expected_seconds
 from musicflamingo_cli.monitor import STATUS_NAME, read_status
-from musicflamingo_cli.records import Field, Pack, Rules
+from musicflamingo_cli.records import Field, Rules
 from musicflamingo_cli.road import open_road
 from musicflamingo_cli.runs import Plan, ScoreOptions
 from musicflamingo_cli.scoring.scorer import read_reply
@@ -59,8 +59,7 @@ def known_of(song_id: str, cache_dir: str) -> list[dict[str, Any]]:
         entry = entry_in(folder, song_id)
         if entry is not None:
             fields = tuple(Field(**field) for field in settings.get("fields", ()))
-            pack = Pack(str(settings.get("pack")), "", fields, str(settings.get("prompt") or ""))
-            answers = [read_reply(reply, pack.template, pack, Rules()) for reply in entry.replies]
+            answers = [read_reply(reply, str(settings.get("prompt") or ""), fields, Rules()) for reply in entry.replies]
             known = {"folder": str(folder), "settings": settings, "entry": asdict(entry)}
             found.append({**known, "answers": [asdict(answer) for answer in answers]})
     return found

@@ -35,6 +35,8 @@ class Monitor:
         self._heard: Tick | None = None
         self.engine_seconds = 0.0
         """Time that the engine was busy."""
+        self.used: dict[str, Any] = {}
+        """What the engine used in the end: device, dtype, versions."""
         self.counts: dict[str, Any] = {}
         """What the finished table holds, once there is one."""
 
@@ -92,6 +94,7 @@ class Monitor:
             "peak_worker_memory_bytes": workers * 1024,
             **self.counts,
             "settings": self._settings,
+            **({"used": self.used} if self.used else {}),
         }
 
     def write(self, state: str) -> None:

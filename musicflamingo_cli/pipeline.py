@@ -9,9 +9,10 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from musicflamingo_cli.cache import folders
+from musicflamingo_cli.engines.base import asked_fields, provenance
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
 from musicflamingo_cli.inference.conversation import prompt_hash, render
 from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
@@ -78,8 +79,9 @@ def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor
         rules=rules,
         workers=options.workers,
         batch_items=options.batch_size,
+        batch_seconds=options.batch_seconds,
         decode_seconds=options.decode_seconds,
-        plan=AudioPlan(clip=road.engine.needs_clip, measures=rules.measures),
+        plan=AudioPlan(clip=road.engine.needs_clip, measures=rules.measures, placement=_placement(options)),
         limits=limits,
     )
     with Journal(road.cache.folder, _shard_name(road, "attempts")) as journal:
@@ -88,6 +90,7 @@ def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor
             return runner.fill(road.songs(), road.songs_total)
         finally:
             monitor.engine_seconds = runner.engine_seconds
+            monitor.used = dict(provenance(road.engine))
 
 
 def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str, datetime]) -> None:
@@ -115,7 +118,7 @@ def _rows(road: Road, run: str, table: TableForm, facts: RunFacts) -> Iterator[d
 def _outcome(song: Song, road: Road, run: str) -> Outcome:
     prompt, system = render(road.pack, song)
     entry = road.cache.get(song.song_id)
-    what = outcome(song, entry, (prompt, prompt_hash(prompt, system)), road.pack, road.rules)
+    what = outcome(song, entry, (prompt, prompt_hash(prompt, system)), asked_fields(road.engine, road.pack), road.rules)
     return replace(what, cached=entry is not None and entry.run != run and what.reply is not None)
 
 
@@ -144,6 +147,10 @@ def _take_cache(road: Road, stack: ExitStack) -> None:
     died = stack.enter_context(locked(road.cache.folder, road.shard, wait=road.options.wait))
     if died:
         road.cache.sweep(older_than_seconds=0.0 if road.shard is None else 600.0)
+
+
+def _placement(options: ScoreOptions) -> Literal["head", "middle"]:
+    return "middle" if options.long_audio == "middle" else "head"
 
 
 def _check_offline(road: Road) -> None:
@@ -209,6 +216,7 @@ def _facts(road: Road, began: datetime) -> RunFacts:
 def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
     settings = {
         **road.identity,
+        "used": dict(provenance(road.engine)),
         "licence": road.engine.licence,
         "weights": dict(road.rules.weights or {f.name: f.weight for f in road.pack.fields if f.weight}),
         "min_coverage": road.rules.min_coverage,

@@ -105,6 +105,8 @@ class Measures:
     """The same frequency, taken moment by moment and averaged, Hz: codecs drop their upper bands now and then."""
     band_edge_db_per_octave: float | None = None
     """How steeply the spectrum ends there; None where it reaches half the sample rate."""
+    band_edge_flatness_db: float | None = None
+    """How densely the half octave below that is filled, dB: 0 for a flat spectrum, -15 and less for lone tones."""
     noise_floor_dbfs: float | None = None
     """Level of the quietest moments, dBFS."""
     steady_noise_db: float | None = None
@@ -198,6 +200,8 @@ class Pack:
     """The words of `system.md`, where the pack has one."""
     columns: tuple[str, ...] = ()
     """The manifest columns that the template names."""
+    score_order: Literal["independent", "sequence"] = "independent"
+    """Whether `--decode scores` judges each score on its own, or each after those before it."""
 
     @property
     def asked(self) -> tuple[Field, ...]:
@@ -340,6 +344,10 @@ class Rules:
     """Share of the weight that must be answered for an overall score, 0..1."""
     assume_scale: float | None = None
     """What a bare number out of range counts out of, where a person says so."""
+    min_number_mass: float = 0.5
+    """Probability that must fall on valid numbers for a score with a distribution to count, 0..1."""
+    score_from: Literal["expected", "written"] = "expected"
+    """Which figure of a distribution is the score."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Literal
 from musicflamingo_cli.cache import Cache
 from musicflamingo_cli.engines.base import Engine, EngineSettings
 from musicflamingo_cli.engines.registry import build_engine, engine_class
+from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.inference.lookup import LookupRules
 from musicflamingo_cli.inference.shards import in_shard, parse_shard
 from musicflamingo_cli.intake.manifest import Manifest, ManifestOptions, open_manifest
@@ -64,8 +65,7 @@ def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
     """Check everything that a person asked for and open the manifest; nothing heavy is loaded. Raises `UsageError`."""
     pack = load_pack(options.prompt or engine_class(options.engine).default_pack)
     TableForm(pack, {}).check()
-    settings = EngineSettings(pack, options.model, options.revision, options.device, options.dtype, options.max_tokens)
-    engine = build_engine(options.engine, settings)
+    engine = build_engine(options.engine, engine_settings(options, pack))
     rules = options.rules
     if options.weights is not None:
         rules = replace(rules, weights=parse_weights(options.weights, pack.fields))
@@ -83,6 +83,28 @@ def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
         kinds = [isinstance(row, Song) for row in manifest.rows() if in_shard(row.song_id, shard)]
         songs, rows = sum(kinds), len(kinds)
     return Road(options, pack, engine, identity, cache, manifest, rules, shard, songs, rows)
+
+
+def engine_settings(options: ScoreOptions, pack: Pack) -> EngineSettings:
+    """Return what concerns the engine. Raises `UsageError` for a choice that there is not."""
+    decode, part = options.decode, options.long_audio
+    if decode not in ("text", "json", "scores"):
+        raise UsageError(f"--decode {decode}: it is text, json or scores")
+    if part not in ("head", "middle"):
+        raise UsageError(f"--long-audio {part}: it is head or middle")
+    return EngineSettings(
+        pack=pack,
+        model=options.model,
+        revision=options.revision,
+        device=options.device,
+        dtype=options.dtype,
+        max_tokens=options.max_tokens,
+        decode=decode,  # type: ignore[arg-type]  # checked above
+        attention=options.attention,
+        max_audio_seconds=options.max_audio_seconds,
+        long_audio=part,  # type: ignore[arg-type]  # checked above
+        score_order=pack.score_order,
+    )
 
 
 def identity_of(engine: Engine, pack: Pack) -> dict[str, object]:

@@ -29,6 +29,13 @@ class ScoreOptions:
     device: str = "auto"
     dtype: str = "auto"
     max_tokens: int = 512
+    decode: str = "json"
+    """`text`, `json` or `scores`, for engines with a model."""
+    attention: str = "auto"
+    long_audio: str = "head"
+    """`head` or `middle`: which part of a song is heard that is longer than can be."""
+    max_audio_seconds: float | None = None
+    batch_seconds: float | None = None
     cache_dir: str | None = None
     """Folder of the cache; None: thrown away after the run."""
     refresh: bool = False

@@ -36,6 +36,16 @@ def score(  # noqa: PLR0913 - a command's options
     revision: Annotated[
         str | None, typer.Option(help="Commit, tag or branch of the checkpoint.", rich_help_panel=SCORES)
     ] = None,
+    decode: Annotated[
+        str, typer.Option(help="How a model replies: text, json or scores (numbers alone).", rich_help_panel=SCORES)
+    ] = "json",
+    score_from: Annotated[
+        str, typer.Option(help="expected (mean of the model's distribution) or written.", rich_help_panel=SCORES)
+    ] = "expected",
+    min_number_mass: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Probability that must fall on numbers at all.", rich_help_panel=SCORES),
+    ] = 0.5,
     max_tokens: Annotated[int, typer.Option(min=1, help="New tokens per reply.", rich_help_panel=SCORES)] = 512,
     min_coverage: Annotated[
         float,
@@ -62,6 +72,12 @@ def score(  # noqa: PLR0913 - a command's options
         str | None, typer.Option(help="Manifest columns to carry along, comma-separated.", rich_help_panel=AUDIO)
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N rows.", rich_help_panel=AUDIO)] = None,
+    max_audio_seconds: Annotated[
+        float | None, typer.Option(min=1.0, help="Hear only so much of each song.", rich_help_panel=AUDIO)
+    ] = None,
+    long_audio: Annotated[
+        str, typer.Option(help="Part of a longer song that is heard: head or middle.", rich_help_panel=AUDIO)
+    ] = "head",
     cache_dir: Annotated[
         str | None,
         typer.Option(envvar="MFQ_CACHE_DIR", help=f"Cache folder [default: {DEFAULT_CACHE}]", rich_help_panel=RUN),
@@ -89,6 +105,12 @@ def score(  # noqa: PLR0913 - a command's options
         float, typer.Option(min=0.1, help="Seconds that one song's decoding may take.", rich_help_panel=RUN)
     ] = 120.0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel=RUN)] = "auto",
+    attention: Annotated[
+        str, typer.Option(help="auto, flash_attention_2, sdpa or eager.", rich_help_panel=RUN)
+    ] = "auto",
+    batch_seconds: Annotated[
+        float | None, typer.Option(min=1.0, help="Audio in a batch: songs times the longest.", rich_help_panel=RUN)
+    ] = None,
     dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32.", rich_help_panel=RUN)] = "auto",
     shard: Annotated[
         str | None, typer.Option(help="i/n: only this part of the songs, by a hash of the id.", rich_help_panel=NIGHT)
@@ -138,6 +160,8 @@ def score(  # noqa: PLR0913 - a command's options
         raise UsageError("name one manifest: mfq score MANIFEST [-o scores.parquet]")
     if retry not in ("transient", "all"):
         raise UsageError(f"--retry {retry}: it is transient or all")
+    if score_from not in ("expected", "written"):
+        raise UsageError(f"--score-from {score_from}: it is expected or written")
     if no_cache and (cache_dir or offline or refresh):
         raise UsageError("--no-cache goes with none of --cache-dir, --offline and --refresh")
     if offline and refresh:
@@ -168,7 +192,14 @@ def score(  # noqa: PLR0913 - a command's options
         audio_root=audio_root,
         keep=tuple(name for name in (keep or "").split(",") if name),
         weights=weights,
-        rules=Rules(None, min_coverage, assume_scale),
+        decode=decode,
+        attention=attention,
+        long_audio=long_audio,
+        max_audio_seconds=max_audio_seconds,
+        batch_seconds=batch_seconds,
+        rules=Rules(
+            None, min_coverage, assume_scale, min_number_mass, "written" if score_from == "written" else "expected"
+        ),
         shard=shard,
         wait=wait,
         deadline=deadline,

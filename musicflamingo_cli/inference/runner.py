@@ -7,21 +7,24 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from musicflamingo_cli.cache import Cache, Entry
-from musicflamingo_cli.engines.base import Engine, OutOfMemory
+from musicflamingo_cli.engines.base import Engine, OutOfMemory, PreparingEngine, batch_seconds, clip_seconds, notes
 from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.inference.batching import batches
 from musicflamingo_cli.inference.journal import Journal
 from musicflamingo_cli.inference.limits import Limits, Pace
 from musicflamingo_cli.inference.lookup import Found, LookupRules, file_facts, look_up
+from musicflamingo_cli.inference.prefetch import Feeder
 from musicflamingo_cli.intake.audio import AudioPlan
 from musicflamingo_cli.intake.workers import DecodePool
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Reply, Request, Song, Tick, Watch
 
+Prepared = tuple[list[Request], object | None]
+"""A batch, and what its engine made of it ahead of time."""
 ENGINE_CRASH = Failure("engine", "engine_crash", "the engine died twice on this song; --retry all tries it again")
 
 
@@ -36,6 +39,8 @@ class RunnerSettings:
     """Decode processes."""
     batch_items: int | None = None
     """Songs in a batch at most; None for the engine's own choice."""
+    batch_seconds: float | None = None
+    """Audio in a batch at most (songs times the longest, seconds); None for the engine's own choice."""
     decode_seconds: float = 120.0
     """Time that one song's decoding may take."""
     plan: AudioPlan = field(default_factory=AudioPlan)
@@ -79,20 +84,41 @@ class Runner:
             return self._tick
         self._engine.load()
         try:
-            settings = self._settings
-            with DecodePool(settings.workers, settings.plan, timeout_seconds=settings.decode_seconds) as pool:
-                self._work(pool, chain([first] if first else [], todo))
-                self._items = 1 if self._alone else self._items
-                self._work(pool, self._alone)
+            for line in notes(self._engine):
+                self._watch.say(line)
+            self._work(chain([first] if first else [], todo))
+            if self._alone:
+                self._items = 1
+                self._work(self._alone)
         finally:
             self._engine.close()
         return self._tick
 
-    def _work(self, pool: DecodePool, todo: Iterable[Found]) -> None:
-        heard = pool.hear((found, found.song.path) for found in todo)
-        for batch in batches(self._requests(heard), self._items):
-            self._pace.check()
-            self._answer(batch)
+    def _work(self, todo: Iterable[Found]) -> None:
+        settings = self._settings
+        plan = replace(settings.plan, max_clip_seconds=clip_seconds(self._engine))
+        feeder: Feeder[Prepared] = Feeder()
+        with ExitStack() as stack:
+            stack.callback(feeder.join)  # after the pool is gone, which ends the feeder's source
+            pool = DecodePool(settings.workers, plan, timeout_seconds=settings.decode_seconds)
+            heard = stack.enter_context(pool).hear((found, found.song.path) for found in todo)
+            stack.callback(feeder.stop)
+            limit = settings.batch_seconds or batch_seconds(self._engine)
+            for prepared in feeder.run(self._prepared(batches(self._requests(heard), self._items, limit))):
+                self._pace.check()
+                self._answer(*prepared)
+
+    def _prepared(self, grouped: Iterable[list[Request]]) -> Iterator[Prepared]:
+        """Turn batches into tensors, where the engine has a step for that."""
+        engine = self._engine
+        for batch in grouped:
+            if not isinstance(engine, PreparingEngine) or len(batch) > self._items:
+                yield batch, None
+                continue
+            try:
+                yield batch, engine.prepare(batch)
+            except OutOfMemory:
+                yield batch, None
 
     def _todo(self, songs: Iterable[Song]) -> Iterator[Found]:
         suspects = self._journal.suspects
@@ -123,14 +149,14 @@ class Runner:
                 self._in_work[found.song.song_id] = found
                 yield Request(found.song.song_id, found.prompt, got, found.system)
 
-    def _answer(self, batch: list[Request]) -> None:
+    def _answer(self, batch: list[Request], prepared: object | None = None) -> None:
         answers: list[Reply | Failure] | None = None
         ids = [request.song_id for request in batch]
         if len(batch) <= self._items:
             with self._watch.holding(
                 f"the {len(batch)} songs in the model" if len(batch) > 1 else "the song in the model"
             ):
-                answers = self._ask(batch, ids)
+                answers = self._ask(batch, ids, prepared)
                 if answers is not None:
                     for request, answer in zip(batch, answers, strict=True):
                         self._keep(request, answer)
@@ -139,13 +165,16 @@ class Runner:
             for start in range(0, len(batch), size):
                 self._answer(batch[start : start + size])
 
-    def _ask(self, batch: list[Request], ids: list[str]) -> list[Reply | Failure] | None:
+    def _ask(self, batch: list[Request], ids: list[str], prepared: object | None) -> list[Reply | Failure] | None:
         """Return the engine's answers, or None if the batch must be made smaller."""
         began = time.monotonic()
         self._journal.start(ids)
         try:
             with self._timed(ids):
-                answers = self._engine.reply(batch)
+                if prepared is not None and isinstance(self._engine, PreparingEngine):
+                    answers = self._engine.answer(prepared)
+                else:
+                    answers = self._engine.reply(batch)
         except OutOfMemory as problem:
             self._journal.end(ids)
             if len(batch) > 1:
@@ -214,7 +243,7 @@ class Runner:
     ) -> None:
         with self._lock:
             tick = self._tick = self._tick.plus(cached, failed, audio_seconds, tokens)
-        self._watch.on_tick(tick)
+            self._watch.on_tick(tick)
         if failed:
             self._settings.limits.check_failures(tick.failed, tick.total, self._reasons)
 

@@ -16,7 +16,7 @@ PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """A place in a prompt for a manifest column. Braces around anything else are ordinary text."""
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 KINDS = ("score", "text", "number", "measure")
-PACK_KEYS = {"name", "version", "fields"}
+PACK_KEYS = {"name", "version", "score_order", "fields"}
 FIELD_KEYS = {"name", "kind", "meaning", "low", "high", "weight", "measure"}
 
 
@@ -62,11 +62,14 @@ def load_pack(name: str) -> Pack:
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
         raise UsageError(f"{where}: field '{twice[0]}' stands there twice")
-    if not any(f.weight > 0 for f in fields):
+    if any(f.kind == "score" for f in fields) and not any(f.weight > 0 for f in fields):
         raise UsageError(f"{where}: no field has a weight, so there would be no overall score")
     columns = tuple(dict.fromkeys(PLACE.findall(template) + PLACE.findall(system or "")))
     title = str(table.get("name") or folder.resolve().name)
-    return Pack(title, str(table.get("version", "0")), fields, template, system, columns)
+    order = table.get("score_order", "independent")
+    if order not in ("independent", "sequence"):
+        raise UsageError(f"{where}: score_order = {order!r}; it is independent or sequence")
+    return Pack(title, str(table.get("version", "0")), fields, template, system, columns, order)
 
 
 def pack_hash(pack: Pack) -> str:
