@@ -33,6 +33,7 @@ BOMB_RATIO = 20
 """Parquet is compressed inside, so more than `BOMB_BYTES` at over `BOMB_RATIO` times the packed size is a bomb."""
 
 _SKIPPABLE_FRAMES = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
+_LONGEST_NAME = 255
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -180,7 +181,7 @@ def open_standard_input() -> Container:
 def display_name(source: str) -> str:
     """The last part of `source` for messages, without control characters."""
     name = Path(source).name or source
-    return name if name.isprintable() else shown(name)
+    return name if name.isprintable() and len(name) <= _LONGEST_NAME else shown(name)
 
 
 def _is_zstd(magic: bytes) -> bool:

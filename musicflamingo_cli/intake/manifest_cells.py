@@ -13,6 +13,7 @@ MAX_CELL_BYTES = 1_000_000
 SENTINELS = frozenset({"", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT"})
 """What pandas, Python and SQL write for "no value". A cell that is one of these, blanks around it apart, is null."""
 
+_CONTAINERS = (list, tuple, dict)
 _EXACT_FLOAT = 2.0**53
 _LONGEST_SENTINEL = 16
 
@@ -40,14 +41,14 @@ def plain_text(text: str) -> str:
 def cell_value(value: object) -> str | int | float | bool | None:
     """A cell of any column but the id: sentinels, NaN and Infinity as None, lists and objects as JSON text."""
     if isinstance(value, str):
-        if (len(value) <= _LONGEST_SENTINEL and value.strip() in SENTINELS) or value.isspace():
-            return None
-        return plain_text(value)
-    if value is None or isinstance(value, bool | int):
+        # Without blanks around, a long text can only be null if it is nothing but blanks.
+        empty = value.strip() in SENTINELS if len(value) <= _LONGEST_SENTINEL else value.isspace()
+        return None if empty else plain_text(value)
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, list | tuple | dict):
+    if isinstance(value, _CONTAINERS):
         return plain_text(json.dumps(_finite(value), ensure_ascii=False))
     if isinstance(value, bytes):
         return cell_value(_decoded(value))
@@ -74,7 +75,7 @@ def id_text(value: object) -> str | None:
         return plain_text(value) or None
     if value is None:
         return None
-    if isinstance(value, bool | list | tuple | dict):
+    if isinstance(value, (bool, *_CONTAINERS)):
         raise CellError(f"holds {shown(json.dumps(value, default=str), 40)}, which is neither text nor a whole number")
     if isinstance(value, int):
         return str(value)
@@ -98,14 +99,18 @@ def audio_text(value: object) -> str | None:
     """The audio's path or URL, unchanged; None for no value."""
     if isinstance(value, bytes):
         value = _decoded(value)
-    if isinstance(value, float) and not math.isfinite(value):
+    elif isinstance(value, Oversize):
+        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
+    elif isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is not None and not isinstance(value, str | Oversize):
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise CellError(f"holds {shown(value, 40)}, which is no text")
     plain = cell_value(value)
-    if isinstance(plain, str) and "\0" in plain:
+    if plain is not None and "\0" in str(plain):
         raise CellError("holds a NUL character")
-    return plain if isinstance(plain, str) else None
+    return None if plain is None else str(plain)
 
 
 def _decoded(value: bytes) -> str:

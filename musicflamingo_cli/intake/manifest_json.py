@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Literal
 
-from musicflamingo_cli.intake.containers import shown
 from musicflamingo_cli.intake.manifest_jsontext import JsonText, Unreadable
+from musicflamingo_cli.intake.manifest_lines import json_kind
 from musicflamingo_cli.intake.rows import AUDIO_ALIASES, ID_ALIASES, ManifestOptions, Raw
 
 Shape = Literal["array", "songs", "keyed", "row"]
@@ -15,31 +14,27 @@ SONGS_KEY = "songs"
 
 _SURE_PAIRS = 1000
 """After so many pairs without a list of songs an object is taken as keyed by id."""
-_LONGEST_NAME = 1000
 
 
 def document_shape(text: JsonText, options: ManifestOptions) -> Shape:
     """What the rows of a JSON document are."""
     if text.peek() == "[":
         return "array"
-    ids = {options.id_column} if options.id_column else set(ID_ALIASES)
-    audio = {options.audio_column} if options.audio_column else set(AUDIO_ALIASES)
-    plain: set[str] = set()
+    own = {options.id_column or "", options.audio_column or "", *ID_ALIASES, *AUDIO_ALIASES}
+    names = {name.casefold() for name in own}
+    is_row = holds_objects = False
+    count = 0
     for count, key in enumerate(text.pairs(), 1):
         opening = text.peek()
         if key == SONGS_KEY and opening == "[":
             return "songs"
-        if opening not in "[{" and len(key) <= _LONGEST_NAME:
-            plain.add(key.strip().casefold())
+        holds_objects = holds_objects or opening == "{"
+        # An id or audio with a plain value is a row's, not a song that is called so.
+        is_row = is_row or (opening not in "[{" and key.strip().casefold() in names)
         if count >= _SURE_PAIRS:
-            return "keyed"
+            break
         text.skip()
-    text.end()
-    return "row" if _meets(plain, ids) and _meets(plain, audio) else "keyed"
-
-
-def _meets(folded: set[str], names: Iterable[str]) -> bool:
-    return any(name.strip().casefold() in folded for name in names)
+    return "keyed" if not count or (holds_objects and not is_row) else "row"
 
 
 def document_rows(text: JsonText, shape: Shape, options: ManifestOptions) -> Iterator[Raw]:
@@ -61,8 +56,6 @@ def document_rows(text: JsonText, shape: Shape, options: ManifestOptions) -> Ite
         for key in text.pairs():
             text.peek()
             line, value = text.line, text.value()
-            if value is None or isinstance(value, str):
-                value = {options.audio_column or AUDIO_ALIASES[0]: value}
             if isinstance(value, dict) and options.id_column is None:
                 value = {**value, ID_ALIASES[0]: key}
             yield _row(line, value)
@@ -74,4 +67,4 @@ def _row(line: int, value: object) -> Raw:
         return line, value, ""
     if isinstance(value, Unreadable):
         return line, None, value.problem
-    return line, None, f"expected an object, found {shown(json.dumps(value), 40)}"
+    return line, None, f"expected an object, found {json_kind(value)}"

@@ -19,6 +19,7 @@ from musicflamingo_cli.intake.manifest_lines import MAX_ROW_BYTES
 MAX_SKIPPED = 256 << 20
 """A value of more characters than this breaks the document."""
 MAX_DEPTH = 100_000
+_CLOSED = (dict, list, str)
 _EDGE = 16
 """An error this near the end of the buffer may only mean that the text goes on."""
 _DECODE = json.JSONDecoder(strict=False).raw_decode
@@ -117,7 +118,7 @@ class JsonText:
             except ValueError:
                 return self._stepped_over("it holds a number of thousands of digits")
             else:
-                if end < len(self._text) or self._ended or isinstance(value, dict | list | str):
+                if end < len(self._text) or self._ended or isinstance(value, _CLOSED):
                     stray = self._stray and _STRAY_BYTES.search(self._text, self._at, end) is not None
                     self._at = end
                     return Unreadable("it is not UTF-8") if stray else value

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 import orjson
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.intake.containers import shown
 from musicflamingo_cli.intake.rows import Raw
 
 MAX_ROW_BYTES = 16 << 20
@@ -20,8 +19,9 @@ MAX_ROW_BYTES = 16 << 20
 Line = tuple[int, bytes | None]
 """Line number from 1, and the line without its end, or None if it is longer than `MAX_ROW_BYTES`."""
 
+_CONTAINERS = (dict, list)
+_INT64 = 2.0**63
 _BOM = b"\xef\xbb\xbf"
-# orjson rounds integers over 64 bits to floats; json does not.
 _LONG_NUMBER = re.compile(rb"[0-9]{17}")
 _DECODER = json.JSONDecoder(strict=False)
 
@@ -65,16 +65,26 @@ def jsonl_rows(lines: Iterable[Line]) -> Iterator[Raw]:
         if isinstance(value, dict):
             yield number, value, ""
         else:
-            yield number, None, problem or f"expected a JSON object, found {shown(json.dumps(value), 40)}"
+            yield number, None, problem or f"expected a JSON object, found {json_kind(value)}"
+
+
+def json_kind(value: object) -> str:
+    """What a JSON value is, for messages."""
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, list):
+        return "a list"
+    return "null" if value is None else "a truth value" if isinstance(value, bool) else "a number"
 
 
 def parse_line(line: bytes) -> tuple[object, str]:
     """One JSON value, as Python's `json` writes it, and what is wrong where there is none."""
-    if not _LONG_NUMBER.search(line):
-        try:
-            return orjson.loads(line), ""
-        except orjson.JSONDecodeError:
-            pass  # NaN, lone surrogates, control characters, or truly broken: json says which
+    try:
+        value = orjson.loads(line)
+        if not _is_rounded(value, line):
+            return value, ""
+    except orjson.JSONDecodeError:
+        pass  # NaN, lone surrogates, control characters, or truly broken: json says which
     try:
         text = line.removeprefix(_BOM).decode().strip(" \t\r\n")
     except UnicodeDecodeError as error:
@@ -87,6 +97,19 @@ def parse_line(line: bytes) -> tuple[object, str]:
         return None, "the JSON is nested too deeply"
     except ValueError:
         return None, "the JSON holds a number of thousands of digits"
+
+
+def _is_rounded(value: object, line: bytes) -> bool:
+    """True if orjson, which makes floats of integers over 64 bits, may have changed a number."""
+    if not isinstance(value, dict):
+        return False
+    for cell in value.values():
+        if isinstance(cell, float):
+            if not -_INT64 < cell < _INT64:
+                return True
+        elif isinstance(cell, _CONTAINERS) and cell and _LONG_NUMBER.search(line):
+            return True
+    return False
 
 
 class CsvReader:

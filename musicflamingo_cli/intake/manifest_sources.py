@@ -50,7 +50,7 @@ def open_source(source: str, options: ManifestOptions) -> Source:
         raise UsageError(f"--audio-root {shown(options.audio_root)} is no folder")
     if source == STANDARD_INPUT:
         return _open_container(open_standard_input(), Path(), "", options)
-    if Path(source).is_dir():
+    if os.path.isdir(source):  # noqa: PTH112 - Path raises for names that no file can have
         return _open_files(walk_folder(source), source, source, options)
     if is_pattern(source) and not os.path.lexists(source):
         root, files = expand_pattern(source)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -93,7 +92,7 @@ class RowReader:
         self._name = name
         self._unit = unit
         self._options = options
-        self._root = root
+        self._root = root.rstrip("/") + "/"
         self._plans: dict[tuple[str, ...], Plan] = {}
 
     def plan(self, cells: Mapping[str, object]) -> Plan:
@@ -131,7 +130,9 @@ class RowReader:
 
     def locate(self, audio: str) -> str:
         """The absolute path of `audio`; whatever has a URL scheme stays as it is."""
-        return audio if _URL.match(audio) else os.path.join(self._root, audio)  # noqa: PTH118 - Path drops "./" and "//"
+        if audio.startswith("/") or ("://" in audio and _URL.match(audio)):
+            return audio
+        return self._root + audio
 
     @staticmethod
     def _further(cells: Mapping[str, object], plan: Plan, problems: list[str]) -> dict[str, object]:
