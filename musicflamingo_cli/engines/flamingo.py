@@ -26,6 +26,7 @@ from musicflamingo_cli.records import Failure, Field, Reply, Request
 if TYPE_CHECKING:
     from musicflamingo_cli.engines.inputs import Inputs, Prepared
     from musicflamingo_cli.engines.modes import Mode
+    from musicflamingo_cli.engines.network import Network
 
 VERSION = "1"
 """Goes up whenever the same settings would give another reply."""
@@ -105,38 +106,42 @@ class FlamingoEngine:
 
     def load(self) -> None:
         """Load the checkpoint. Raises `EngineError` or `UsageError`, saying what to do, before any song is touched."""
+        self.adopt(load(self._settings, self.model))
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Go on with a model that is in memory. Raises `UsageError` if the pack can't be asked of it."""
         from musicflamingo_cli.engines.inputs import Preparer
         from musicflamingo_cli.engines.modes import build_mode
         from musicflamingo_cli.engines.network import Network
 
-        loaded = load(self._settings, self.model)
-        import torch
-
-        cap = loaded.checkpoint.cap_seconds
-        self.clip_seconds = min(self._settings.max_audio_seconds or cap, cap)
+        settings, cap = self._settings, loaded.checkpoint.cap_seconds
+        self.clip_seconds = min(settings.max_audio_seconds or cap, cap)
         self._preparer = Preparer(loaded.processor, self.clip_seconds, loaded.device)
-        mark = self._preparer.mark_in(self._settings.pack.template) or self._preparer.mark_in(
-            self._settings.pack.system
-        )
+        mark = self._preparer.mark_in(settings.pack.template) or self._preparer.mark_in(settings.pack.system)
         if mark:
-            name = self._settings.pack.name
+            name = settings.pack.name
             raise UsageError(
                 f"the prompt of pack '{name}' holds {mark}, which is a mark of the model's own; take it out"
             )
         network = Network(loaded.model, loaded.attention)
-        if loaded.device != "cpu":
-            free = torch.cuda.mem_get_info(network.device)[0]
-            size = torch.finfo(network.dtype).bits // 8
-            new_tokens = 0 if self._settings.decode == "scores" else self._settings.max_tokens
-            network.prefill_tokens = propose_prefill_tokens(free, loaded.model.config, size)
-            self.batch_seconds = propose_batch_seconds(free, loaded.model.config, size, new_tokens)
-            self.batch_items = GPU_ITEMS
-        else:
-            self.batch_items, self.batch_seconds = CPU_ITEMS, CPU_BATCH_SECONDS
-        self._mode = build_mode(network, loaded.processor.tokenizer, self._settings, self.asked)
+        self._size_batches(network)
+        self._mode = build_mode(network, loaded.processor.tokenizer, settings, self.asked)
         self._loaded = loaded
         self.notes = loaded.notes
         self.provenance = _provenance(loaded)
+
+    def _size_batches(self, network: Network) -> None:
+        import torch
+
+        self.batch_items, self.batch_seconds = CPU_ITEMS, CPU_BATCH_SECONDS
+        if network.device.type == "cpu":
+            return
+        free = torch.cuda.mem_get_info(network.device)[0]
+        config, size = network.model.config, torch.finfo(network.dtype).bits // 8
+        new_tokens = 0 if self._settings.decode == "scores" else self._settings.max_tokens
+        network.prefill_tokens = propose_prefill_tokens(free, config, size)
+        self.batch_items = GPU_ITEMS
+        self.batch_seconds = propose_batch_seconds(free, config, size, new_tokens)
 
     def prepare(self, requests: Sequence[Request]) -> Prepared:
         """Guard, template and transform a batch; log-mel on the engine's own device."""

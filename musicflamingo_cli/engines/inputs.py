@@ -13,6 +13,8 @@ from musicflamingo_cli.records import Failure, Request
 if TYPE_CHECKING:
     import torch
 
+MEL_WINDOWS = 64
+"""Windows whose log-mel features are computed at once: on a GPU, 1 GB for a moment."""
 NAMES = ("input_ids", "attention_mask", "input_features", "input_features_mask")
 
 
@@ -161,15 +163,41 @@ class Preparer:
         return str(self._processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
     def _inputs(self, group: Sequence[tuple[int, str, Any]]) -> Inputs:
-        texts = [text for _, text, _ in group]
-        clips = [clip for _, _, clip in group]
+        windows = tuple(0 if clip is None else -(-len(clip) // WINDOW_SAMPLES) for _, _, clip in group)
+        parts = [self._tensors(group[part.start : part.stop]) for part in _parts(windows)]
+        return Inputs(tuple(index for index, _, _ in group), _joined(parts), windows)
+
+    def _tensors(self, group: Sequence[tuple[int, str, Any]]) -> dict[str, torch.Tensor]:
+        texts, clips = [text for _, text, _ in group], [clip for _, _, clip in group]
         if clips[0] is None:
             made = self._processor.tokenizer(
                 texts, padding=True, padding_side="left", add_special_tokens=False, return_tensors="pt"
             )
         else:
-            # on a device with other work the features come back to the CPU either way, 9 MB a song of 3 minutes
             made = self._processor(text=texts, audio=clips, audio_kwargs={"device": self._mel_device})
-        held = {name: made[name] for name in NAMES if name in made}
-        windows = tuple(0 if clip is None else -(-len(clip) // WINDOW_SAMPLES) for clip in clips)
-        return Inputs(tuple(index for index, _, _ in group), held, windows)
+        return {name: made[name] for name in NAMES if name in made}
+
+
+def _parts(windows: Sequence[int]) -> list[range]:
+    """Cut songs into groups of at most `MEL_WINDOWS` windows, one song at least."""
+    parts, start = [], 0
+    for stop in range(1, len(windows) + 1):
+        if stop == len(windows) or sum(windows[start : stop + 1]) > MEL_WINDOWS:
+            parts.append(range(start, stop))
+            start = stop
+    return parts
+
+
+def _joined(parts: Sequence[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """Join the tensors of groups of songs: words padded on the left to one length, sounds one after the other."""
+    import torch
+
+    longest = max(part["input_ids"].shape[1] for part in parts)
+    joined = {}
+    for name in parts[0]:
+        tensors = [part[name] for part in parts]
+        if name in ("input_ids", "attention_mask"):
+            # what stands under the mask is never looked at, but must be a token's id
+            tensors = [torch.nn.functional.pad(t, (longest - t.shape[1], 0), value=0) for t in tensors]
+        joined[name] = torch.cat(tensors)
+    return joined

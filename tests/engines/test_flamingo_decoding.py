@@ -84,6 +84,16 @@ def test_a_prefill_in_groups_changes_nothing(engine, decode):
         same(reply, expected)
 
 
+def test_log_mel_in_groups_changes_nothing(engine, monkeypatch):
+    one = engine("scores")
+    requests = [*songs(3, 4), request_for(None, "No sound here.")]
+    at_once = one.reply(requests)
+    for windows in (1, 3):
+        monkeypatch.setattr("musicflamingo_cli.engines.inputs.MEL_WINDOWS", windows)
+        for reply, expected in zip(one.reply(requests), at_once, strict=True):
+            same(reply, expected)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_text_is_what_generate_says(engine, kind):
     import torch
