@@ -10,19 +10,11 @@ from typing import Literal
 
 from musicflamingo_cli.records import Answer, Field, FieldAnswer
 from musicflamingo_cli.scoring.degenerate import is_empty, is_gibberish, loops
-from musicflamingo_cli.scoring.jsonish import Page
+from musicflamingo_cli.scoring.folding import fold
 from musicflamingo_cli.scoring.keys import FieldIndex, index_of
+from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.reading import Found, ReplyReader
 
-_FOLDED = str.maketrans(
-    {
-        **{chr(0xFF01 + i): chr(0x21 + i) for i in range(94)},
-        **dict.fromkeys(map(chr, (0x2028, 0x2029, 0x85)), "\n"),
-        **{"\u2212": "-", "\ufe63": "-", "\u3002": ".", "\u3001": ",", "\u066b": "."},
-        **{chr(0x660 + i): chr(0x30 + i) for i in range(10)},
-        **{chr(0x6F0 + i): chr(0x30 + i) for i in range(10)},
-    }
-)
 _ENTITY = re.compile(r"&(?:quot|#34|#x22|lcub|#123|apos|#39|colon|#58);", re.IGNORECASE)
 _PART_OF_ENTITY = re.compile(r"&#?\w{0,8}\Z")
 _LONG = 400
@@ -48,7 +40,7 @@ def parse_reply(
         text, repairs = html.unescape(cut), ("html_entities",)
     if stopped:
         text += "\n"
-    page = Page(text, text if text.isascii() else text.translate(_FOLDED), stopped)
+    page = Page(text, fold(text), stopped)
     outcome = ReplyReader(page, index, prompt, assume_scale).read()
     return _verdict(index, outcome, repairs, page, finish_reason)
 

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from musicflamingo_cli.scoring.jsonish import Bare, Budget, Cut, Obj, ObjectReader, Page, may_begin, read_strict
-from musicflamingo_cli.scoring.keys import FieldIndex
-from musicflamingo_cli.scoring.objects import Harvest, Member, harvest, is_placeholder
+from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
+from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
+from musicflamingo_cli.scoring.nodes import Bare, Budget, Cut, Obj, Page, read_strict
+from musicflamingo_cli.scoring.objects import Harvest, harvest
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch
+from musicflamingo_cli.scoring.values import Member, is_placeholder
 
 _FENCE = re.compile(r"```+|~~~+")
 _FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
@@ -60,6 +62,8 @@ class Finder:
         self._rereads = 64
         self.spans: list[tuple[int, int]] = []
         """Where objects were found, of whatever kind."""
+        self.breaks_off = False
+        """True if the text ends inside an object."""
 
     def find(self, stretches: Sequence[Stretch]) -> list[Candidate]:
         """Every object in these parts of the page that says something of the asked fields, in order.
@@ -96,6 +100,7 @@ class Finder:
                 repairs = tuple(reader.repairs)
             if root.pairs:
                 self.spans.append((pos, stop))
+                self.breaks_off = not root.closed and stop >= len(folded)
                 if self._may_say_something(pos, stop):
                     found.append(Candidate(root, pos, stop, fenced, repairs, self._harvest(root)))
             pos = max(stop, pos + 1)
@@ -118,6 +123,8 @@ class Finder:
                     at -= 1
                 if taken.hold(at) or at < stop or len(found) >= _MAX_BRACELESS:
                     continue
+                if OTHER_LABEL.search(self.page.folded, stretch.start, at):
+                    break
                 reader = ObjectReader(self.page, (at, stretch.end), self.index.known)
                 root, stop = reader.read(braceless=True)
                 if root.pairs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from musicflamingo_cli.scoring.jsonish import Page
+from musicflamingo_cli.scoring.nodes import Page
 
 _MIN_ECHO = 48
 """Shorter coincidences with the prompt are no echo."""

@@ -1,105 +1,20 @@
-"""The objects in a reply, whether JSON or something like it: strict first, tolerant after.
+"""The tolerant reader of objects that are almost JSON.
 
-Strict JSON goes through the standard library. The tolerant reader is our own: unlike a repair library
-it keeps the spelling of every number and knows whether a value was complete, so that a number that the end of the text
-cuts off, a unit or a number out of another object is never taken for the value. It keeps its own stack (no
-recursion), never goes back over text (linear time), and says which repairs it made.
+It is our own: unlike a repair library it keeps the spelling of every number and knows whether a value was complete, so
+that a number that the end of the text cuts off, a unit or a number out of another object is never taken for the value.
+It keeps its own stack (no recursion), never goes back over text (linear time), and says which repairs it made.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Page
 from musicflamingo_cli.scoring.strings import KEY, MISSING_COLON, QUOTE, StringReader
 
 MAX_DEPTH = 64
 """Deeper nesting ends an object; what is inside is then found as an object of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bare:
-    """A value without quotes: a number, a literal, unquoted words."""
-
-    raw: str
-    """As it stands, up to the next delimiter, with look-alike characters folded."""
-    text: str
-    """The same, unfolded."""
-    cut: bool = False
-    """True if it ends where the text ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A string that was never closed."""
-
-    text: str
-
-
-@dataclass(slots=True)
-class Arr:
-    """A list."""
-
-    items: list[object] = field(default_factory=list)
-    closed: bool = False
-    """True if its closing bracket was there."""
-
-
-@dataclass(slots=True)
-class Obj:
-    """An object: its members in order, duplicates kept."""
-
-    pairs: list[tuple[str, object]] = field(default_factory=list)
-    closed: bool = False
-    """True if its closing brace was there."""
-
-
-def _strict_object(pairs: list[tuple[str, object]]) -> Obj:
-    return Obj(pairs, closed=True)
-
-
-def _strict_bare(raw: str) -> Bare:
-    return Bare(raw, raw)
-
-
-_STRICT = {
-    "object_pairs_hook": _strict_object,
-    "parse_float": _strict_bare,
-    "parse_int": _strict_bare,
-    "parse_constant": _strict_bare,
-}
-_DECODER = json.JSONDecoder(**_STRICT)  # type: ignore[arg-type]
-_CONTROL_DECODER = json.JSONDecoder(strict=False, **_STRICT)  # type: ignore[arg-type]
-
-
-@dataclass(slots=True)
-class Budget:
-    """How many characters strict attempts may still go over in vain, so that they stay linear in the text."""
-
-    left: int
-
-
-def read_strict(text: str, start: int, budget: Budget) -> tuple[Obj, int, bool] | None:
-    """Read one JSON object at `start`: the object, its end, whether raw control characters stood in its strings."""
-    for decoder in (_DECODER, _CONTROL_DECODER):
-        if budget.left <= 0:
-            return None
-        try:
-            value, end = decoder.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            budget.left -= error.pos - start + error.pos // 64 + 16
-            if not error.msg.startswith("Invalid control character"):
-                return None
-        except (ValueError, RecursionError):
-            budget.left -= len(text)
-            return None
-        else:
-            return (value, end, decoder is _CONTROL_DECODER) if isinstance(value, Obj) else None
-    return None
-
-
 _SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
 _COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,2}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
@@ -116,19 +31,8 @@ _NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")
 _PLAIN_ITEMS = re.compile(r"(?:(?:\"[^\"\\\n]{0,200}\"|-?\d{1,20}(?:\.\d{1,20})?)[ \n]{0,8},[ \n]{0,8})+")
 _LONG_LIST = 256
 """From so many items on a list is a loop; plain items in it are stepped over."""
+_QUOTES = ('"', "'", "\\", "“", "‘")
 _MAX_SKIPS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A text to read from."""
-
-    text: str
-    """As it was written."""
-    folded: str
-    """The same length, with look-alike characters folded to ASCII; this is what is parsed."""
-    stopped: bool
-    """True if nothing is missing at its end."""
 
 
 def may_begin(folded: str, start: int, end: int) -> bool:
@@ -186,6 +90,8 @@ class ObjectReader:
         while self.pos < self.end:
             if space := _SPACE.match(self.folded, self.pos, self.end):
                 self.pos = space.end()
+                if odd := space.group().strip(" \t\r\n"):
+                    self.repairs["escaped_space" if "\\" in odd else "control_characters"] = None
             elif comment := _COMMENT.match(self.folded, self.pos, self.end):
                 self.repairs["comments"] = None
                 self.pos = comment.end()
@@ -261,7 +167,17 @@ class ObjectReader:
         self.pos = found.end()
         self._skips = 0
         self._separated = False
-        self._value(lambda value: node.pairs.append((key, value)))
+        self._skip_space()
+        following = KEY.match(folded, self.pos, self.end) if self.folded[self.pos : self.pos + 1] in _QUOTES else None
+        if following is None or following.group(3) is None or len(self.stack) >= MAX_DEPTH:
+            self._value(lambda value: node.pairs.append((key, value)))
+        elif self.known(key):
+            node.pairs.append((key, None))
+        else:
+            child = Obj()
+            node.pairs.append((key, child))
+            self.stack.append(child)
+            self.repairs["missing_brace"] = None
         return True
 
     def _note_key(self, found: re.Match[str], quoted: bool) -> None:

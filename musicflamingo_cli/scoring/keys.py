@@ -27,6 +27,10 @@ _OTHER_NAMES = frozenset(
 """An object or a section under one of these names is not the answer."""
 
 
+OTHER_LABEL = re.compile(rf"(?<![a-z])(?:{'|'.join(sorted(_OTHER_NAMES))})[\"'“”]?\s{{0,4}}[:=]", re.IGNORECASE)
+"""Such a name as a label or key in running text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key as it stands in a reply."""

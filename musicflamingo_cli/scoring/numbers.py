@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from musicflamingo_cli.records import Field
-
-LITERAL = r"[+-]?(?:\d+(?:[.,]\d+)*|[.,]\d+(?:[.,]\d+)*)(?:[eE][+-]?\d+)?"
-"""A number as written, with every digit group, so that `1.2.3` is seen to be none."""
-MAX_DIGITS = 60
-"""Longer literals are loops, not scores."""
+from musicflamingo_cli.scoring.folding import fold
+from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, scale_of_pair, to_decimal
 
 _OPENERS = r"[\s\"'“”‘’`*_(\[{=:]{0,12}"
 _HEDGE = (
@@ -41,14 +38,13 @@ _OTHER_UNIT = re.compile(
     r"|[- ]?point\s+scale|k|x)\b",
     re.IGNORECASE,
 )
-_WEIGHT = re.compile(r"[\s(]{0,3}(?:%|percent)?[\s(]{0,3}weight", re.IGNORECASE)
+_WEIGHT = re.compile(r"\s{0,3}(?:%|percent)?\s{0,3}weight", re.IGNORECASE)
 _POINTS = re.compile(r"\s{0,3}(?:points?|pts?|marks?)\b", re.IGNORECASE)
 _COUNTED = re.compile(
     r"\s{0,3}(?!(?:because|as|since|due|given|for|with|but|and|in my|overall|on|out|i)\b)[^\W\d_]", re.IGNORECASE
 )
 """What makes a whole number a count: `1 issue`, `0 of them`."""
 _LIST_MARK = re.compile(r"[.)]\s+\w")
-_RANGE = re.compile(rf"({LITERAL})\s{{0,3}}(?:-|–|—|to|through|\.{{2,3}})\s{{0,3}}({LITERAL})", re.IGNORECASE)
 _ASIDE = re.compile(
     r"[(\[]?\s{0,2}\b(?:weight(?:ed|ing)?|confidence|certainty)\b[^\d\n(]{0,16}[\d.]{1,6}\s?%?\s{0,2}[)\]]?"
     r"|[(\[]?\s{0,2}[\d.]{1,6}\s?%?\s{0,2}(?:weight(?:ing)?|confidence)\b\s{0,2}[)\]]?",
@@ -58,8 +54,9 @@ _SCALE_WORDS = re.compile(r"\bscale\b|\bout\s+of\b|\brange\b|-point\b", re.IGNOR
 _OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
 _LATER = (
     *("/", "-", "–", "—", "~", "±", "→", "->", "=>", "to ", "or ", "and ", "vs.", "versus", "through ", "until "),
-    *("till ", "up to", "then ", "now ", "but ", "maybe", "perhaps", "possibly", "plus", "minus", "percent", "per cent", "% "),
-    *("higher", "lower", "more", "less", "better", "worse", "above", "below", "greater", "fewer", "db", "seconds"),
+    *("till ", "up to", "then ", "now ", "but ", "maybe", "perhaps", "possibly", "plus", "minus", "percent", "% "),
+    *("per cent", "higher", "lower", "more", "less", "better", "worse", "above", "below", "greater", "fewer"),
+    *("db", "seconds"),
 )
 _LATER_WHOLE = ("(", "[", "*", "×", "+", ".", ")", ":", "(out of", "[out of", "(/")
 """What could still turn a number into something else when the text breaks off inside it."""
@@ -79,37 +76,6 @@ class Reading:
     """Why there is no value: `missing`, `not_a_number`, `ambiguous`, `cut_off`, `unclear_scale`, `out_of_range`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The scale that a label or a person states for bare numbers."""
-
-    top: float | None = None
-    """The number that stands for the field's highest value; None where nothing is stated."""
-    unclear: bool = False
-    """True if a scale is stated that cannot be mapped exactly, such as 1 to 10 onto 0 to 1."""
-
-
-NO_SCALE = Scale()
-
-
-def to_decimal(literal: str) -> Decimal | None:
-    """The value of a literal, or None where separators make it ambiguous (`1.2.3`, `1,000`)."""
-    if len(literal) > MAX_DIGITS:
-        return None
-    body = re.split("[eE]", literal, maxsplit=1)[0]
-    marks = body.count(".") + body.count(",")
-    if marks > 1:
-        return None
-    if "," in body:
-        whole, fraction = body.lstrip("+-").split(",")
-        if len(fraction) == 3 and whole.strip("0"):
-            return None
-    try:
-        return Decimal(literal.replace(",", "."))
-    except InvalidOperation:
-        return None
-
-
 def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assume: float | None = None) -> Reading:
     """Read the number that `raw` begins with, in the field's range.
 
@@ -120,6 +86,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
         scale: What the label says of the scale.
         assume: A scale that a person states for bare numbers.
     """
+    raw = fold(raw)
     start = _START.match(raw)
     if start is None:
         return Reading(reason="missing" if not raw.strip() else "not_a_number")
@@ -192,40 +159,6 @@ def in_range(number: Decimal, top: Decimal | None, field: Field) -> Reading:
     return Reading(value, written, value != written)
 
 
-def scale_of(label: str, field: Field) -> Scale:
-    """The scale that an annotation such as `0-1`, `out of 10`, `/10` or `%` states; nothing for other words."""
-    text = label.strip().strip("()[]").strip()
-    if not text or field.high is None:
-        return NO_SCALE
-    if text in ("%", "percent", "in %", "pct"):
-        return Scale(100.0)
-    if re.search(r"weight|confiden|importance", text, re.IGNORECASE):
-        return NO_SCALE
-    if pair := _RANGE.search(text):
-        return _scale_of_pair(pair, field)
-    if out := re.search(rf"(?:out\s+of|/|\bmax(?:imum)?\b[\s:=]*(?:of)?|\bof)\s*({LITERAL})", text, re.IGNORECASE):
-        return _scale_of_top(out.group(1), field)
-    if "scale" in text.lower() or "point" in text.lower():
-        return Scale(unclear=True)
-    return NO_SCALE
-
-
-def _scale_of_pair(pair: re.Match[str], field: Field) -> Scale:
-    low, high = to_decimal(pair.group(1)), to_decimal(pair.group(2))
-    if low is None or high is None or field.high is None:
-        return Scale(unclear=True)
-    if float(low) == (field.low or 0.0) and float(high) == field.high:
-        return NO_SCALE
-    return Scale(float(high)) if low == 0 and high > 0 and not field.low else Scale(unclear=True)
-
-
-def _scale_of_top(literal: str, field: Field) -> Scale:
-    top = to_decimal(literal)
-    if top is None or top <= 0:
-        return Scale(unclear=True)
-    return NO_SCALE if float(top) == field.high else Scale(float(top))
-
-
 def _spoiled(literal: str, rest: str, field: Field, top: Decimal | None) -> str | None:
     """Why what follows directly shows that this is not the number that is asked."""
     if top is None and _GLUED.match(rest):
@@ -247,11 +180,11 @@ def _stated_scale(rest: str, field: Field) -> tuple[str, Scale]:
     """What follows a bare number, without the scale that it may name, and that scale."""
     if not _SCALE_WORDS.search(rest) and not re.match(r"\s{0,3}[(\[]", rest):
         return rest, NO_SCALE
-    pair = _RANGE.search(rest)
+    pair = RANGE.search(rest)
     if pair is not None and pair.start() < 48:
         plain_brackets = re.fullmatch(r"[\s(\[]{0,4}", rest[: pair.start()]) is not None
         if plain_brackets or _SCALE_WORDS.search(rest[: pair.end() + 12]):
-            return rest[: pair.start()] + rest[pair.end() :], _scale_of_pair(pair, field)
+            return rest[: pair.start()] + rest[pair.end() :], scale_of_pair(pair, field)
     if _SCALE_WORDS.search(rest[:48]):
         return rest, Scale(unclear=True)
     return rest, NO_SCALE

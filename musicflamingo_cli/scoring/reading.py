@@ -9,14 +9,15 @@ from itertools import groupby
 
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.candidates import Candidate, Finder, choose
+from musicflamingo_cli.scoring.descriptions import Description
 from musicflamingo_cli.scoring.echo import without_echo
-from musicflamingo_cli.scoring.jsonish import Page
 from musicflamingo_cli.scoring.keys import FieldIndex
+from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading
-from musicflamingo_cli.scoring.objects import read_score, read_text
 from musicflamingo_cli.scoring.prose import Statement, read_prose
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
+from musicflamingo_cli.scoring.values import read_score, read_text
 
 _BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
 _MOST_OTHERS = 16
@@ -85,7 +86,7 @@ class ReplyReader:
             return self._of_object(answer, kept)
         holding = choose([c for c in objects if c.said.members], finder.is_rejected)
         found = self._of_object(holding, []) if holding else Found()
-        if (holding is not None and not holding.root.closed) or _ends_in_object(page, finder.spans):
+        if (holding is not None and not holding.root.closed) or _ends_in_object(page, finder):
             return found
         self._add_prose(found, page, stretches, Spans(finder.spans))
         for candidate in kept if holding is None else [holding]:
@@ -119,11 +120,11 @@ class ReplyReader:
         return found
 
 
-def _ends_in_object(page: Page, spans: Sequence[tuple[int, int]]) -> bool:
+def _ends_in_object(page: Page, finder: Finder) -> bool:
     """Whether the text breaks off in an object: that is where the answer was to stand, not in the prose before it."""
     if page.stopped:
         return False
-    return bool(spans and spans[-1][1] >= len(page.folded)) or _BEGUN.search(page.folded[-200:]) is not None
+    return finder.breaks_off or _BEGUN.search(page.folded[-200:]) is not None
 
 
 def _of_reading(reading: Reading, obtained: str) -> FieldAnswer:
@@ -135,4 +136,5 @@ def _of_reading(reading: Reading, obtained: str) -> FieldAnswer:
 def _of_statement(statement: Statement) -> FieldAnswer:
     if statement.reading is not None:
         return _of_reading(statement.reading, "prose")
-    return FieldAnswer(statement.text, "prose" if statement.text is not None else None, statement.reason)
+    words = statement.description or Description()
+    return FieldAnswer(words.text, "prose" if words.text is not None else None, words.reason)

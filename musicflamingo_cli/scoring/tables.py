@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name, read_key
-from musicflamingo_cli.scoring.numbers import NO_SCALE, Reading, Scale, read_number, scale_of
+from musicflamingo_cli.scoring.numbers import Reading, read_number
+from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
 
 _RULE = re.compile(r"[\s|:+=-]+")
 _SCORE_COLUMN = frozenset(("score", "scores", "rating", "ratings", "value", "values", "result", "mark", "grade"))

@@ -1,0 +1,90 @@
+"""The prose of a reply as one text, and what its headings say of the lines under them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
+from musicflamingo_cli.scoring.nodes import Page
+from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
+from musicflamingo_cli.scoring.spans import Spans
+from musicflamingo_cli.scoring.thinking import Stretch
+
+_TAG = re.compile(r"<(/?)([A-Za-z][\w -]{0,60})(?:\s[^<>\n]{0,200})?/?>")
+_DECORATION = re.compile(
+    r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;"
+    r"|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)"
+)
+_ALL_SCORES = re.compile(
+    r"\b(?:all|scores|ratings|values|numbers|everything)\b[^.\n\d]{0,40}"
+    r"\b((?:out of|on a scale|scale of|scale from|from)\b[^.\n\d]{0,12}\d[\d.]{0,5}(?:\s?(?:-|–|to)\s?[\d.]{1,6})?)",
+    re.IGNORECASE,
+)
+
+
+def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: FieldIndex, prompt: str) -> str:
+    """The prose as one text. Nothing is ever taken from its end: a number that touches it may be cut off."""
+    parts: list[str] = []
+    for stretch in stretches:
+        for start, end in blanked.pieces(stretch.start, stretch.end):
+            parts.append(page.folded[start:end] + ("" if end == len(page.folded) else "\n"))
+    body = "".join(parts)
+    if "<" in body:
+        body = _TAG.sub(lambda tag: _plain_tag(tag, index), body)
+    if prompt:
+        known = {" ".join(line.split()) for line in prompt.splitlines()}
+        lines = body.split("\n")
+        body = "\n".join(" " if line.strip() and " ".join(line.split()) in known else line for line in lines)
+    return _DECORATION.sub(lambda mark: " " * len(mark.group()), body.replace("\\_", "_"))
+
+
+def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
+    """XML-like tags named after a field become its label; others become space."""
+    if index.known(tag.group(2)):
+        return "\n" if tag.group(1) else f"\n{tag.group(2)}: "
+    return "\n" if tag.group(2).lower() in ("br", "p", "li", "tr", "div", "ul", "ol") else " "
+
+
+def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[tuple[int, int, Scale]]]:
+    """The spans under headings that say these are not the scores, and those under headings that state a scale."""
+    others: list[tuple[int, int]] = []
+    scales: list[tuple[int, int, Scale]] = []
+    score = next((f for f in index.fields if f.kind == "score"), None)
+    pos, opened, indent, inner, kind = 0, -1, 0, -1, NO_SCALE
+    is_other = False
+    for line in [*body.splitlines(keepends=True), None]:
+        stripped = line.strip() if line is not None else ""
+        here = len(line) - len(line.lstrip()) if line is not None else -1
+        title = stripped.strip("#*_:= \t`\"'")
+        heads = bool(stripped) and (
+            (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
+            or stripped.startswith("#")
+            or (len(stripped) < 32 and is_other_name(stripped))
+        )
+        heads = heads and not index.label.search(title)
+        if opened >= 0 and stripped and inner < 0:
+            inner = here
+        dedented = opened >= 0 and bool(stripped) and inner > indent >= here
+        if opened >= 0 and (line is None or heads or dedented):
+            if is_other:
+                others.append((opened, pos))
+            elif kind != NO_SCALE:
+                scales.append((opened, pos, kind))
+            opened = -1
+        if heads and line is not None:
+            last = re.split(r"[.!?;]\s", title)[-1]
+            is_other = is_other_name(last) and not re.search(r"\b(?:final|answer|my)\b", last, re.IGNORECASE)
+            kind = scale_of(last, score) if score is not None else NO_SCALE
+            opened, indent, inner = pos + len(line), here, -1
+        pos += len(line) if line is not None else 0
+    return others, scales
+
+
+def scale_of_all(body: str, index: FieldIndex) -> Scale:
+    """A sentence on the scale of all scores makes bare numbers doubtful, unless it is the fields' own scale."""
+    score = next((f for f in index.fields if f.kind == "score"), None)
+    if score is None:
+        return NO_SCALE
+    stated = (scale_of(found.group(1), score) for found in _ALL_SCORES.finditer(body))
+    return Scale(unclear=True) if any(scale != NO_SCALE for scale in stated) else NO_SCALE

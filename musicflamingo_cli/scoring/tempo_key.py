@@ -1,0 +1,121 @@
+"""Tempo and key out of the words of a model, where they are plain; where they are not, the words stay and the typed
+value is None."""
+
+from __future__ import annotations
+
+import re
+
+from musicflamingo_cli.scoring.folding import fold
+
+SLOWEST, FASTEST = 20.0, 400.0
+"""Beats per minute; outside of this it is no tempo."""
+_MAX_CHARS = 4000
+_NUMBER = r"\d{1,4}(?:[.,]\d{1,3})?"
+_BPM = r"(?:bpm|b\.p\.m\.?|beats?[\s-]{1,3}per[\s-]{1,3}min(?:ute)?)"
+_RANGE = re.compile(
+    rf"{_NUMBER}\s{{0,3}}(?:{_BPM})?\s{{0,3}}(?:-|–|—|~|/|\bto\b|\bor\b|\band\b|\bthrough\b)\s{{0,3}}(?:about\s|around\s)?{_NUMBER}",
+    re.IGNORECASE,
+)
+_WITH_UNIT = re.compile(rf"(?<![\d.,/:])({_NUMBER})\s{{0,3}}-?{_BPM}(?![a-z])", re.IGNORECASE)
+_AFTER_UNIT = re.compile(
+    rf"{_BPM}\s{{0,3}}(?:[:=]|is|of|at)?\s{{0,3}}(?:about|around|approximately|roughly|~|≈)?\s{{0,3}}({_NUMBER})(?![\d.,]*\d)",
+    re.IGNORECASE,
+)
+_NOTE_EQUALS = re.compile(rf"[♩♪𝅘𝅥]\s{{0,3}}(?:=|≈)\s{{0,3}}({_NUMBER})")
+_ALONE = re.compile(
+    rf"\s*(?:about|around|approximately|approx\.?|roughly|circa|ca\.|~|≈)?\s*({_NUMBER})\s*\.?\s*", re.IGNORECASE
+)
+_COMPARED = re.compile(
+    rf"(?:[<>≤≥±+]|\b(?:below|under|above|over|less than|more than|faster than|slower than|at least|at most|up to|not"
+    rf"|between|from|half|double|max(?:imum)?|min(?:imum)?|nearly)\b)\s{{0,3}}(?:of\s)?{_NUMBER}"
+    rf"|{_NUMBER}\s{{0,2}}(?:\+|±|plus\b)"
+    rf"|{_BPM}\s{{0,2}}(?:or (?:more|less|so faster)|\+)",
+    re.IGNORECASE,
+)
+
+_SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+_TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_ACCIDENTALS = {"#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
+_KEY = re.compile(
+    r"(?<![A-Za-z#♯♭])([A-Ga-g])(?:[ -]?(♯|♭|#|sharp\b|flat\b)|(b)(?=[\s-]|m\b|maj|min|/))?"
+    r"(?:[ \t-]{0,2}/[ \t]{0,2}([A-G])(?:[ -]?(♯|♭|#|sharp\b|flat\b)|(b)(?=[\s-]))?)?"
+    r"(?:[\s-]{1,3}(?:natural[\s-]{1,3})?(major|minor|maj|min)\b|(maj|min|m)(?![A-Za-z\d]))(\.)?",
+    re.IGNORECASE,
+)
+_OTHER_MODE = re.compile(
+    r"\b(?:dorian|phrygian|lydian|mixolydian|locrian|atonal|microtonal|chromatic|whole[- ]tone|octatonic|unclear"
+    r"|uncertain|ambiguous|unknown|modulat\w*|shift\w*|changes?|changing|moves?|moving|then|or|between|relative|parallel"
+    r"|not|neither)\b",
+    re.IGNORECASE,
+)
+_CHORDS = re.compile(r"\s{0,3}(?:chords?|triads?|7|seventh|9|scale degree|third|progression)\b", re.IGNORECASE)
+
+
+def tempo_bpm(text: str) -> float | None:
+    """The one tempo that a description states, in beats per minute.
+
+    ``around 120 BPM`` gives 120; a range, two tempos, a comparison (``over 120 BPM``) and words alone give None.
+    """
+    text = fold(text[:_MAX_CHARS])
+    if _RANGE.search(re.sub(r"\b\d{1,2}/\d{1,2}\b", " ", text)) or _COMPARED.search(text):
+        return None
+    found = [m.group(1) for pattern in (_WITH_UNIT, _AFTER_UNIT, _NOTE_EQUALS) for m in pattern.finditer(text)]
+    alone = _ALONE.fullmatch(text)
+    if not found and alone is not None:
+        found = [alone.group(1)]
+    values = {_beats(number) for number in found}
+    if len(values) != 1:
+        return None
+    return values.pop()
+
+
+def _beats(number: str) -> float | None:
+    whole, _, fraction = number.replace(",", ".").partition(".")
+    if len(fraction) == 3 and "," in number:
+        return None
+    value = float(f"{whole}.{fraction or 0}")
+    return value if SLOWEST <= value <= FASTEST else None
+
+
+def key_of(text: str) -> tuple[str, str] | None:
+    """The one key that a description states, as tonic and mode.
+
+    ``A minor`` gives ``("A", "minor")``, ``Db major`` gives ``("C#", "major")``: the tonic is one of C, C#, D, Eb, E,
+    F, F#, G, Ab, A, Bb, B. Two keys, a modulation, another mode and a tonic without a mode give None.
+    """
+    text = fold(text[:_MAX_CHARS])
+    keys: set[tuple[str, str]] = set()
+    for found in _KEY.finditer(text):
+        if _CHORDS.match(text, found.end()) or _is_article(text, found):
+            continue
+        key = _key(found)
+        if key is None:
+            return None
+        keys.add(key)
+    if len(keys) != 1 or _OTHER_MODE.search(text):
+        return None
+    return keys.pop()
+
+
+def _is_article(text: str, found: re.Match[str]) -> bool:
+    """Whether the letter is the word in "in a minor key", or `m` no mode but a name in capitals such as `AM radio`."""
+    letter, mode = found.group(1), found.group(7) or found.group(8)
+    if mode in ("M", "MIN", "MAJ") and found.group(8):
+        return mode == "M"
+    plain = found.group(2) is None and found.group(3) is None
+    if letter != "a" or not plain:
+        return found.group(8) == "m" and letter.islower()
+    around = text[: found.start()] + text[found.end() :]
+    return found.group(8) is not None or bool(around.strip(" \"'*_:.,;()"))
+
+
+def _key(found: re.Match[str]) -> tuple[str, str] | None:
+    tonic = _tonic(found.group(1), found.group(2) or found.group(3))
+    if found.group(4) and _tonic(found.group(4), found.group(5) or found.group(6)) != tonic:
+        return None
+    mode = (found.group(7) or found.group(8)).lower()
+    return tonic, "major" if mode.startswith("maj") else "minor"
+
+
+def _tonic(letter: str, accidental: str | None) -> str:
+    return _TONICS[(_SEMITONES[letter.lower()] + _ACCIDENTALS.get((accidental or "").lower(), 0)) % 12]

@@ -1,0 +1,167 @@
+"""What the value under a key is worth: a number in the field's range, words, or neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.keys import read_key
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj
+from musicflamingo_cli.scoring.numbers import Reading, read_number
+from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
+
+VALUE_NAMES = ("score", "value", "rating", "number", "result", "mark", "grade")
+"""Keys of the number in an object that a field has to itself."""
+_TOPS = ("outof", "max", "maxscore", "maximum", "maxvalue", "of", "scale", "scoremax", "denominator")
+_NULLS = frozenset(("", "null", "none", "nil", "undefined", "nan", "na"))
+_PLACEHOLDER = re.compile(
+    r"\s*(?:\.{2,}|…|<[^<>]{0,80}>|\[[\w ]{0,30}\]|\{[\w ]{0,30}\}|_{2,}|x{3,}"
+    r"|(?:a |the |your )?(?:string|str|text|placeholder|tbd|insert [^\n]{1,60}|(?:\w+ ){1,3}here))\s*",
+    re.IGNORECASE,
+)
+_NUMERIC = re.compile(r"[^\w]{0,12}(?:[a-zA-Z]{1,14}[ :=]{1,3}){0,2}[^\w]{0,4}\d")
+_LITERALS = _NULLS | {"true", "false", "infinity", "-infinity", "-nan"}
+
+
+@dataclass(slots=True)
+class Member:
+    """What stands under one key."""
+
+    value: object
+    key: str
+    exact: bool
+    """True if the key is the field's own name."""
+    scale: str = ""
+    """What the object that holds it, or its name, says of the scale, e.g. `0-10`."""
+
+
+def stated_top(value: object) -> str:
+    """The scale that a member such as ``"out_of": 10`` or ``"scale": "0-10"`` states, as words."""
+    text = value.raw if isinstance(value, Bare) else value if isinstance(value, str) else ""
+    return f"out of {text.strip()}" if re.fullmatch(r"\s*\d+(?:\.\d+)?\s*", text) else text[:80]
+
+
+def bears(value: object, number: bool) -> bool:
+    """Whether a value is an answer, if perhaps an unreadable one, rather than words about the answer."""
+    if not number:
+        return _text(value) is not None
+    if isinstance(value, Obj):
+        keys = {read_key(key).joined for key, _ in value.pairs}
+        return any(key in keys for key in VALUE_NAMES)
+    if isinstance(value, Arr | list):
+        items = value.items if isinstance(value, Arr) else value
+        return any(bears(item, True) for item in items[:8])
+    if isinstance(value, str):
+        return _NUMERIC.match(value) is not None
+    if isinstance(value, Cut):
+        return False
+    if isinstance(value, Bare):
+        return _NUMERIC.match(value.raw) is not None or value.raw.strip().lower() in _LITERALS
+    return True
+
+
+def read_score(member: Member, field: Field, assume: float | None) -> Reading:
+    """The number under a key."""
+    scale = scale_of(read_key(member.key).annotation, field)
+    scale = scale if scale != NO_SCALE else scale_of(member.scale, field)
+    return _read_value(member.value, field, scale, assume)
+
+
+def _read_value(value: object, field: Field, scale: Scale, assume: float | None) -> Reading:
+    if isinstance(value, Bare):
+        if value.raw.strip().lower() in _NULLS:
+            return Reading(reason="missing")
+        return read_number(value.raw, field, value.cut, scale, assume)
+    if isinstance(value, str):
+        return read_number(value, field, False, scale, assume)
+    if isinstance(value, Cut):
+        return Reading(reason="cut_off")
+    if isinstance(value, Obj):
+        return _read_object(value, field, scale, assume)
+    if isinstance(value, Arr | list):
+        items = value.items if isinstance(value, Arr) else value
+        if len(items) != 1 or (isinstance(value, Arr) and not value.closed) or isinstance(items[0], Obj | Arr | list):
+            return Reading(reason="not_a_number" if items else "missing")
+        return _read_value(items[0], field, scale, assume)
+    return Reading(reason="missing" if value is None else "not_a_number")
+
+
+def _read_object(obj: Obj, field: Field, scale: Scale, assume: float | None) -> Reading:
+    """A number with its own object: ``{"score": 8, "out_of": 10, "reason": ...}``."""
+    own = read_key(field.name).joined
+    held: list[tuple[str, object]] = []
+    for key, value in obj.pairs:
+        joined = read_key(key).joined
+        if joined in _TOPS:
+            stated = scale_of(stated_top(value), field)
+            scale = stated if stated != NO_SCALE else scale
+        elif joined in VALUE_NAMES or joined == own:
+            held.append((key, value))
+    plain = [(key, value) for key, value in held if not isinstance(value, Obj)]
+    readings = {key: _read_value(value, field, _joint(scale, key, field), assume) for key, value in plain}
+    if not readings:
+        return Reading(reason="missing")
+    values = {r.value for r in readings.values()}
+    if len(values) > 1:
+        return Reading(reason="ambiguous")
+    reading = next(iter(readings.values()))
+    if not obj.closed and reading.written is not None and reading.written == int(reading.written):
+        return Reading(reason="cut_off")
+    return reading
+
+
+def _joint(scale: Scale, key: str, field: Field) -> Scale:
+    own = scale_of(read_key(key).annotation, field)
+    return own if own != NO_SCALE else scale
+
+
+def read_text(member: Member) -> tuple[str | None, str | None]:
+    """The words under a key, or why there are none."""
+    if isinstance(member.value, Cut):
+        return None, "cut_off"
+    text = _text(member.value)
+    if text is None:
+        return None, "cut_off" if isinstance(member.value, Bare) and member.value.cut else "missing"
+    return (None, "placeholder") if is_placeholder(text, member.key) else (text, None)
+
+
+def is_placeholder(text: str, key: str = "") -> bool:
+    """Whether a string only marks the place of an answer: `...`, `<genre>`, `string`."""
+    return _PLACEHOLDER.fullmatch(text) is not None or (bool(key) and read_key(text).joined == read_key(key).joined)
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, Bare):
+        no_words = value.cut or value.text.lower() in _NULLS or value.text in ("True", "False")
+        return None if no_words else clean_text(value.text)
+    if isinstance(value, Obj | Arr | list):
+        if isinstance(value, Obj | Arr) and not value.closed:
+            return None
+        parts = list(_leaves(value))
+        return clean_text(", ".join(parts)) if parts else None
+    return None
+
+
+def _leaves(value: object) -> Iterator[str]:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Obj):
+            stack.extend(child for _, child in reversed(item.pairs))
+        elif isinstance(item, Arr | list):
+            stack.extend(reversed(item.items if isinstance(item, Arr) else item))
+        elif isinstance(item, str) and item.strip():
+            yield item
+        elif isinstance(item, Bare) and item.text.lower() not in _NULLS:
+            yield item.text
+
+
+def clean_text(text: str) -> str | None:
+    """Words that any table can hold: lone surrogates are replaced; nothing but space is no words."""
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.strip() else None
