@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import httpcore2 as httpcore
 
@@ -60,7 +60,8 @@ class Fetcher:
         self._store = None if store is None else AudioStore(Path(store), settings.store_bytes)
         self._room = WorkRoom(Path(tempfile.gettempdir() if store is None else store))
         self._guard = threading.Lock()
-        self._pool: httpcore.ConnectionPool | None = None
+        self._pools: dict[str, httpcore.ConnectionPool] = {}
+        self._means = Means(self._pool, self._wire, self._gate, settings)
         self._runs: list[AheadRun[Any]] = []
 
     def __enter__(self) -> Self:
@@ -114,13 +115,13 @@ class Fetcher:
         """End all that is going on, from any thread, and remove every temporary file. Harmless a second time."""
         self._wire.close()
         with self._guard:
-            runs, pool = list(self._runs), self._pool
-            self._pool = None
+            runs, pools = list(self._runs), list(self._pools.values())
+            self._pools.clear()
         for run in runs:
             run.stop()
         for run in runs:
             run.join()
-        if pool is not None:
+        for pool in pools:
             pool.close()
         if self._store is not None:
             self._store.close()
@@ -144,15 +145,16 @@ class Fetcher:
     def _insist(self, target: Target, part: Part) -> None:
         """Try until the song is there or no attempt is left. Raises `Unheard`."""
         clock = Clock(self._settings.total_seconds)
-        download = Download(target, part, self._means(), clock)
+        download = Download(target, part, self._means, clock)
         vain = best = 0
         while True:
             try:
                 download.attempt()
-                self._gate.note(target.host, reached=True)
+                self._gate.note(target.authority, reached=True)
                 return
-            except Unheard:
-                self._gate.note(target.host, reached=True)
+            except Unheard as verdict:
+                if verdict.failure.reason != "network":
+                    self._gate.note(target.authority, reached=True)
                 raise
             except Passing as trouble:
                 if trouble.wait:
@@ -160,27 +162,28 @@ class Fetcher:
                 gained, best = part.length - best, max(best, part.length)
                 vain = 0 if gained >= PROGRESS_BYTES else vain + 1
                 pause = max(trouble.wait, _backoff(vain))
-                last = vain > self._settings.retries or self._gate.is_down(target.host)
+                last = vain > self._settings.retries or self._gate.is_down(target.authority)
                 if last or trouble.wait > ASKED_MOST or pause >= clock.left():
-                    self._gate.note(target.host, reached=trouble.reason not in ("network", "timeout"))
+                    self._gate.note(target.authority, reached=trouble.reached)
                     asked = f"; it asks to wait {trouble.wait:.0f} s" if trouble.wait else ""
                     raise Unheard(trouble.reason, trouble.error + asked) from None
             if self._wire.closed.wait(pause):
                 raise FetcherClosed
 
-    def _means(self) -> Means:
+    def _pool(self, scheme: Literal["http", "https"]) -> httpcore.ConnectionPool:
         with self._guard:
             if self._wire.closed.is_set():
                 raise FetcherClosed
-            if self._pool is None:
-                self._pool = httpcore.ConnectionPool(
-                    ssl_context=httpcore.default_ssl_context(),
+            if scheme not in self._pools:
+                self._pools[scheme] = httpcore.ConnectionPool(
+                    # Reading the certificates takes some 50 ms.
+                    ssl_context=httpcore.default_ssl_context() if scheme == "https" else None,
                     max_connections=None,
                     max_keepalive_connections=max(1, self._settings.parallel),
                     keepalive_expiry=IDLE_SECONDS,
                     network_backend=self._wire,
                 )
-            return Means(self._pool, self._wire, self._gate, self._settings)
+            return self._pools[scheme]
 
 
 def _backoff(vain: int) -> float:

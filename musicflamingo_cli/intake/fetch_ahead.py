@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -39,6 +39,8 @@ class AheadRun(Generic[T]):
         """Key, URL and host of songs that were not begun."""
         self._done: deque[tuple[T, Result]] = deque()
         self._busy = 0
+        self._begun: Counter[str] = Counter()
+        """Of them, how many by host; those too that wait for their next attempt."""
         self._alive = 0
         self._drawing = False
         self._drained = False
@@ -88,10 +90,12 @@ class AheadRun(Generic[T]):
                 task = self._next_task()
                 if task is None:
                     break
-                key, url = task
+                key, url, host = task
                 result = self._fetch(url)
                 with self._changed:
                     self._busy -= 1
+                    self._begun[host] -= 1
+                    self._begun += Counter()  # Drops what is 0.
                     self._done.append((key, result))
                     self._changed.notify_all()
                 del key, url, task, result
@@ -107,7 +111,7 @@ class AheadRun(Generic[T]):
                 self._alive -= 1
                 self._changed.notify_all()
 
-    def _next_task(self) -> tuple[T, str] | None:
+    def _next_task(self) -> tuple[T, str, str] | None:
         """A song whose host has room, drawing from the input as long as there is none; None at the end."""
         while True:
             with self._changed:
@@ -118,6 +122,7 @@ class AheadRun(Generic[T]):
                         task = self._pick()
                         if task is not None:
                             self._busy += 1
+                            self._begun[task[2]] += 1
                             return task
                         if not self._drained and not self._drawing and len(self._drawn) < CHOICE * self._parallel:
                             self._drawing = True
@@ -128,31 +133,34 @@ class AheadRun(Generic[T]):
     def _has_room(self) -> bool:
         return len(self._done) + self._busy < READY * self._parallel
 
-    def _pick(self) -> tuple[T, str] | None:
+    def _pick(self) -> tuple[T, str, str] | None:
         tried: set[str] = set()
-        for number, (key, url, host) in enumerate(self._drawn):
-            if host not in tried and self._gate.has_room(host):
+        for number, task in enumerate(self._drawn):
+            host = task[2]
+            if host not in tried and self._begun[host] < self._gate.per_host and self._gate.has_room(host):
                 del self._drawn[number]
-                return key, url
+                return task
             tried.add(host)
         return None
 
     def _draw(self) -> None:
         """Draw one song; what is no URL is done with that."""
         item: tuple[T, str] | None = None
-        drained = True
+        failed: BaseException | None = None
         try:
             item = next(self._items, None)
-            drained = item is None
-        finally:
-            with self._changed:
-                self._drawing = False
-                self._drained = self._drained or drained
-                if item is not None and not is_url(item[1]):
-                    self._done.append((item[0], Fetched(item[1], item[1], temporary=False)))
-                elif item is not None:
-                    self._drawn.append((*item, _host(item[1])))
-                self._changed.notify_all()
+        except BaseException as error:  # For the consumer, after the songs that were drawn before.
+            failed = error
+        with self._changed:
+            self._drawing = False
+            self._error = self._error or failed
+            if item is None:
+                self._drained = True
+            elif is_url(item[1]):
+                self._drawn.append((*item, _host(item[1])))
+            else:
+                self._done.append((item[0], Fetched(item[1], item[1], temporary=False)))
+            self._changed.notify_all()
 
 
 def _host(url: str) -> str:

@@ -6,11 +6,13 @@ import base64
 import re
 import socket
 import ssl
-from contextlib import ExitStack
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import httpcore2 as httpcore
 
@@ -24,6 +26,7 @@ from musicflamingo_cli.intake.verdicts import Unheard
 
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+WELL = frozenset({200, 203, 206})
 PASSING = frozenset({408, 421, 425, 429})
 """Beside 5xx, the answers that another attempt may change."""
 
@@ -35,7 +38,8 @@ _LAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 class Means:
     """What all downloads of a fetcher share."""
 
-    pool: httpcore.ConnectionPool
+    pool: Callable[[Literal["http", "https"]], httpcore.ConnectionPool]
+    """The pool of a scheme."""
     wire: Wire
     gate: HostGate
     settings: FetchSettings
@@ -79,7 +83,7 @@ class Download:
             scheme=target.scheme, host=target.host, port=target.port, target=(target.path + query).encode("ascii")
         )
         try:
-            with self._means.pool.stream(
+            with self._means.pool(target.scheme).stream(
                 "GET", url, headers=self._headers(target), extensions={"timeout": times}
             ) as response:
                 return self._take(response, target)
@@ -92,7 +96,7 @@ class Download:
         headers = [
             ("Host", target.authority),
             ("User-Agent", f"musicflamingo-cli/{version('musicflamingo-cli')}"),
-            ("Accept", "audio/*, application/octet-stream, */*;q=0.5"),
+            ("Accept", "*/*"),
             ("Accept-Encoding", "identity"),
         ]
         if target.user is not None:
@@ -107,7 +111,10 @@ class Download:
         status, part = response.status, self._part
         if status in REDIRECTS and "location" in headers:
             location = headers["location"].encode("latin-1").decode("utf-8", "replace")
+            _read_away(response, headers)
             return redirected(target, location)
+        if status not in WELL:
+            _read_away(response, headers)
         self._check_status(status, headers, target)
         resumed = status == 206
         if resumed:
@@ -140,7 +147,7 @@ class Download:
             raise Passing("network", f"{said} to a request for the rest of the song")
         if status == 206 and not (self._part.length and self._part.validator):
             raise Passing("network", f"{said} to a request for the whole song")
-        if status not in (200, 203, 206):
+        if status not in WELL:
             raise Unheard("http_error", said)
 
     def _check_resumed(self, headers: dict[str, str]) -> None:
@@ -150,9 +157,9 @@ class Download:
         fits = match is not None and int(match[1]) == part.length and int(match[2]) >= part.length
         if match is not None and fits and match[3] != "*":
             fits = int(match[3]) == int(match[2]) + 1 and part.total in (None, int(match[3]))
-        now = resume_validator(headers)
-        changed = now is not None and part.validator is not None and now[0] == part.validator[0] == '"'
-        if not fits or (changed and now != part.validator):
+        now = resume_validator(headers)  # A 206 may leave a date out (RFC 9110, 15.3.7), and some leave out the ETag.
+        same_kind = now is not None and part.validator is not None and (now[0] == '"') == (part.validator[0] == '"')
+        if not fits or (same_kind and now != part.validator):
             part.restart()
             raise Passing("network", "the server sent another part of the song than was asked for")
         if match is not None and match[3] != "*":
@@ -175,7 +182,9 @@ class Download:
         if self._clock.left() <= 0:
             raise Unheard("timeout", f"not fetched within {settings.total_seconds:g} s") from None
         if isinstance(error, httpcore.ConnectTimeout):
-            raise Passing("timeout", f"no connection to {host} within {settings.connect_seconds:g} s") from None
+            raise Passing(
+                "timeout", f"no connection to {host} within {settings.connect_seconds:g} s", reached=False
+            ) from None
         if isinstance(error, httpcore.TimeoutException):
             raise Passing("timeout", f"{host} was silent for {settings.read_seconds:g} s") from None
         if isinstance(error, httpcore.LocalProtocolError):
@@ -187,7 +196,7 @@ class Download:
             raise Unheard("network", f"there is no host {target.host}") from None
         if isinstance(error, httpcore.ConnectError):
             why = cause.strerror or cause.args[-1] if isinstance(cause, OSError) and cause.args else "no connection"
-            raise Passing("network", f"{host} can't be reached: {why}") from None
+            raise Passing("network", f"{host} can't be reached: {why}", reached=False) from None
         of = "" if part.total is None else f" of {part.total}"
         what = f"the connection to {host} broke after {part.length}{of} bytes" if part.length else None
         raise Passing("network", what or f"{host} gave no valid answer") from None
@@ -196,6 +205,16 @@ class Download:
     def host(self) -> str:
         """The host that was asked last."""
         return self._host
+
+
+def _read_away(response: httpcore.Response, headers: dict[str, str]) -> None:
+    """Read a short body that nobody wants, so that the connection can be used again."""
+    length, until = headers.get("content-length", ""), time.monotonic() + 1.0
+    if len(length) <= 4:
+        with suppress(httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+            for _ in response.iter_stream():
+                if not length or time.monotonic() > until:
+                    break
 
 
 def _phrase(status: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 DOWN_AFTER = 8
-"""Songs in a row that a host could not give before it counts as down."""
+"""Songs in a row for which no connection came about before a host counts as down."""
 LOOK_SECONDS = 0.25
 """How often a song that waits for a pause to end looks again."""
 
@@ -18,7 +18,7 @@ class HostGate:
     """Counts what is asked of each host. Thread-safe; remembers only hosts that are busy, paused or failing."""
 
     def __init__(self, per_host: int, closed: threading.Event) -> None:
-        self._per_host, self._closed = per_host, closed
+        self.per_host, self._closed = per_host, closed
         self._changed = threading.Condition()
         # All that follows is under `_changed`.
         self._busy: Counter[str] = Counter()
@@ -66,4 +66,4 @@ class HostGate:
             return self._failed[host] >= DOWN_AFTER
 
     def _has_room(self, host: str) -> bool:
-        return self._busy[host] < self._per_host and self._paused.get(host, 0.0) <= time.monotonic()
+        return self._busy[host] < self.per_host and self._paused.get(host, 0.0) <= time.monotonic()

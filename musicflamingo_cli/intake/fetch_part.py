@@ -15,10 +15,10 @@ from musicflamingo_cli.intake.fetch_content import HEAD_BYTES
 class Passing(Exception):
     """A trouble that another attempt may not meet."""
 
-    def __init__(self, reason: str, error: str, wait: float = 0.0) -> None:
-        """Take a reason out of `REASONS`, a sentence, and the seconds that the server asked to wait."""
+    def __init__(self, reason: str, error: str, wait: float = 0.0, *, reached: bool = True) -> None:
+        """Take a reason out of `REASONS`, a sentence, the seconds the server asked to wait, and if it was reached."""
         super().__init__(error)
-        self.reason, self.error, self.wait = reason, error, wait
+        self.reason, self.error, self.wait, self.reached = reason, error, wait, reached
 
 
 @dataclass(slots=True)

@@ -51,7 +51,8 @@ class AudioStore:
                 status = path.lstat()
                 if stat.S_ISREG(status.st_mode) and status.st_size == size:
                     # Marks it as used. The modification time stays: a decoder watches it for changes.
-                    os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
+                    with suppress(PermissionError):  # Another user's file.
+                        os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
                     return True
                 file.unlink()
             except OSError:

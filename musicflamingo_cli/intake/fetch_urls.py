@@ -82,7 +82,8 @@ def parse(url: str) -> Target:
     """Take a URL apart. Raises `Unheard`: `unsupported_source` for other schemes, `url_refused` for what is no URL."""
     scheme = (_SCHEME.match(url) or ("", "data" if _DATA.match(url) else ""))[1].lower()
     if scheme not in ("http", "https"):
-        raise Unheard("unsupported_source", f"{scheme or 'this'} is no source; http, https and local files are")
+        what = f"a {scheme[:20]} URL" if scheme else "this"
+        raise Unheard("unsupported_source", f"{what} is not read; http, https and local files are")
     try:
         return _take_apart(url.strip(" "))
     except ValueError:  # UnicodeError is one; what Python says may quote the password.
@@ -138,9 +139,13 @@ def shown_url(url: str) -> str:
     """A URL as tables, logs and the cache may hold it: no user, password, query or fragment, nothing unprintable."""
     try:
         return parse(url).shown
-    except Unheard as error:
-        scheme = (_SCHEME.match(url) or ("", "data"))[1].lower()
-        return f"{scheme}:({'not read' if error.failure.reason == 'unsupported_source' else 'no valid URL'})"
+    except Unheard:
+        match = _SCHEME.match(url)
+        if match is None:
+            return "data:"
+        # What can't be read may have its password anywhere before an @.
+        rest = re.split(r"[?#]", url[match.end() : MAX_URL], maxsplit=1)[0].rpartition("@")[2]
+        return f"{match[1].lower()}://{quote(rest, safe=_PATH_SAFE + '[]', errors='replace')}"
 
 
 def _take_apart(url: str) -> Target:

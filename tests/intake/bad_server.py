@@ -6,8 +6,10 @@ import socket
 import ssl
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -102,6 +104,7 @@ class BadServer:
     _stopped: threading.Event = field(default_factory=threading.Event)
     _listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0), backlog=512))
     _threads: list[threading.Thread] = field(default_factory=list)
+    _sockets: weakref.WeakSet[socket.socket] = field(default_factory=weakref.WeakSet)
 
     def __enter__(self) -> Self:
         thread = threading.Thread(target=self._accept, daemon=True)
@@ -113,6 +116,11 @@ class BadServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped.set()
+        with self._lock:
+            sockets = [self._listener, *self._sockets]
+        for sock in sockets:
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
         self._listener.close()
@@ -135,12 +143,11 @@ class BadServer:
         return self.url(path)
 
     def _accept(self) -> None:
-        self._listener.settimeout(0.1)
         while not self._stopped.is_set():
             try:
                 sock, _ = self._listener.accept()
-            except TimeoutError:
-                continue
+            except OSError:
+                break
             self.connections += 1
             thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
             self._threads = [t for t in self._threads if t.is_alive()] + [thread]
@@ -151,6 +158,8 @@ class BadServer:
         try:
             if self.tls is not None:
                 sock = self.tls.wrap_socket(sock, server_side=True)
+            with self._lock:
+                self._sockets.add(sock)
             line = Line(sock, self._stopped)
             while line.keep and not self._stopped.is_set():
                 asked = self._read(sock)
@@ -173,17 +182,10 @@ class BadServer:
     def _read(self, sock: socket.socket) -> Asked | None:
         data = b""
         while b"\r\n\r\n" not in data:
-            sock.settimeout(0.1)
-            try:
-                more = sock.recv(65536)
-            except TimeoutError:
-                if self._stopped.is_set():
-                    return None
-                continue
+            more = sock.recv(65536)
             if not more:
                 return None
             data += more
-        sock.settimeout(MOST_SECONDS)
         first, *lines = data.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
         method, target, _ = first.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
