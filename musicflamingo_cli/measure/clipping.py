@@ -32,7 +32,7 @@ def clipped_share(samples: NDArray[np.float32], sample_rate: int) -> float:
     clipped = 0
     for channel in range(n_channels):
         clipped += _clipped_in(samples[:, channel], run)
-    return clipped / (n_frames * n_channels)
+    return float(clipped / (n_frames * n_channels))
 
 
 def _clipped_in(wave: NDArray[np.float32], run: int) -> int:

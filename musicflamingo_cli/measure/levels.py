@@ -114,7 +114,7 @@ def stereo(taken: Levels) -> tuple[float | None, float | None]:
 
 
 def abrupt_end(taken: Levels) -> bool | None:
-    """True if the last 50 ms before any trailing silence are about as loud as the 3 s before; None under 1 s of sound."""
+    """True if the last 50 ms of sound are about as loud as the 3 s before them; None under 1 s of sound."""
     sounding = np.flatnonzero(~silent_frames(taken))
     if not sounding.size or sounding[-1] - sounding[0] < FRAMES_PER_SECOND:
         return None

@@ -88,7 +88,8 @@ def _windows(power: NDArray[np.float64], length: int) -> NDArray[np.float64]:
     """Mean of every run of `length` tenths, one tenth apart."""
     if power.size < length:
         return np.empty(0)
-    return np.lib.stride_tricks.sliding_window_view(power, length).mean(axis=1)
+    means: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(power, length).mean(axis=1)
+    return means
 
 
 def _gated(power: NDArray[np.float64], relative_gate: float) -> NDArray[np.float64]:
