@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -29,6 +30,8 @@ LOUDEST = 64.0
 """Coded sound that decodes to more than this (+36 dBFS) is bit rot, no music."""
 LOUDEST_AFTER_DAMAGE = 4.0
 """So is what decodes to more than this (+12 dBFS) close behind a damaged place."""
+MAX_PLANES = 8
+"""PyAV sees no more planes of a frame than this; touching the others is what kills the process."""
 BURST_FRAMES = 1024
 """How much is dropped around such a burst."""
 TIMED = frozenset({"mov", "matroska", "ogg", "wv", "ape", "tta", "mpc8"})
@@ -59,7 +62,8 @@ class AvReader:
                 source, "r", format=form.demuxer, io_open=_refuse, container_options=options,
                 metadata_errors="replace", buffer_size=1 << 16,
             )  # fmt: skip
-        except (av.FFmpegError, ValueError, OSError, LookupError) as error:
+        except (av.FFmpegError, ValueError, OSError, LookupError, MemoryError) as error:
+            # Nothing is decoded yet: memory runs out here only where a header lies.
             raise Unheard("decode_error", f"a damaged {form.name} file: {words_of(error)}") from None
         try:
             self._prime(form)
@@ -104,7 +108,7 @@ class AvReader:
             try:
                 yield from self._container.demux(self._stream)
                 return
-            except (self._av.FFmpegError, ValueError) as error:
+            except (self._av.FFmpegError, ValueError, LookupError) as error:  # LookupError: a track that came late.
                 if isinstance(error, MemoryError):
                     raise
                 if isinstance(error, EOFError):
@@ -124,25 +128,38 @@ class AvReader:
 
     def blocks(self) -> Iterator[Block]:
         """Yield the primed frame and all that follow, packed to the first one's rate and channels."""
-        parts, size, known = [self._packed(self._first)], 0, 0
-        for frame in self._frames:
+        known = 0
+        for frame in self._merged():
             part = self._packed(frame)
-            parts.append(part)
-            size += part.size
-            if part.size:
-                self._passed = self._errors
-            if size >= BLOCK_SAMPLES:
-                is_shaken, known = self._errors > known, self._errors
-                yield self._calm(np.concatenate(parts, axis=1), is_shaken)
-                parts, size = [], 0
-        if parts:
-            yield self._calm(np.concatenate(parts, axis=1), self._errors > known)
+            is_shaken, known = self._errors > known, self._errors
+            yield self._calm(part, is_shaken)
+
+    def _merged(self) -> Iterator[Any]:
+        """The decoded frames, joined in FFmpeg's own buffer while they are alike: Python is slow at small frames."""
+        fifo, kind = self._av.AudioFifo(), None
+        for frame in chain([self._first], self._frames):
+            count = frame.layout.nb_channels
+            like = (frame.format.name, frame.layout.name, count, frame.sample_rate)
+            if like != kind:
+                if fifo.samples:
+                    yield fifo.read(fifo.samples)
+                fifo, kind = self._av.AudioFifo(), like
+            self._passed = self._errors
+            if count > MAX_PLANES:
+                yield frame
+                continue
+            frame.pts = None
+            fifo.write(frame)
+            if fifo.samples * count >= BLOCK_SAMPLES:
+                yield fifo.read(fifo.samples)
+        if fifo.samples:
+            yield fifo.read(fifo.samples)
 
     def _packed(self, frame: Any) -> Block:
         """One frame as float32 [n_channels, n_samples]."""
         nothing = np.zeros((self.channels, 0), np.float32)
         count, rate = frame.layout.nb_channels, frame.sample_rate
-        if frame.format.name == "fltp" and count == self.channels <= 8 and rate == self.sample_rate:
+        if frame.format.name == "fltp" and count == self.channels <= MAX_PLANES and rate == self.sample_rate:
             return np.stack([np.frombuffer(plane, np.float32, frame.samples) for plane in frame.planes])
         if not 1 <= count <= MAX_CHANNELS or not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
             self._errors += 1
