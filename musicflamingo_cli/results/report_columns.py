@@ -17,6 +17,8 @@ from musicflamingo_cli.results.table import HEAD, measure_column
 MOST_SCORES = 16
 """More columns of numbers than this are no scores any more; the rest is named as left out."""
 MOST_TEXTS = 12
+LARGEST = "1e100"
+"""A number of this size or more is no score, and neither is NaN or an infinity."""
 GROUPS = ("manifest_genre", "genre")
 NO_TEXT = {*HEAD, *GROUPS, "id"}
 
@@ -64,11 +66,11 @@ class Columns:
         return f"left({self.sql(name)}::VARCHAR, {length})" if self.has(name) else "NULL::VARCHAR"
 
     def number(self, name: str) -> str:
-        """Return SQL that gives a column as a finite DOUBLE or NULL."""
+        """Return SQL that gives a column as a DOUBLE below `LARGEST`, or NULL."""
         if not self.has(name) or pa.types.is_nested(self.kind(name)):
             return "NULL::DOUBLE"
         value = f"TRY_CAST({self.sql(name)} AS DOUBLE)"
-        return f"(CASE WHEN isfinite({value}) THEN {value} END)"
+        return f"(CASE WHEN abs({value}) < {LARGEST} THEN {value} END)"
 
     def detail(self, name: str, part: str) -> str | None:
         """Return SQL for a part of `<name>_detail`, or None if the table has no such part."""
@@ -86,11 +88,11 @@ def columns_of(table: Table, options: ReportOptions, prefix: str = "a") -> Colum
         if name is not None and name not in names:
             raise UsageError(f"{table.name}: no column '{name}' for {flag}{nearest(name, names)}")
     found = _score_names(table, options.score)
-    ranges = table.ranges()
+    ranges = _stated(table.card)
     shell = Columns(table, prefix, (), (), None, None)
     dimensions = []
     for name in found[:MOST_SCORES]:
-        ends = ranges.get(name, (None, None))
+        ends = (0.0, 1.0) if name == OVERALL else ranges.get(name, (None, None))
         std = shell.detail(name, "std") is not None
         dimensions.append(Dimension(name, names.index(name), ends[0], ends[1], std))
     group = options.group or next((name for name in GROUPS if name in names and _is_text(shell.kind(name))), None)
@@ -137,7 +139,7 @@ def _score_names(table: Table, wanted: str | None) -> list[str]:
     names = [n for n in schema.names if _is_number(schema.field(n).type)]
     if wanted is not None and wanted not in names:
         raise UsageError(f"{table.name}: column '{wanted}' holds {schema.field(wanted).type}, which can't rank songs")
-    stated = _stated_scores(table.card)
+    stated = list(_stated(table.card))
     if not stated:
         stated = [n for n in names if f"{n}_detail" in schema.names and n not in _measures()]
     if not stated:
@@ -147,11 +149,24 @@ def _score_names(table: Table, wanted: str | None) -> list[str]:
     return list(dict.fromkeys(n for n in (*first, *stated) if n in names))
 
 
-def _stated_scores(card: Mapping[str, Any]) -> list[str]:
+def settings_of(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings of a run card; empty if it has none."""
     settings = card.get("settings")
-    fields = settings.get("fields") if isinstance(settings, dict) else None
+    return settings if isinstance(settings, dict) else {}
+
+
+def _stated(card: Mapping[str, Any]) -> dict[str, tuple[float | None, float | None]]:
+    """Return the scores that a run card names, each with its range as far as it is stated."""
+    fields = settings_of(card).get("fields")
     listed: Sequence[object] = fields if isinstance(fields, list) else ()
-    return [str(f.get("name")) for f in listed if isinstance(f, dict) and f.get("kind") == "score"]
+    scores = (f for f in listed if isinstance(f, dict) and f.get("kind") == "score")
+    return {str(f.get("name")): _range(f.get("low"), f.get("high")) for f in scores}
+
+
+def _range(low: object, high: object) -> tuple[float | None, float | None]:
+    if isinstance(low, int | float) and isinstance(high, int | float) and low < high:
+        return float(low), float(high)
+    return None, None
 
 
 def _measures() -> set[str]:

@@ -68,13 +68,10 @@ def count_values(sandbox: Sandbox, columns: Columns, view: str, dimension: Dimen
     """Count the values of one score; None if no song has any."""
     value = columns.number(dimension.name)
     source = f"(SELECT {value} AS v FROM {view}) WHERE v IS NOT NULL"
-    facts = f"SELECT count(*), avg(v), stddev_pop(v / greatest(1, abs(v))), min(v), max(v) FROM {source}"
-    total, mean, _, minimum, maximum = sandbox.rows(facts)[0]
+    total, mean, minimum, maximum = sandbox.rows(f"SELECT count(*), avg(v), min(v), max(v) FROM {source}")[0]
     if not total:
         return None
     reach = max(1.0, maximum - minimum)
-    if not math.isfinite(reach):
-        return None
     decimals = 6 - math.ceil(math.log10(reach) - 1e-9)
     grouped = f"SELECT round(v, {decimals}) AS g, count(*)::BIGINT AS n FROM {source} GROUP BY g ORDER BY g"
     batches = list(sandbox.batches(grouped))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.report_against import plain
+from musicflamingo_cli.results.report_columns import settings_of
 from musicflamingo_cli.results.report_records import Report, Spread
 
 if TYPE_CHECKING:
@@ -105,8 +106,7 @@ def _ends(spread: Spread | None) -> tuple[float, float]:
 
 
 def _settings(card: Mapping[str, Any]) -> list[tuple[str, str]]:
-    settings = card.get("settings")
-    named = settings if isinstance(settings, dict) else {}
+    named = settings_of(card)
     order = [*(k for k in FIRST_SETTINGS if k in named), *(k for k in named if k not in FIRST_SETTINGS)]
     told = [(str(k), plain(named[k], SETTING)) for k in order if k not in (*WORDS, "fields") and named[k] is not None]
     versions = card.get("versions")
@@ -118,8 +118,7 @@ def _settings(card: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _words(card: Mapping[str, Any]) -> list[tuple[str, str]]:
-    settings = card.get("settings")
-    named = settings if isinstance(settings, dict) else {}
+    named = settings_of(card)
     return [(k, plain(named[k], 20_000)) for k in WORDS if named.get(k)]
 
 

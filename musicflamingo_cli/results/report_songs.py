@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from musicflamingo_cli.results.report_columns import Columns, Dimension
+from musicflamingo_cli.results.report_columns import Columns, Dimension, settings_of
 from musicflamingo_cli.results.report_records import ReportOptions, SongList, SongView
 from musicflamingo_cli.results.sandbox import Sandbox
 
@@ -53,7 +53,7 @@ def _uncertain(sandbox: Sandbox, columns: Columns, view: str, count: int) -> tup
         if part is not None:
             reach = (dimension.high or 1.0) - (dimension.low or 0.0)
             std = f"TRY_CAST({part} AS DOUBLE)"
-            parts.append(f"(CASE WHEN isfinite({std}) THEN {std} / {reach if reach > 0 else 1.0!r} END)")
+            parts.append(f"(CASE WHEN abs({std}) < 1e100 THEN {std} / {reach if reach > 0 else 1.0!r} END)")
     if parts:
         mean = f"list_avg([{', '.join(parts)}])"
         query = f"SELECT row, u FROM (SELECT row, {mean} AS u FROM {view}) WHERE u > 0 ORDER BY u DESC, row"
@@ -121,8 +121,7 @@ def audio_folders(columns: Columns, options: ReportOptions) -> list[Path]:
     """Return the folders that a relative audio path may start from, the likeliest first."""
     if options.audio_root is not None:
         return [Path(options.audio_root)]
-    settings = columns.table.card.get("settings")
-    named = settings if isinstance(settings, dict) else {}
+    named = settings_of(columns.table.card)
     found = [Path(named["audio_root"])] if isinstance(named.get("audio_root"), str) else []
     if isinstance(named.get("manifest"), str) and "/" in named["manifest"]:
         found.append(Path(named["manifest"]).parent)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
+from musicflamingo_cli.results.report_columns import settings_of
 from musicflamingo_cli.results.report_records import Comparison, Report, SongList, Spread, Sweep
 
 NARROWEST = 40
@@ -22,8 +24,7 @@ def text_lines(report: Report, width: int) -> list[str]:
 
 def _lines(report: Report, width: int) -> Iterator[str]:
     yield f"{report.name}: {report.rows:,} rows"
-    settings = report.card.get("settings")
-    named = settings if isinstance(settings, dict) else {}
+    named = settings_of(report.card)
     for key in ("engine", "model", "pack", "decode", "licence"):
         if named.get(key) is not None:
             yield f"  {key:<18}{named[key]}"
@@ -33,8 +34,11 @@ def _lines(report: Report, width: int) -> Iterator[str]:
     if report.reasons:
         yield from _counts("reasons", {f"{s} {r}": n for s, r, n in report.reasons[:10]}, report.rows)
     yield from _counts("audio flags", report.flags, report.rows)
-    yield from (f"warning: {line}" for line in report.warnings)
-    yield from (f"note: {line}" for line in report.missing)
+    remarks = [*(f"warning: {line}" for line in report.warnings), *(f"note: {line}" for line in report.missing)]
+    if remarks:
+        yield ""
+    for remark in remarks:
+        yield from textwrap.wrap(remark, width, subsequent_indent="  ")
     if report.comparison:
         yield from _compared(report.comparison)
     if report.spreads:
