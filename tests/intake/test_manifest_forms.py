@@ -5,15 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from musicflamingo_cli.errors import UsageError
@@ -118,80 +115,6 @@ def test_standard_input_is_spooled_and_leaves_nothing(
     assert not list(temporary.iterdir())
 
 
-def test_parquet_columns_of_every_kind(tmp_path: Path) -> None:
-    table = pa.table(
-        {
-            "id": pa.array([1.0, 2.0, None, 4.0]),
-            "audio": pa.array(["a", "nan", "c", None], pa.large_string()),
-            "title": pa.array(["x", None, "x", "None"]).dictionary_encode(),
-            "when": pa.array([0, 1, None, 3], pa.timestamp("ns")),
-            "tags": pa.array([["p", "q"], [], None, ["r"]]),
-            "raw": pa.array([b"ok", b"\xff", None, b""], pa.binary()),
-            "score": pa.array([np.nan, np.inf, 0.5, None]),
-            "price": pa.array([None, None, None, None], pa.null()),
-        }
-    )
-    path = tmp_path / "t"
-    pq.write_table(table, path, row_group_size=3)
-    rows = read(path, columns=("when", "tags", "score", "price"))
-    assert [(row.song_id, row.audio, row.title) for row in rows] == [
-        ("1", "a", "x"), ("2", None, None), (None, "c", "x"), ("4", None, None)
-    ]  # fmt: skip
-    assert [row.columns["tags"] for row in rows] == ['["p", "q"]', "[]", None, '["r"]']
-    assert str(rows[0].columns["when"]).startswith("1970-01-01 00:00:00")
-    assert [row.columns["score"] for row in rows] == [None, None, 0.5, None]
-    reasons = [row.reason for row in read(path, columns=("raw",)) if isinstance(row, RejectedRow)]
-    assert reasons == ["bad_row", "no_id", "no_audio"]
-    assert "row 3" in next(row.error for row in rows if row.song_id is None and isinstance(row, RejectedRow))
-
-
-@pytest.mark.parametrize(
-    ("kind", "values", "ids"),
-    [
-        (pa.int64(), [1, -2], ["1", "-2"]),
-        (pa.uint64(), [2**64 - 1, 0], [str(2**64 - 1), "0"]),
-        (pa.decimal128(20, 2), ["1.00", "2.50"], ["1", "2.50"]),
-        (pa.binary(), [b"x", "é".encode()], ["x", "é"]),
-        (pa.dictionary(pa.int8(), pa.int64()), [5, 6], ["5", "6"]),
-        (pa.string_view(), ["v", "w"], ["v", "w"]),
-    ],
-    ids=str,
-)
-def test_parquet_ids_of_every_kind(tmp_path: Path, kind: pa.DataType, values: list[object], ids: list[str]) -> None:
-    if pa.types.is_dictionary(kind):
-        column = pa.array(values).dictionary_encode()
-    else:
-        column = pa.array(values).cast(kind) if pa.types.is_decimal(kind) else pa.array(values, kind)
-    pq.write_table(pa.table({"id": column, "audio": ["a", "b"]}), tmp_path / "t")
-    assert [row.song_id for row in read(tmp_path / "t")] == ids
-
-
-def test_parquet_reads_only_the_wanted_columns(tmp_path: Path) -> None:
-    path = tmp_path / "t"
-    table = pa.table({"id": ["1", "2"], "blob": ["x" * 1000, "y" * 1000], "audio": ["a", "b"]})
-    pq.write_table(table, path, compression="none", use_dictionary=False)
-    chunk = pq.ParquetFile(path).metadata.row_group(0).column(1)
-    torn = bytearray(path.read_bytes())
-    torn[chunk.data_page_offset : chunk.data_page_offset + chunk.total_compressed_size] = (
-        b"\xff" * chunk.total_compressed_size
-    )
-    path.write_bytes(torn)
-    assert [row.song_id for row in read(path)] == ["1", "2"]
-    assert "blob" in refusal(path, columns=("blob",))
-
-
-@pytest.mark.parametrize("dictionary", [True, False])
-def test_long_parquet_cells_make_bad_rows(tmp_path: Path, dictionary: bool) -> None:
-    titles = ["t", "x" * 1_000_001, "u", "x" * 1_000_001, "y" * 1_000_000]
-    table = pa.table(
-        {"id": list("abcde"), "audio": ["f"] * 5, "title": titles, "tags": [["x" * 1_000_001], [], [], [], []]}
-    )
-    pq.write_table(table, tmp_path / "t", use_dictionary=dictionary)
-    rows = read(tmp_path / "t")
-    assert [(row.song_id, isinstance(row, Song)) for row in rows] == list(zip("abcde", [1, 0, 1, 0, 1], strict=True))
-    assert isinstance(read(tmp_path / "t", columns=("tags",))[0], RejectedRow)
-
-
 CSV_CASES = {
     "ragged": ("1,a.wav\n2,b.wav,t\n3,c.wav,t,u\n", [(1, None), (2, "2"), (3, None)]),
     "blank lines": ("1,a,t\n\n   \n2,b,t\n", [(1, "1"), (2, "2")]),
@@ -279,60 +202,3 @@ def test_a_document_with_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     assert [row.song_id for row in rows] == ["1", None, "3"]
     assert isinstance(rows[1], RejectedRow)
     assert "songs.json line 2: " in rows[1].error
-
-
-def folder_of_audio(tmp_path: Path) -> Path:
-    root = tmp_path / "music"
-    for name in ("b.MP3", "a/2.wav", "a/1.flac", "a/notes.txt", ".hidden.wav", "a b/ü.ogg", "z.m4a"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_bytes(b"x")
-    (root / "dir.wav").mkdir()
-    return root
-
-
-def test_a_folder_of_audio(tmp_path: Path) -> None:
-    root = folder_of_audio(tmp_path)
-    (root / "loop").symlink_to(root)
-    with open_manifest(str(root), ManifestOptions(id_column="x", columns=("genre",))) as manifest:
-        rows = list(manifest.rows())
-        assert manifest.scan.form == "folder"
-    ids = ["a b/ü.ogg", "a/1.flac", "a/2.wav", "b.MP3", "z.m4a"]
-    assert sorted(row.song_id or "" for row in rows) == ids
-    assert [row.path for row in rows if isinstance(row, Song)] == [f"{root}/{row.song_id}" for row in rows]
-    assert rows == read(root, columns=("genre",))
-    assert "no audio files" in refusal(root / "dir.wav")
-    assert len(read(root, limit=2)) == 2
-
-
-def test_a_glob_of_audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = folder_of_audio(tmp_path)
-    assert [row.song_id for row in read(f"{root}/**/*")] == ["a b/ü.ogg", "a/1.flac", "a/2.wav", "b.MP3", "z.m4a"]
-    monkeypatch.chdir(root)
-    rows = read("a/*.wav")
-    assert [(row.song_id, row.path) for row in rows if isinstance(row, Song)] == [("2.wav", str(root / "a/2.wav"))]
-    assert "no audio files" in refusal("*.dat")
-
-
-def test_a_file_name_that_is_not_utf8_is_a_bad_row(tmp_path: Path) -> None:
-    try:
-        (tmp_path / os.fsdecode(b"\xff.wav")).write_bytes(b"x")
-    except OSError:
-        pytest.skip("this file system takes UTF-8 names only")
-    (tmp_path / "a.wav").write_bytes(b"x")
-    assert [(row.song_id, isinstance(row, Song)) for row in read(tmp_path)] == [("a.wav", True), (None, False)]
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"RIFF\x24\0\0\0WAVEfmt ", b"fLaC\0\0\0\x22", b"OggS\0\x02", b"ID3\x04\0\0", b"\xff\xfb\x90\x64",
-        b"\xff\xf1\x50\x80",
-        b"\0\0\0\x20ftypM4A ", b"\x1a\x45\xdf\xa3\x9f", b"FORM\0\0\0\x10AIFF", b"FORM\0\0\0\x10AIFC",
-    ],
-)  # fmt: skip
-def test_a_single_audio_file(tmp_path: Path, head: bytes) -> None:
-    path = tmp_path / "song.csv"
-    path.write_bytes(head + bytes(range(256)) * 20)
-    (row,) = read(path, limit=5)
-    assert isinstance(row, Song)
-    assert (row.song_id, row.path, row.manifest_row) == ("song.csv", str(path), 1)

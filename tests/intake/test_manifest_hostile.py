@@ -18,9 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.intake import manifest_parquet
 from musicflamingo_cli.intake.manifest import ManifestOptions, open_manifest
-from musicflamingo_cli.intake.manifest_pages import Page, PageError, read_pages
 
 MIB = 1 << 20
 LINE = b'{"id": 1, "audio": "a"}\n'
@@ -168,57 +166,6 @@ def test_bombs_end_in_a_clear_error_within_a_gibibyte(tmp_path: Path, bomb: str)
         [sys.executable, "-c", CHILD, str(tmp_path / "bomb")], capture_output=True, text=True, check=False
     )
     assert words in done.stdout, done.stderr
-
-
-def test_a_list_of_too_many_values_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifest_parquet, "MAX_LIST_VALUES", 100)
-    pq.write_table(pa.table({"id": ["1"], "audio": ["a"], "tags": [[0] * 101]}), tmp_path / "t")
-    with open_manifest(str(tmp_path / "t"), ManifestOptions()) as manifest:
-        assert manifest.scan.songs == 1
-    with pytest.raises(UsageError, match="101 values in lists"):
-        open_manifest(str(tmp_path / "t"), ManifestOptions(columns=("tags",)))
-
-
-def test_parquet_data_that_is_torn_is_refused_with_its_row(tmp_path: Path) -> None:
-    path = tmp_path / "t"
-    ids = [str(number) for number in range(20_000)]
-    pq.write_table(pa.table({"id": ids, "audio": ids}), path, row_group_size=10_000, compression="zstd")
-    chunk = pq.ParquetFile(path).metadata.row_group(1).column(1)
-    data = bytearray(path.read_bytes())
-    end = chunk.data_page_offset + 60
-    data[end : end + 200] = os.urandom(200)
-    path.write_bytes(data)
-    assert "broken" in refusal(path)
-
-
-@pytest.mark.parametrize("version", ["1.0", "2.0"])
-@pytest.mark.parametrize("dictionary", [True, False])
-def test_page_sizes_are_those_of_the_file(tmp_path: Path, version: str, dictionary: bool) -> None:
-    texts = [f"{number % 3}" * 1000 for number in range(3000)]
-    pq.write_table(
-        pa.table({"t": texts}),
-        tmp_path / "t",
-        data_page_version=version,
-        use_dictionary=dictionary,
-        data_page_size=10_000,
-    )
-    chunk = pq.ParquetFile(tmp_path / "t").metadata.row_group(0).column(0)
-    start = chunk.dictionary_page_offset or chunk.data_page_offset
-    with (tmp_path / "t").open("rb") as file:
-        pages = list(read_pages(file, start, chunk.total_compressed_size))
-    assert sum(page.values for page in pages if not page.dictionary) == 3000
-    assert [page for page in pages if page.dictionary] == ([Page(3 * 1004, 3, True)] if dictionary else [])
-    assert sum(page.unpacked_bytes for page in pages) <= chunk.total_uncompressed_size
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=200))
-def test_any_bytes_are_pages_or_an_error(data: bytes) -> None:
-    try:
-        pages = list(read_pages(io.BytesIO(data), 0, len(data)))
-    except PageError:
-        return
-    assert all(page.unpacked_bytes >= 0 for page in pages)
 
 
 PIECES = st.lists(
