@@ -63,7 +63,6 @@ class AvReader:
                 metadata_errors="replace", buffer_size=1 << 16,
             )  # fmt: skip
         except (av.FFmpegError, ValueError, OSError, LookupError, MemoryError) as error:
-            # Nothing is decoded yet: memory runs out here only where a header lies.
             raise Unheard("decode_error", f"a damaged {form.name} file: {words_of(error)}") from None
         try:
             self._prime(form)
@@ -83,7 +82,10 @@ class AvReader:
         check_shape(codec.sample_rate or SAMPLE_RATES[0], codec.channels or 1)
         self._is_coded = not codec.name.startswith("pcm")
         self._frames = self._decode()
-        self._first = next(self._frames, None)
+        try:
+            self._first = next(self._frames, None)
+        except MemoryError:  # Before the first sound, memory runs out only where a header lies.
+            self._first = None
         if self._first is None:
             raise Unheard("decode_error", f"no sound could be decoded from this {form.name} file")
         self.sample_rate: int = self._first.sample_rate
