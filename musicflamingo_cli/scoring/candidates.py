@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
-from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
+from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex, is_other_name
 from musicflamingo_cli.scoring.nodes import Bare, Budget, Cut, Obj, Page, read_strict
 from musicflamingo_cli.scoring.objects import Harvest, harvest
 from musicflamingo_cli.scoring.spans import Spans
@@ -29,6 +29,7 @@ _FORMAT_LABEL = re.compile(
     r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
     re.IGNORECASE,
 )
+_FRAME = " \t`~*_>#[](){\"'“”"
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
 """An opening brace that holds something; of a long run of them the last few."""
 
@@ -209,15 +210,17 @@ class Finder:
 
     def _is_mislabelled(self, candidate: Candidate) -> bool:
         before = self.page.folded[max(0, candidate.start - 240) : candidate.start]
-        lines = [line for line in before.splitlines() if line.strip(" \t`~*_>#[](){\"'") not in ("", "json", "python")]
+        lines = [line for line in before.splitlines() if line.strip(_FRAME) not in ("", "json", "python")]
         if not lines:
             return False
         line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
         own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
         is_label = own_line or line.endswith((":", "=", ":**")) or lines[-1].lstrip().startswith(("#", "**"))
-        if not is_label or len(line) == 240:
+        if not is_label:
             return False
-        clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1] if len(line) < 240 else ""
+        clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1]
+        if (line[:-1].endswith(('"', "'")) or len(clause.split()) <= 2) and is_other_name(clause):
+            return True
         if _FORMAT_LABEL.fullmatch(clause):
             return True
         return _NOT_THE_ANSWER.search(clause) is not None and _THE_ANSWER.search(clause) is None

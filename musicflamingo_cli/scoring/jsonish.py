@@ -40,6 +40,8 @@ def may_begin(folded: str, start: int, end: int) -> bool:
     pos = start + 1
     space = _SPACE.match(folded, pos, end)
     pos = space.end() if space else pos
+    if start and folded[start - 1].isalnum() and folded[pos : pos + 1] not in _QUOTES:
+        return False
     if pos >= end or folded[pos] in "{[(/#,;<.":
         return pos < end
     return KEY.match(folded, pos, end) is not None or MISSING_COLON.match(folded, pos, end) is not None
@@ -159,8 +161,8 @@ class ObjectReader:
             if found is None or not self.known(found.group(3)):
                 return self._recover()
             self.repairs["missing_colon"] = None
-        quoted = found.group(3) is not None
-        key = found.group(3) if quoted else found.group(4)
+        key = found.group(3) if found.group(3) is not None else found.group(4)
+        quoted = found.group(3) is not None or '"' in found.group()
         if not quoted and self._quoted_style and not self.known(key):
             return self._recover()
         self._note_key(found, quoted)
@@ -186,6 +188,8 @@ class ObjectReader:
         self._quoted_style = self._quoted_style or quoted
         if not quoted:
             self.repairs["unquoted_keys"] = None
+        elif found.group(2) is None:
+            self.repairs["missing_quote"] = None
         elif found.group(2) in "'`":
             self.repairs["single_quotes"] = None
         elif found.group(2) != '"':

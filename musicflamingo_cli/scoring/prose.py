@@ -43,6 +43,9 @@ from musicflamingo_cli.scoring.tables import read_tables
 from musicflamingo_cli.scoring.thinking import Stretch
 
 _NO_NUMBER = ("not_a_number", "missing")
+_JSON_KEY = re.compile(r"\\{0,8}[\"'”’]\s{0,8}[:=]")
+"""What follows a name that is a key of JSON: where no object could be read, prose does not read it either."""
+_NOTED = re.compile(rf"\s*{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*")
 _REACH = 400
 """How far from its name a number may stand, in characters."""
 _MOST_NAMES = 256
@@ -112,7 +115,7 @@ class _ProseReader:
         closed = Spans((*others, *tables.spans))
         boundary = 0
         for position, name in enumerate(self.names):
-            if closed.hold(name.start):
+            if closed.hold(name.start) or _JSON_KEY.match(self.body, name.end):
                 continue
             following = self.names[position + 1 : position + 65]
             if name.field.kind == "text":
@@ -202,7 +205,7 @@ class _ProseReader:
         connected = CONNECTOR.match(self.body, after, stop)
         if connected is not None:
             return self._at(name, connected.end(), stop, scale)
-        if note and re.match(rf"\s*{LITERAL}", note) and stated == NO_SCALE:
+        if note and _NOTED.fullmatch(note) and stated == NO_SCALE:
             start = self.body.index(note, name.end)
             return self._at(name, start, start + len(note) + 1, scale)
         if label and not self.body[after:stop].strip(" \t*_\"'`:|\n"):
@@ -256,7 +259,10 @@ class _ProseReader:
                 alone = NUMBER_LINE.match(self.body, pos, end) if lines == 1 else None
                 if alone is not None and not re.match(r"\d{1,2}[.)]\s", self.body[alone.end() : alone.end() + 5]):
                     return self._at(name, alone.end(), min(end, limit), scale)
-                if self.body[pos:end].lstrip().startswith("#"):
+                words = self.body[pos:end].strip(" \t\n\r*_#:")
+                if self.body[pos:end].lstrip().startswith("#") or (
+                    len(words.split()) <= 6 and not words.endswith((".", "!", "?", ";", ","))
+                ):
                     return None
             pos = end
         return None

@@ -79,16 +79,19 @@ class ReplyReader:
         finder = Finder(page, self.index, self.prompt)
         objects = finder.find(stretches)
         answer = choose([c for c in objects if c.bears], finder.is_rejected)
-        if answer is None:
+        rejected = [c for c in objects[-_MOST_OTHERS:] if answer is None and finder.is_rejected(c)]
+        if answer is None and not rejected:
             answer = choose([c for c in finder.braceless(stretches) if c.bears], finder.is_rejected)
         kept = [c for c in objects[-_MOST_OTHERS:] if c is not answer and not finder.is_rejected(c)]
         if answer is not None:
             return self._of_object(answer, kept)
         holding = choose([c for c in objects if c.said.members], finder.is_rejected)
         found = self._of_object(holding, []) if holding else Found()
-        if (holding is not None and not holding.root.closed) or _ends_in_object(page, finder):
+        broken = holding is not None and not holding.root.closed
+        if broken or any(not c.root.closed for c in rejected) or _ends_in_object(page, finder):
             return found
-        self._add_prose(found, page, stretches, Spans(finder.spans))
+        after = ((c.end, _paragraph_end(page.folded, c.end)) for c in rejected)
+        self._add_prose(found, page, stretches, Spans((*finder.spans, *after)))
         for candidate in kept if holding is None else [holding]:
             for text in candidate.said.holders:
                 inner = Page(text + "\n", text + "\n", True)
@@ -118,6 +121,12 @@ class ReplyReader:
             else:
                 found.fields[asked.name] = _of_reading(read_score(member, asked, self.assume), how)
         return found
+
+
+def _paragraph_end(text: str, start: int) -> int:
+    """Where the paragraph ends that a rejected object stands in: what follows in it belongs to that object."""
+    end = text.find("\n\n", start)
+    return len(text) if end < 0 else end
 
 
 def _ends_in_object(page: Page, finder: Finder) -> bool:

@@ -34,7 +34,7 @@ def to_decimal(literal: str) -> Decimal | None:
     """The value of a literal, or None where separators make it ambiguous (`1.2.3`, `1,000`)."""
     if len(literal) > MAX_DIGITS:
         return None
-    body = re.split("[eE]", literal, maxsplit=1)[0]
+    body = literal.lower().partition("e")[0]
     marks = body.count(".") + body.count(",")
     if marks > 1:
         return None

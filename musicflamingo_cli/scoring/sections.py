@@ -16,6 +16,9 @@ _DECORATION = re.compile(
     r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;"
     r"|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)"
 )
+_FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
+_OWN = re.compile(r"\b(?:final|answer|my)\b", re.IGNORECASE)
+_MARKS = ("-", "*", "+", "•", "|")
 _ALL_SCORES = re.compile(
     r"\b(?:all|scores|ratings|values|numbers|everything)\b[^.\n\d]{0,40}"
     r"\b((?:out of|on a scale|scale of|scale from|from)\b[^.\n\d]{0,12}\d[\d.]{0,5}(?:\s?(?:-|–|to)\s?[\d.]{1,6})?)",
@@ -52,7 +55,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
     scales: list[tuple[int, int, Scale]] = []
     score = next((f for f in index.fields if f.kind == "score"), None)
     pos, opened, indent, inner, kind = 0, -1, 0, -1, NO_SCALE
-    is_other = False
+    is_other = needs_inner = False
     for line in [*body.splitlines(keepends=True), None]:
         stripped = line.strip() if line is not None else ""
         here = len(line) - len(line.lstrip()) if line is not None else -1
@@ -62,10 +65,15 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             or stripped.startswith("#")
             or (len(stripped) < 32 and is_other_name(stripped))
         )
-        heads = heads and not index.label.search(title)
-        if opened >= 0 and stripped and inner < 0:
+        begins = _FIRST_LABEL.match(stripped)
+        is_bad = begins is not None and is_other_name(begins.group(1))
+        inline = is_bad and not heads and bool(stripped.partition(":")[2].strip("*_ "))
+        heads = inline or (heads and (is_bad or not index.label.search(title)))
+        if opened >= 0 and stripped and inner < 0 and not heads:
             inner = here
-        dedented = opened >= 0 and bool(stripped) and inner > indent >= here
+            if needs_inner and here <= indent:
+                opened = -1
+        dedented = opened >= 0 and bool(stripped) and inner > indent >= here and not stripped.startswith(_MARKS)
         if opened >= 0 and (line is None or heads or dedented):
             if is_other:
                 others.append((opened, pos))
@@ -74,9 +82,10 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             opened = -1
         if heads and line is not None:
             last = re.split(r"[.!?;]\s", title)[-1]
-            is_other = is_other_name(last) and not re.search(r"\b(?:final|answer|my)\b", last, re.IGNORECASE)
+            is_other = is_bad or (is_other_name(last) and not _OWN.search(last))
             kind = scale_of(last, score) if score is not None else NO_SCALE
-            opened, indent, inner = pos + len(line), here, -1
+            opened, indent, inner = pos if inline else pos + len(line), here, -1
+            needs_inner = inline
         pos += len(line) if line is not None else 0
     return others, scales
 

@@ -24,7 +24,7 @@ _GAP = r"(?:\s|\\{1,4}[nrt](?![A-Za-z])){0,64}"
 _AFTER_MEMBER = re.compile(
     rf"{_GAP}(?:[}}\]]|\Z|\+\s{{0,8}}[\"']|//|/\*|#|;|{_KEY_AHEAD}"
     rf"|,{_GAP}(?:{_KEY_AHEAD}|{_COLONLESS}|[\"'`“‘][^\"'\n]{{0,120}}\Z|[}}\]]|\Z|,|//|/\*|#|\.\.\."
-    rf"|[\w$][\w .$-]{{0,60}}\s{{0,8}}[:=]))"
+    rf"|[\w$][\w .$-]{{0,60}}[\"'”]?\s{{0,8}}[:=]))"
     r"|[ \t]{0,64}\n"
 )
 """What follows the end of a string that is a member's value."""

@@ -162,6 +162,6 @@ def _leaves(value: object) -> Iterator[str]:
 
 def clean_text(text: str) -> str | None:
     """Words that any table can hold: lone surrogates are replaced; nothing but space is no words."""
-    if any("\ud800" <= c <= "\udfff" for c in text):
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text if text.strip() else None
