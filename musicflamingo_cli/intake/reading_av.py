@@ -111,11 +111,11 @@ class AvReader:
                 yield from self._container.demux(self._stream)
                 return
             except (self._av.FFmpegError, ValueError, LookupError) as error:  # LookupError: a track that came late.
-                if isinstance(error, MemoryError):
-                    raise
                 if isinstance(error, EOFError):
                     return
                 self._errors += 1
+                if isinstance(error, MemoryError):  # A fragment's header lies; a demuxer needs hardly any.
+                    return
 
     def _decode(self) -> Iterator[Any]:
         for packet in self._packets():
