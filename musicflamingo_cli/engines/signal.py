@@ -66,27 +66,28 @@ def _clipping(share: float | None) -> float:
 def _bandwidth(measures: Measures, mono: float) -> float:
     """0.02 at 16 kHz, 0.4 at 7 kHz, 0.8 at 3.5 kHz, after the anchors of ITU-R BS.1534-3 (7 and 3.5 kHz low-pass).
 
-    Nothing where lone tones end rather than a filled band. In mono, an edge gentler than 34 to 45 dB per octave is
-    that of an old recording and costs a tenth: what is still there can be equalised back.
+    Nothing where lone tones end rather than a filled band. A gentle edge costs a tenth: what is still there can be
+    equalised back, and dull music ends like that. Gentle is up to 20 to 30 dB per octave, and 34 to 45 in mono, where
+    it is that of an old recording.
     """
     if measures.mean_bandwidth_hz is None:
         return 0.0
     octaves = max(0.0, math.log2(22_050.0 / max(measures.mean_bandwidth_hz, 20.0)))
     slope, flatness = measures.band_edge_db_per_octave, measures.band_edge_flatness_db
-    gentle = 0.0 if slope is None else mono * (1 - _ramp(slope, 34.0, 45.0))
+    gentle = 0.0 if slope is None else 1 - _ramp(slope, 20 + 14 * mono, 30 + 15 * mono)
     filled = 1.0 if flatness is None else _ramp(flatness, -22.0, -14.0)
     return filled * (1 - math.exp(-((octaves / 2.2) ** 2.5))) * (1 - 0.9 * gentle)
 
 
 def _noise(noise_db: float | None, mono: float) -> float:
-    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB.
+    """Half of 0.85 at 22 dB under the programme, 0.06 at 45 dB, 0.01 at 60 dB.
 
     In mono, light noise (from 28 down to 34 dB under the programme) is that of old media and costs a fourteenth.
     """
     if noise_db is None:
         return 0.0
     light = mono * (1 - _ramp(noise_db, -34.0, -28.0))
-    return _logistic(noise_db, -22.0, 6.0, 0.85) * (1 - 0.93 * light)
+    return _logistic(noise_db, -22.0, 9.0, 0.85) * (1 - 0.93 * light)
 
 
 def _hum(hum_db: float | None) -> float:
@@ -101,11 +102,11 @@ def _dropouts(per_minute: float | None, share: float | None) -> float:
 
 
 def _phase(correlation: float | None, bass: float | None) -> float:
-    """What summing to mono cancels: nothing while the channels agree, 0.6 where one of them is inverted."""
+    """What summing to mono cancels: 0.01 where wide music is slightly opposed, 0.6 where one channel is inverted."""
     if correlation is None:
         return 0.0
     opposed = max(0.0, -(correlation + (correlation if bass is None else bass)) / 2)
-    return 0.6 * (1 - math.exp(-opposed / 0.25))
+    return 0.6 * (1 - math.exp(-((opposed / 0.35) ** 3)))
 
 
 def _complexity(measures: Measures) -> float | None:

@@ -17,6 +17,8 @@ CORNER = 1e-3
 """The wave must reach the ceiling at an angle. The rounded top of a 50 Hz sine drops 4e-4 where its flat part ends."""
 INTERIOR = (0.05, 0.97)
 """Levels, relative to the ceiling, at which flat runs speak for a synthesiser's steps or for coarse quantisation."""
+INTERIOR_SHARE = 0.25
+"""How much may be flat there, relative to the ceiling, before nothing is called clipped."""
 
 
 def clipped_share(samples: NDArray[np.float32], sample_rate: int) -> float:
@@ -49,8 +51,8 @@ def _clipped_in(wave: NDArray[np.float32], run: int) -> int:
             if ceiling > 0.05 * top:
                 found = _runs(block * np.float32(sign), ceiling / top, run, (start - low, stop - low))
                 at_ceiling, runs, jumps = at_ceiling + found[0], runs + found[1], jumps + found[2]
-        interior += _flat_inside(block, run, (start - low, stop - low))
-    if interior > at_ceiling or (runs and jumps > 0.95 * runs and at_ceiling > 0.5 * wave.size):
+        interior += _flat_inside(block, run, (start - low, stop - low), (ceilings[0] / top, ceilings[1] / top))
+    if interior > INTERIOR_SHARE * at_ceiling or (runs and jumps > 0.95 * runs and at_ceiling > 0.5 * wave.size):
         return 0
     return at_ceiling
 
@@ -71,10 +73,13 @@ def _runs(wave: NDArray[np.float32], ceiling: float, run: int, own: tuple[int, i
     return int((lasts - firsts + 1)[kept].sum()), int(kept.sum()), int(jumped.sum())
 
 
-def _flat_inside(wave: NDArray[np.float32], run: int, own: tuple[int, int]) -> int:
-    """Samples in the middle of flat runs at levels well under the ceiling."""
+def _flat_inside(
+    wave: NDArray[np.float32], run: int, own: tuple[int, int], ceilings: tuple[float, float]
+) -> int:
+    """Samples in the middle of flat runs well under both ceilings (the upper and the lower one) and over silence."""
     same = wave[1:] == wave[:-1]
     flat = np.flatnonzero(same[1:] & same[:-1]) + 1
     flat = flat[(flat >= own[0]) & (flat < own[1])]
-    level = np.abs(wave[flat])
-    return int(((level > INTERIOR[0]) & (level < INTERIOR[1])).sum()) * 3 // run
+    level = wave[flat]
+    inside = (np.abs(level) > INTERIOR[0]) & (level < INTERIOR[1] * ceilings[0]) & (level > -INTERIOR[1] * ceilings[1])
+    return int(inside.sum()) * 3 // run

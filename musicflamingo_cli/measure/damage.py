@@ -24,9 +24,13 @@ QUANTISATION_DBFS = -140.0
 LOUD_FRAME_DB = -40.0
 """Frames this far under the loudest one and further are not asked for their bandwidth."""
 NOISE_BANDS_HZ = (1000.0, 16_000.0)
+NOISE_BELOW_EDGE = 0.85
+"""Where the spectrum ends early, its slope there says nothing about noise; what lies below this share of it does."""
 GAP_SECONDS = (0.002, 0.5)
 GAP_DROP_DB = 40.0
 """How far a gap lies under the sound on both sides of it."""
+GAP_SIDES_DB = 15.0
+"""How much the two sides may differ: a note that ends and a new one that begins are no dropout."""
 
 
 def band_levels(spectrum: Spectrogram) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
@@ -105,7 +109,13 @@ def steady_noise(spectrum: Spectrogram, peak: float) -> float | None:
     """
     power, mean, programme = band_levels(spectrum)
     centres = spectrum.centres_hz
-    bands = (centres > NOISE_BANDS_HZ[0]) & (centres < NOISE_BANDS_HZ[1]) & (mean > empty_below(programme, peak))
+    filled = mean > empty_below(programme, peak)
+    if not filled.any():
+        return None
+    edge = float(spectrum.edges_hz[1:][filled].max())
+    if edge < NOISE_BELOW_EDGE * float(spectrum.edges_hz[-1]):
+        edge *= NOISE_BELOW_EDGE
+    bands = filled & (centres > NOISE_BANDS_HZ[0]) & (centres < min(NOISE_BANDS_HZ[1], edge))
     length = max(1, round(0.1 / spectrum.frame_seconds))
     count = power.size // length
     if not bands.any() or count < 4:
@@ -156,9 +166,9 @@ def _gaps(power: NDArray[np.float64], programme: float) -> NDArray[np.bool_]:
     for start, stop in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
         if not GAP_SECONDS[0] * 1000 <= stop - start <= GAP_SECONDS[1] * 1000 or start < 7 or stop > power.size - 7:
             continue
-        around = min(power[start - 7 : start - 1].mean(), power[stop + 1 : stop + 7].mean())
-        inside = power[start:stop].mean()
-        gap[start:stop] = around > inside * 10 ** (GAP_DROP_DB / 10) and around > programme * 10**-4.0
+        sides = power[start - 7 : start - 1].mean(), power[stop + 1 : stop + 7].mean()
+        deep = min(sides) > max(power[start:stop].mean() * 10 ** (GAP_DROP_DB / 10), programme * 10**-4.0)
+        gap[start:stop] = deep and max(sides) < min(sides) * 10 ** (GAP_SIDES_DB / 10)
     return gap
 
 

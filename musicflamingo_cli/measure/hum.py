@@ -26,6 +26,8 @@ NEAR_HZ = np.array([-7.0, -6.0, -5.0, -4.0, -3.0, 3.0, 4.0, 5.0, 6.0, 7.0])
 """What the music around a line has at each moment: quiet moments count for more."""
 OVER_CONTROL, OVER_CHANCE = 1.3, 8.0
 """A line must be larger than its controls (in amplitude) and than what chance leaves of the music (in power)."""
+MOST_ABSENT = 0.3
+"""Share of a line's power that may be missing in the quiet moments: hum goes on, a bass note does not."""
 
 
 def hum(wave: NDArray[np.float32], sample_rate: int) -> float | None:
@@ -36,8 +38,10 @@ def hum(wave: NDArray[np.float32], sample_rate: int) -> float | None:
     listeners; a synthesiser's drone at exactly 50 or 60 Hz can't be told from it.
     """
     slow = soxr.resample(wave, sample_rate, RATE)
+    if slow.size < RATE:
+        return None
     programme = float(np.mean(np.square(slow, dtype=np.float64)))
-    if slow.size < RATE or programme <= 1e-16:
+    if programme <= 1e-16:
         return None
     taper = np.hanning(RATE + 1)[:-1]
     frames = np.lib.stride_tricks.sliding_window_view(slow, RATE)[:: RATE // 4] * (2 * taper / taper.sum()).astype("f4")
@@ -59,7 +63,7 @@ def _line(frames: NDArray[np.float32], frequency: float, programme: float) -> fl
     found = frames @ np.exp(-2j * np.pi * np.outer(seconds, at)).astype(np.complex64)
     beside = frames @ np.exp(-2j * np.pi * np.outer(seconds, NEAR_HZ + frequency)).astype(np.complex64)
     around = (np.abs(beside) ** 2).mean(axis=1).astype(np.float64) + 1e-9 * programme
-    rows = []
+    rows, absences = [], []
     for part in np.array_split(np.arange(frames.shape[0]), max(1, round(frames.shape[0] / SEGMENT_WINDOWS))):
         weight = 1 / around[part]
         weight /= weight.sum()
@@ -67,8 +71,21 @@ def _line(frames: NDArray[np.float32], frequency: float, programme: float) -> fl
         amplitude = np.abs((turned * weight[:, None]).sum(axis=0))
         # Neighbouring windows overlap by three quarters, so that there are about half as many independent ones.
         chance = 2 * float((weight**2 * around[part]).sum())
+        absences.append(_absence(turned[:, amplitude[: DRIFT_HZ.size].argmax()], around[part], weight))
         rows.append((amplitude[: DRIFT_HZ.size].max(), amplitude[DRIFT_HZ.size :].max(), chance))
     line, control, chance = np.median(np.array(rows), axis=0)
-    if line <= OVER_CONTROL * control or line**2 <= OVER_CHANCE * chance:
+    if line <= OVER_CONTROL * control or line**2 <= OVER_CHANCE * chance or np.median(absences) > MOST_ABSENT:
         return 0.0
     return float(line**2 - max(control**2, chance)) / 2
+
+
+def _absence(turned: NDArray[np.complex128], around: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """How far the line is from being there in the moments in which it would show, relative to its power.
+
+    `turned` is what each window holds at the line's frequency, turned to the common phase.
+    """
+    line = (turned * weight).sum()
+    quiet = around < abs(line) ** 2 / 4
+    if quiet.sum() < 4:
+        return 0.0
+    return float(np.median(np.abs(turned[quiet] - line) ** 2) / abs(line) ** 2)
