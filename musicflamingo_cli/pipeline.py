@@ -17,7 +17,6 @@ from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageErro
 from musicflamingo_cli.inference.conversation import prompt_hash, render
 from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
 from musicflamingo_cli.inference.locks import locked
-from musicflamingo_cli.intake.manifest import Manifest
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
 from musicflamingo_cli.records import Outcome, RejectedRow, Song, Tick, Watch
@@ -83,6 +82,7 @@ def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor
         decode_seconds=options.decode_seconds,
         plan=AudioPlan(clip=road.engine.needs_clip, measures=rules.measures, placement=_placement(options)),
         limits=limits,
+        fetching=road.fetching,
     )
     with Journal(road.cache.folder, _shard_name(road, "attempts")) as journal:
         runner = Runner(road.engine, road.cache, road.pack, settings, journal, watch)
@@ -97,7 +97,7 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
     """The cheap half: read the cache back, in manifest order, into the table."""
     form, began = how
     path = road.options.output
-    table = TableForm(road.pack, _keep_types(road.manifest, road.options.keep))
+    table = TableForm(road.pack, _keep_types(road))
     scores = tuple(f.name for f in road.pack.fields if f.kind == "score")
     layout = Layout(table.schema(), scores, lambda: _card(road, summary, began))
     sweep_parts(path)
@@ -184,12 +184,12 @@ def _shard_name(road: Road, name: str) -> str:
     return name if road.shard is None else f"{name}.{road.shard[0]}-of-{road.shard[1]}"
 
 
-def _keep_types(manifest: Manifest, keep: tuple[str, ...]) -> dict[str, Any]:
-    """Look at the kept columns of every row to type them; costs a pass, only if there are any."""
-    names = [name for name in keep if name not in ("title", "song_id", "id")]
+def _keep_types(road: Road) -> dict[str, Any]:
+    """Look at the kept columns of every row, of all shards, to type them; costs a pass, only if there are any."""
+    names = [name for name in road.options.keep if name not in ("title", "song_id", "id")]
     seen: dict[str, set[type]] = {name: set() for name in names}
     if names:
-        for row in manifest.rows():
+        for row in road.manifest.rows():
             for name in names:
                 value = row.columns.get(name)
                 if value is not None:

@@ -15,6 +15,8 @@ from musicflamingo_cli.engines.registry import build_engine, engine_class
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.inference.lookup import LookupRules
 from musicflamingo_cli.inference.shards import in_shard, parse_shard
+from musicflamingo_cli.intake.fetch_settings import FetchSettings
+from musicflamingo_cli.intake.fetch_urls import UrlKey, shown_url
 from musicflamingo_cli.intake.manifest import Manifest, ManifestOptions, open_manifest
 from musicflamingo_cli.intake.packs import load_pack, pack_hash
 from musicflamingo_cli.records import Pack, RejectedRow, Rules, Song
@@ -45,8 +47,9 @@ class Road:
 
     def rows(self) -> Iterator[Song | RejectedRow]:
         """Yield the manifest's rows, of this shard."""
-        rows = self.manifest.rows()
-        return rows if self.shard is None else (row for row in rows if in_shard(row.song_id, self.shard))
+        for row in self.manifest.rows():
+            if in_shard(row.song_id, self.shard):
+                yield _shown(row)
 
     def songs(self) -> Iterator[Song]:
         """Yield the rows that can be listened to, of this shard."""
@@ -58,7 +61,23 @@ class Road:
         options = self.options
         every = options.measure or self.engine.needs_measures == "all"
         level: Literal["basic", "all"] = "all" if every else "basic"
-        return LookupRules(level, options.refresh, options.retry_all, options.verify_audio)
+        key: UrlKey = "full" if options.url_key == "full" else "path"
+        return LookupRules(level, options.refresh, options.retry_all, key, options.verify_audio)
+
+    @property
+    def fetching(self) -> FetchSettings:
+        """How URLs are fetched."""
+        options = self.options
+        return FetchSettings(
+            total_seconds=options.fetch_seconds,
+            max_bytes=options.max_download_bytes,
+            per_host=options.fetch_per_host,
+            parallel=options.fetch_parallel,
+            allow_private_hosts=options.allow_private_hosts,
+            store_dir=options.audio_store,
+            store_bytes=options.audio_store_bytes,
+            url_key=self.lookup_rules.url_key,
+        )
 
 
 def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
@@ -78,11 +97,28 @@ def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
     wanted = tuple(dict.fromkeys((*pack.columns, *options.keep)))
     chosen = ManifestOptions(options.id_column, options.audio_column, options.audio_root, wanted, options.limit)
     manifest = stack.enter_context(open_manifest(options.manifest, chosen))
+    _check_keep(manifest, options.keep)
     songs, rows = manifest.scan.songs, manifest.scan.rows
     if shard is not None:
         kinds = [isinstance(row, Song) for row in manifest.rows() if in_shard(row.song_id, shard)]
         songs, rows = sum(kinds), len(kinds)
     return Road(options, pack, engine, identity, cache, manifest, rules, shard, songs, rows)
+
+
+def _shown(row: Song | RejectedRow) -> Song | RejectedRow:
+    """Return a row in which a URL can be shown: what user, password or signature it carries stays out of the table."""
+    if row.audio is None or "://" not in row.audio:
+        return row
+    shown = shown_url(row.audio)
+    columns = {name: shown if value == row.audio else value for name, value in row.columns.items()}
+    return replace(row, audio=shown, columns=columns)
+
+
+def _check_keep(manifest: Manifest, keep: tuple[str, ...]) -> None:
+    known = manifest.scan.columns
+    for name in keep if known else ():
+        if name not in known and name.casefold() not in {column.strip().casefold() for column in known}:
+            raise UsageError(f"--keep {name}: {manifest.name} has no such column (columns: {', '.join(known)})")
 
 
 def engine_settings(options: ScoreOptions, pack: Pack) -> EngineSettings:

@@ -70,6 +70,18 @@ class ScoreOptions:
     """File that is rewritten with the state of the run."""
     log_file: str | None = None
     gpu_hour_price: float | None = None
+    allow_private_hosts: tuple[str, ...] = ()
+    """`HOST:PORT` of hosts whose address may be private."""
+    url_key: str = "path"
+    """`path` or `full`: what of a URL tells one song from another."""
+    audio_store: str | None = None
+    """Folder in which fetched audio is kept."""
+    audio_store_bytes: int | None = None
+    fetch_parallel: int = 8
+    fetch_per_host: int = 4
+    fetch_seconds: float = 600.0
+    """Time that one song's download may take, all attempts together."""
+    max_download_bytes: int = 1 << 30
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import typer
 
 DEFAULT_CACHE = "~/.cache/mfq"
 AUDIO, SCORES, RUN, NIGHT = "Manifest and audio", "Replies and scores", "Running", "Overnight"
+URLS = "Audio by URL"
 
 
 def score(  # noqa: PLR0913 - a command's options
@@ -112,6 +113,28 @@ def score(  # noqa: PLR0913 - a command's options
         float | None, typer.Option(min=1.0, help="Audio in a batch: songs times the longest.", rich_help_panel=RUN)
     ] = None,
     dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32.", rich_help_panel=RUN)] = "auto",
+    allow_private_hosts: Annotated[
+        str | None, typer.Option(help="HOST:PORT,... whose address may be private.", rich_help_panel=URLS)
+    ] = None,
+    url_key: Annotated[
+        str, typer.Option(help="What tells one URL from another: path or full (with the query).", rich_help_panel=URLS)
+    ] = "path",
+    audio_store: Annotated[
+        str | None, typer.Option(help="Folder in which fetched audio is kept.", rich_help_panel=URLS)
+    ] = None,
+    audio_store_gb: Annotated[
+        float | None, typer.Option(min=0.001, help="Size that folder may have.", rich_help_panel=URLS)
+    ] = None,
+    fetch_parallel: Annotated[int, typer.Option(min=1, help="Downloads at a time.", rich_help_panel=URLS)] = 8,
+    fetch_per_host: Annotated[
+        int, typer.Option(min=1, help="Downloads at a time from one host.", rich_help_panel=URLS)
+    ] = 4,
+    fetch_timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds that one download may take, all attempts.", rich_help_panel=URLS)
+    ] = 600.0,
+    max_download_mb: Annotated[
+        float, typer.Option(min=0.001, help="Size that one download may have.", rich_help_panel=URLS)
+    ] = 1024.0,
     shard: Annotated[
         str | None, typer.Option(help="i/n: only this part of the songs, by a hash of the id.", rich_help_panel=NIGHT)
     ] = None,
@@ -162,6 +185,8 @@ def score(  # noqa: PLR0913 - a command's options
         raise UsageError(f"--retry {retry}: it is transient or all")
     if score_from not in ("expected", "written"):
         raise UsageError(f"--score-from {score_from}: it is expected or written")
+    if url_key not in ("path", "full"):
+        raise UsageError(f"--url-key {url_key}: it is path or full")
     if no_cache and (cache_dir or offline or refresh):
         raise UsageError("--no-cache goes with none of --cache-dir, --offline and --refresh")
     if offline and refresh:
@@ -210,6 +235,14 @@ def score(  # noqa: PLR0913 - a command's options
         stats=stats,
         log_file=log_file,
         gpu_hour_price=gpu_hour_price,
+        allow_private_hosts=tuple(host for host in (allow_private_hosts or "").split(",") if host),
+        url_key=url_key,
+        audio_store=audio_store,
+        audio_store_bytes=None if audio_store_gb is None else int(audio_store_gb * 1e9),
+        fetch_parallel=fetch_parallel,
+        fetch_per_host=fetch_per_host,
+        fetch_seconds=fetch_timeout,
+        max_download_bytes=int(max_download_mb * 1e6),
     )
     if dry_run:
         console.plan(enquiries.plan(options))

@@ -9,8 +9,9 @@ from typing import Literal
 
 from musicflamingo_cli.cache import Entry
 from musicflamingo_cli.inference.conversation import prompt_hash, render
+from musicflamingo_cli.intake.fetch_urls import UrlKey, is_url, url_key
 from musicflamingo_cli.intake.fingerprints import fingerprint, same_file
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, Pack, Song
+from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Song
 
 State = Literal["hit", "failed", "hear", "measure"]
 """A reply that counts; a failure that is remembered; to be heard and answered; to be measured only."""
@@ -40,6 +41,8 @@ class LookupRules:
     """Ask again, whatever is cached."""
     retry_all: bool = False
     """Try again also what can't pass."""
+    url_key: UrlKey = "path"
+    """What of a URL tells one song from another."""
     verify_audio: bool = False
     """Read every file to compare its content, also where size and time say that it is unchanged."""
 
@@ -53,15 +56,17 @@ def look_up(song: Song, pack: Pack, get: Callable[[str], Entry | None], rules: L
         return found
     same_prompt = entry.prompt_hash == found.digest or (entry.failure is not None and entry.failure.stage == "intake")
     lasting = entry.failure is not None and not entry.failure.transient and same_prompt and not rules.retry_all
-    if lasting and entry.failed_file is not None and entry.failed_file == file_facts(song.path):
+    if lasting and entry.failed_file is not None and entry.failed_file == file_facts(song.path, rules.url_key):
         return replace(found, state="failed")
     if entry.replies and entry.heard and entry.prompt_hash == found.digest:
         return _match_audio(found, entry, rules)
     return found
 
 
-def file_facts(path: str) -> tuple[str, int, int] | None:
-    """Return (path, size, mtime_ns) of a file, or None if there is none."""
+def file_facts(path: str, key: UrlKey) -> tuple[str, int, int] | None:
+    """Return (path, size, mtime_ns) of a file, or None if there is none; (key, 0, 0) of a URL."""
+    if is_url(path):
+        return url_key(path, key), 0, 0
     try:
         facts = Path(path).stat()
     except (OSError, ValueError):
@@ -73,15 +78,26 @@ def _match_audio(found: Found, entry: Entry, rules: LookupRules) -> Found:
     heard = entry.heard
     if heard is None:
         return found
-    if rules.verify_audio or not same_file(found.song.path, heard.fingerprint):
-        now = fingerprint(found.song.path)
+    path = found.song.path
+    if is_url(path):
+        same = url_key(path, rules.url_key) == heard.fingerprint.path
+        # Fetched again only to be compared, or because it is another URL: the content decides.
+        stale = rules.verify_audio or not same
+        kept = replace(entry, failure=None, failed_file=None)
+        state: State = "measure" if stale else _hit_or_measure(heard, entry, rules)
+        return replace(found, state=state, entry=kept, changed=kept != entry)
+    if rules.verify_audio or not same_file(path, heard.fingerprint):
+        now = fingerprint(path)
         if isinstance(now, Failure):
-            failed = replace(entry, failure=now, failed_file=file_facts(found.song.path))
+            failed = replace(entry, failure=now, failed_file=file_facts(path, rules.url_key))
             return replace(found, state="failed", entry=failed, changed=True)
         if now.sha256 != heard.fingerprint.sha256:
             return found
         heard = replace(heard, fingerprint=now)
     kept = replace(entry, heard=heard, failure=None, failed_file=None)
-    fresh = heard.measured == "all" or rules.measures == "basic"
-    state: State = "hit" if fresh and entry.measures_version == MEASURES_VERSION else "measure"
-    return replace(found, state=state, entry=kept, changed=kept != entry)
+    return replace(found, state=_hit_or_measure(heard, entry, rules), entry=kept, changed=kept != entry)
+
+
+def _hit_or_measure(heard: Heard, entry: Entry, rules: LookupRules) -> State:
+    enough = heard.measured == "all" or rules.measures == "basic"
+    return "hit" if enough and entry.measures_version == MEASURES_VERSION else "measure"

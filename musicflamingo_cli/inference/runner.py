@@ -19,7 +19,9 @@ from musicflamingo_cli.inference.journal import Journal
 from musicflamingo_cli.inference.limits import Limits, Pace
 from musicflamingo_cli.inference.lookup import Found, LookupRules, file_facts, look_up
 from musicflamingo_cli.inference.prefetch import Feeder
+from musicflamingo_cli.inference.sources import Source, Sources
 from musicflamingo_cli.intake.audio import AudioPlan
+from musicflamingo_cli.intake.fetch_settings import FetchSettings
 from musicflamingo_cli.intake.workers import DecodePool
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Reply, Request, Song, Tick, Watch
 
@@ -45,6 +47,7 @@ class RunnerSettings:
     """Time that one song's decoding may take."""
     plan: AudioPlan = field(default_factory=AudioPlan)
     limits: Limits = Limits()
+    fetching: FetchSettings = FetchSettings()
 
 
 class Runner:
@@ -56,6 +59,7 @@ class Runner:
         self._engine, self._cache, self._pack, self._settings = engine, cache, pack, settings
         self._journal, self._watch = journal, watch
         self._pace = Pace(settings.limits.ends)
+        self._sources = Sources(settings.fetching)
         self._lock = threading.Lock()
         self._tick = Tick("listening", 0, 0)
         self._reasons: Counter[str] = Counter()
@@ -98,10 +102,12 @@ class Runner:
         settings = self._settings
         plan = replace(settings.plan, max_clip_seconds=clip_seconds(self._engine))
         feeder: Feeder[Prepared] = Feeder()
+        self._sources = Sources(settings.fetching)
         with ExitStack() as stack:
             stack.callback(feeder.join)  # after the pool is gone, which ends the feeder's source
             pool = DecodePool(settings.workers, plan, timeout_seconds=settings.decode_seconds)
-            heard = stack.enter_context(pool).hear((found, found.song.path) for found in todo)
+            heard = stack.enter_context(pool).hear(self._local(todo))
+            stack.callback(self._sources.close)
             stack.callback(feeder.stop)
             limit = settings.batch_seconds or batch_seconds(self._engine)
             for prepared in feeder.run(self._prepared(batches(self._requests(heard), self._items, limit))):
@@ -138,8 +144,16 @@ class Runner:
                 self._reasons[found.entry.failure.reason] += 1
             self._count(cached=found.state == "hit", failed=found.state == "failed")
 
-    def _requests(self, heard: Iterable[tuple[Found, Heard | Failure]]) -> Iterator[Request]:
-        for found, got in heard:
+    def _local(self, todo: Iterable[Found]) -> Iterator[tuple[Source, str]]:
+        for found, fetched in self._sources.local(todo):
+            if isinstance(fetched, Failure):
+                self._keep_failure(found, fetched, None)
+            else:
+                yield (found, fetched), fetched.path
+
+    def _requests(self, heard: Iterable[tuple[Source, Heard | Failure]]) -> Iterator[Request]:
+        for source, raw in heard:
+            found, got = source[0], self._sources.heard(source, raw)
             if isinstance(got, Failure):
                 self._keep_failure(found, got, None)
             elif found.state == "measure" and found.entry and found.entry.heard and _same_audio(found.entry.heard, got):
@@ -233,7 +247,7 @@ class Runner:
         old = found.entry
         new = Entry(found.song.song_id, found.digest, heard=heard, measures_version=MEASURES_VERSION)
         entry = old if old is not None and old.replies else new
-        facts = file_facts(found.song.path)
+        facts = file_facts(found.song.path, self._settings.rules.url_key)
         self._cache.put(replace(entry, failure=failure, failed_file=facts, run=self._settings.run))
         self._reasons[failure.reason] += 1
         self._count(failed=True, audio_seconds=heard.audio_seconds if heard else 0.0)

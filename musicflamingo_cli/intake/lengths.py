@@ -19,5 +19,5 @@ def expected_seconds(path: str) -> float | None:
                 return None
             with closing(open_reader(form.libraries[0], fd, form)) as reader:
                 return reader.expected / reader.sample_rate if reader.expected else None
-    except (Unheard, OSError, MemoryError, ValueError):
+    except (Unheard, ImportError, OSError, MemoryError, ValueError):
         return None
