@@ -32,6 +32,7 @@ _PLAIN_ITEMS = re.compile(r"(?:(?:\"[^\"\\\n]{0,200}\"|-?\d{1,20}(?:\.\d{1,20})?
 _LONG_LIST = 256
 """From so many items on a list is a loop; plain items in it are stepped over."""
 _QUOTES = ('"', "'", "\\", "“", "‘")
+_MEMBER_FOLLOWS = re.compile(rf"\s{{0,32}},\s{{0,32}}{KEY.pattern}")
 _MAX_SKIPS = 3
 
 
@@ -120,6 +121,12 @@ class ObjectReader:
         if not any(isinstance(node, kind) for node in reversed(self.stack)):
             self.repairs["stray_bracket"] = None
             return
+        mistyped = kind is Obj and len(self.stack) == 2 and isinstance(self.stack[-1], Arr)
+        if mistyped and _MEMBER_FOLLOWS.match(self.folded, self.pos, self.end):
+            self.stack.pop().closed = True
+            self.repairs["wrong_bracket"] = None
+            self._separated = False
+            return
         while not isinstance(self.stack[-1], kind):
             self.stack.pop().closed = True
             self.repairs["missing_bracket"] = None
@@ -135,7 +142,7 @@ class ObjectReader:
         """Read one item of a list, or see that the list's closing bracket is missing."""
         key = KEY.match(self.folded, self.pos, self.end) if self.folded[self.pos] in "\"'\\“" else None
         if key is not None and key.group(3) and self.known(key.group(3)) and len(self.stack) > 1:
-            self.stack.pop()
+            self.stack.pop().closed = True
             self.repairs["missing_bracket"] = None
             return
         if len(node.items) > _LONG_LIST and (plain := _PLAIN_ITEMS.match(self.folded, self.pos, self.end)):
@@ -196,6 +203,8 @@ class ObjectReader:
             self.repairs["smart_quotes"] = None
         if found.group(1):
             self.repairs["escaped_quotes"] = None
+        elif "\\" in found.group():
+            self.repairs["bad_escape"] = None
         if "=" in found.group()[-3:]:
             self.repairs["equals_signs"] = None
 

@@ -123,6 +123,7 @@ class _ProseReader:
                 continue
             scale = next((s for start, end, s in scales if start <= name.start < end), doubt)
             limit = next((n.start for n in following if n.field.kind != "text"), len(self.body))
+            limit = self._limit(name, limit)
             statement = self._forward(name, boundary, limit, scale) or self._backward(name, scale)
             if statement is not None and not self._is_echo(name, statement):
                 self.claims.append((name.field, statement))
@@ -141,6 +142,13 @@ class _ProseReader:
             disputed = len(owners.get(statement.at, ())) > 1
             settled[field.name] = Statement(Reading(reason="ambiguous"), at=statement.at) if disputed else statement
         return settled
+
+    def _limit(self, name: _Name, limit: int) -> int:
+        """Where the text that may belong to a name ends: before a second number that is said `for` the next name."""
+        before = NUMBER_BEFORE.search(self.body, max(name.end, limit - 100), limit)
+        if before is None or not re.search(r"\d", self.body[name.end : before.start()]):
+            return limit
+        return before.start()
 
     def _is_echo(self, name: _Name, statement: Statement) -> bool:
         """Whether the name and its number stand in the prompt in the same words."""
@@ -286,8 +294,8 @@ class _ProseReader:
 
     def _at(self, name: _Name, start: int, stop: int, scale: Scale) -> Statement | None:
         cut = stop >= len(self.body)
-        within_line = not cut and stop > start and self.body[stop - 1] != "\n"
-        raw = self.body[start : stop + 1 if within_line else stop]
+        glued = not cut and stop > start and self.body[stop - 1] != "\n" and self.body[stop].isalpha()
+        raw = self.body[start : stop + 1 if glued else stop]
         reading = read_number(raw, name.field, cut, scale, self.assume)
         number = re.search(r"\d", raw)
         return Statement(reading, at=start + number.start()) if number else None

@@ -15,14 +15,15 @@ from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
 VALUE_NAMES = ("score", "value", "rating", "number", "result", "mark", "grade")
 """Keys of the number in an object that a field has to itself."""
 _TOPS = ("outof", "max", "maxscore", "maximum", "maxvalue", "of", "scale", "scoremax", "denominator")
-_NULLS = frozenset(("", "null", "none", "nil", "undefined", "nan", "na"))
+_NULLS = frozenset(("", "null", "none", "nil", "undefined"))
+_NO_WORDS = _NULLS | {"nan", "na", "true", "false"}
 _PLACEHOLDER = re.compile(
     r"\s*(?:\.{2,}|…|<[^<>]{0,80}>|\[[\w ]{0,30}\]|\{[\w ]{0,30}\}|_{2,}|x{3,}"
     r"|(?:a |the |your )?(?:string|str|text|placeholder|tbd|insert [^\n]{1,60}|(?:\w+ ){1,3}here))\s*",
     re.IGNORECASE,
 )
 _NUMERIC = re.compile(r"[^\w]{0,12}(?:[a-zA-Z]{1,14}[ :=]{1,3}){0,2}[^\w]{0,4}\d")
-_LITERALS = _NULLS | {"true", "false", "infinity", "-infinity", "-nan"}
+_LITERALS = _NULLS | {"nan", "true", "false", "infinity", "-infinity", "-nan"}
 
 
 @dataclass(slots=True)
@@ -136,7 +137,7 @@ def _text(value: object) -> str | None:
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, Bare):
-        no_words = value.cut or value.text.lower() in _NULLS or value.text in ("True", "False")
+        no_words = value.cut or value.text.lower() in _NO_WORDS
         return None if no_words else clean_text(value.text)
     if isinstance(value, Obj | Arr | list):
         if isinstance(value, Obj | Arr) and not value.closed:
