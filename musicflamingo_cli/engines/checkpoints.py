@@ -73,8 +73,9 @@ def find(model: str, revision: str | None, *, fetch: bool = True) -> Checkpoint:
         folder = Path(snapshot_download(model, revision=revision, local_files_only=True))
         whole = _described(folder, model, folder.name)
     except (EngineError, UsageError, OSError, ValueError):
-        if not fetch or os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON"):
-            raise EngineError(_absent(model, revision)) from None
+        offline = os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON")
+        if offline or not fetch:
+            raise EngineError(_absent(model, revision, offline)) from None
     if whole is not None:
         return whole
     try:
@@ -135,11 +136,12 @@ def _json(path: Path) -> dict[str, object]:
     return loaded
 
 
-def _absent(model: str, revision: str | None) -> str:
+def _absent(model: str, revision: str | None, offline: bool) -> str:
     at = f" --revision {revision}" if revision else ""
     named = f"{model} at revision {revision}" if revision else model
     return (
-        f"{named} is not on this disk, and downloads are off. Fetch it where there is a network: "
+        f"{named} is not on this disk{', and downloads are off (HF_HUB_OFFLINE)' if offline else ''}. Fetch it where "
+        "there is a network: "
         f"hf download {model}{at}; or name its folder with --model. "
         "Without weights: --engine signal; mfq doctor says what is here"
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,39 +38,70 @@ You listen to music.<|im_end|>
 {% endif %}"""
 
 
-def build_checkpoint(
-    folder: Path, kind: str = "musicflamingo", seed: int = 0, width: int = 64, layers: int = 2
-) -> Path:
-    """Write a checkpoint of one kind, `musicflamingo` or `audioflamingo3`, to a folder and return it."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How large a model is."""
+
+    layers: int = 2
+    width: int = 64
+    feed_forward: int = 128
+    heads: int = 4
+    key_heads: int = 2
+    sound_layers: int = 2
+    sound_width: int = 64
+    sound_feed_forward: int = 128
+    sound_heads: int = 4
+    vocabulary: int = 0
+    """Rows of the token table; 0 for a few more than the tokenizer has tokens."""
+    spread: float = 0.2
+    """Standard deviation of the weights."""
+
+
+SMALL = Shape(12, 640, 2560, 10, 2, 8, 512, 2048, 8, spread=0.02)
+"""A hundred million parameters, shared out between language model and encoder as in the real one."""
+REAL = Shape(28, 3584, 18944, 28, 4, 32, 1280, 5120, 20, 151_672, spread=0.02)
+"""The real model: 8.27 billion parameters."""
+
+
+def build_checkpoint(folder: Path, kind: str = "musicflamingo", seed: int = 0) -> Path:
+    """Write a tiny checkpoint of one kind, `musicflamingo` or `audioflamingo3`, to a folder and return it."""
     import torch
+
+    torch.manual_seed(seed)
+    model, processor = build_model(kind, Shape(), build_tokenizer())
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def build_model(kind: str, shape: Shape, tokenizer: Any, dtype: Any = None) -> tuple[Any, Any]:
+    """Return (model, processor) with random weights, on torch's default device."""
     import transformers as hf
 
-    tokenizer = build_tokenizer()
     ids = {mark: tokenizer.convert_tokens_to_ids(mark) for mark in MARKS}
     text = hf.Qwen2Config(
-        vocab_size=len(tokenizer) + 6,
-        hidden_size=width,
-        intermediate_size=2 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        vocab_size=shape.vocabulary or len(tokenizer) + 6,
+        hidden_size=shape.width,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.key_heads,
         max_position_embeddings=32768,
         bos_token_id=None,
         eos_token_id=ids["<|im_end|>"],
         pad_token_id=ids["<|pad|>"],
         tie_word_embeddings=False,
-        initializer_range=0.2,
+        initializer_range=shape.spread,
         use_cache=False,
         rope_parameters={"rope_type": "default", "rope_theta": 1e6},
     )
     sound = hf.AudioFlamingo3EncoderConfig(
-        hidden_size=width,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        intermediate_size=2 * width,
+        hidden_size=shape.sound_width,
+        num_hidden_layers=shape.sound_layers,
+        num_attention_heads=shape.sound_heads,
+        intermediate_size=shape.sound_feed_forward,
         num_mel_bins=128,
     )
-    torch.manual_seed(seed)
     features = hf.WhisperFeatureExtractor(feature_size=128, return_attention_mask=True)
     parts: dict[str, Any] = {"feature_extractor": features, "tokenizer": tokenizer, "chat_template": TEMPLATE}
     if kind == "musicflamingo":
@@ -80,18 +113,17 @@ def build_checkpoint(
             audio_eos_token_id=ids["<|sound_eos|>"],
             rope_parameters={"rope_type": "default", "rope_theta": 1200},
         )
-        model, processor = hf.MusicFlamingoForConditionalGeneration(config), hf.MusicFlamingoProcessor(**parts)
+        made, processor = hf.MusicFlamingoForConditionalGeneration, hf.MusicFlamingoProcessor(**parts)
     else:
         config = hf.AudioFlamingo3Config(audio_config=sound, text_config=text, audio_token_id=ids["<sound>"])
-        model, processor = hf.AudioFlamingo3ForConditionalGeneration(config), hf.AudioFlamingo3Processor(**parts)
+        made, processor = hf.AudioFlamingo3ForConditionalGeneration, hf.AudioFlamingo3Processor(**parts)
+    model = made(config) if dtype is None else made._from_config(config, dtype=dtype)
     model.generation_config = hf.GenerationConfig(eos_token_id=ids["<|im_end|>"], pad_token_id=ids["<|pad|>"])
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return model.eval(), processor
 
 
-def build_tokenizer() -> Any:
-    """Return a byte-level tokenizer of some 500 tokens."""
+def build_tokenizer(lines: Sequence[str] = (), size: int = 600) -> Any:
+    """Return a byte-level tokenizer of at most `size` tokens and a few marks, trained on noise and further lines."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -104,12 +136,13 @@ def build_tokenizer() -> Any:
     )
     core.decoder = decoders.ByteLevel()
     chance = random.Random(0)
-    lines = [
+    noise = [
         json.dumps({chance.choice(WORDS): " ".join(chance.choices(WORDS, k=6))}, ensure_ascii=False) for _ in range(800)
     ]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     core.train_from_iterator(
-        lines, trainers.BpeTrainer(vocab_size=600, min_frequency=2, initial_alphabet=alphabet, show_progress=False)
+        [*noise, *lines],
+        trainers.BpeTrainer(vocab_size=size, min_frequency=2, initial_alphabet=alphabet, show_progress=False),
     )
     core.add_special_tokens([AddedToken(mark, special=True, normalized=False) for mark in MARKS])
     return PreTrainedTokenizerFast(

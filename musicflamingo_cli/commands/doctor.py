@@ -1,0 +1,120 @@
+"""`mfq doctor`: would `mfq score` work here, and what to do if not."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+SOUNDS = ("wav", "flac", "ogg", "mp3", "aiff")
+"""Formats that soundfile writes, for a try at reading them."""
+CODED = {"m4a": ("ipod", "aac"), "opus": ("ogg", "libopus"), "webm": ("webm", "libopus")}
+"""Suffix -> container and codec, as PyAV names them."""
+
+
+def doctor(  # noqa: PLR0913 - a command's options
+    engine: Annotated[str, typer.Option(help="The engine to look at: flamingo or signal.")] = "flamingo",
+    model: Annotated[str | None, typer.Option("--model", "--model-id", help="Checkpoint name or folder.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit, tag or branch of the checkpoint.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="Pack by name or folder.")] = None,
+    decode: Annotated[str, typer.Option(help="text, json or scores.")] = "json",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32.")] = "auto",
+    attention: Annotated[str, typer.Option(help="auto, flash_attention_2, sdpa or eager.")] = "auto",
+    parity: Annotated[int, typer.Option(min=0, help="Answer N test sounds alone and in a batch, and compare.")] = 0,
+) -> int:
+    """Check versions, GPU, memory, checkpoint, a test reply and audio formats. Exit code 0: a run would work; 3: not."""
+    from musicflamingo_cli import console
+    from musicflamingo_cli.engines.base import EngineSettings
+    from musicflamingo_cli.engines.registry import engine_class
+    from musicflamingo_cli.errors import UsageError
+    from musicflamingo_cli.intake.packs import load_pack
+
+    if decode not in ("text", "json", "scores"):
+        raise UsageError(f"--decode {decode}: it is text, json or scores")
+    pack = load_pack(prompt or engine_class(engine).default_pack)
+    settings = EngineSettings(
+        pack=pack,
+        model=model,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        decode=decode,  # type: ignore[arg-type]  # checked above
+        attention=attention,
+    )
+    works = True
+    for name, ok, says in _points(engine, settings, parity):
+        console.data(f"{'ok  ' if ok else '--  ' if ok is None else 'FAIL'}  {name:12}  {console.safe(says)}")
+        works = works and ok is not False
+    console.data(f"\nmfq score --engine {engine} {'would work' if works else 'would not work'} here")
+    return 0 if works else 3
+
+
+def _points(engine: str, settings: Any, parity: int) -> Iterator[tuple[str, bool | None, str]]:
+    yield "mfq", True, _versions()
+    readable = list(_formats())
+    broken = [name for name, problem in readable if problem]
+    read = ", ".join(name for name, problem in readable if not problem)
+    if "wav" in broken:
+        yield "audio", False, f"{readable[0][1]}; pip install 'musicflamingo-cli[signal]'"
+    else:
+        yield "audio", True, f"reads {read}" + (f"; not {', '.join(broken)}" if broken else "")
+    if engine == "flamingo":
+        from musicflamingo_cli.engines.checkup import check_engine
+
+        yield from ((check.name, check.ok, check.says) for check in check_engine(settings, parity))
+
+
+def _versions() -> str:
+    import importlib.metadata
+
+    names = ("musicflamingo-cli", "pyarrow", "numpy", "soundfile", "soxr", "av", "scipy")
+    found = []
+    for name in names:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            found.append(f"no {name}")
+    return ", ".join(found)
+
+
+def _formats() -> Iterator[tuple[str, str | None]]:
+    """Write a second of sound in each format and hear it again; yield (format, None or what went wrong)."""
+    from musicflamingo_cli.intake.audio import AudioPlan, hear
+    from musicflamingo_cli.records import Failure
+
+    with tempfile.TemporaryDirectory(prefix="mfq-doctor-") as folder:
+        for name in (*SOUNDS, *CODED):
+            try:
+                path = Path(folder) / f"test.{name}"
+                path.write_bytes(_sound(name))
+                heard = hear(str(path), AudioPlan())
+                yield name, heard.error if isinstance(heard, Failure) else None
+            except Exception as problem:
+                yield name, f"{type(problem).__name__}: {problem}"
+
+
+def _sound(name: str) -> bytes:
+    import numpy as np
+
+    tone = (0.2 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)).astype(np.float32)
+    held = io.BytesIO()
+    if name in SOUNDS:
+        import soundfile
+
+        soundfile.write(held, tone, 48_000, format=name.upper())
+        return held.getvalue()
+    import av
+
+    container, codec = CODED[name]
+    with av.open(held, "w", format=container) as out:
+        stream: Any = out.add_stream(codec, rate=48_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
+        frame.sample_rate = 48_000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            out.mux(packet)
+    return held.getvalue()
