@@ -27,7 +27,7 @@ def doctor(  # noqa: PLR0913 - a command's options
     attention: Annotated[str, typer.Option(help="auto, flash_attention_2, sdpa or eager.")] = "auto",
     parity: Annotated[int, typer.Option(min=0, help="Answer N test sounds alone and in a batch, and compare.")] = 0,
 ) -> int:
-    """Check versions, GPU, memory, checkpoint, a test reply and audio formats. Exit code 0: a run would work; 3: not."""
+    """Check versions, GPU, memory, checkpoint, a test reply and audio formats. Exit code 0: a run would work, 3: no."""
     from musicflamingo_cli import console
     from musicflamingo_cli.engines.base import EngineSettings
     from musicflamingo_cli.engines.registry import engine_class
