@@ -22,7 +22,7 @@ POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 """Nothing runs and nothing is fetched, whatever a title or a model's text holds; audio is, when a person plays it."""
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 PREVIEW = 260
 """Characters of a song's text that are shown at once."""
 SETTING = 300

@@ -29,11 +29,10 @@ def song_lists(
         return []
     value = columns.number(rank.name)
     scored = int(sandbox.rows(f"SELECT count({value}) FROM {view}")[0][0])
-    few = min(options.songs, scored if scored < 2 else scored // 2)
     chosen = f"SELECT row, {value} AS v FROM {view} WHERE {value} IS NOT NULL"
     lists = []
-    for heading, order in ((BEST, "DESC"), (WORST, "ASC")):
-        found = sandbox.rows(f"{chosen} ORDER BY v {order}, row LIMIT {few}") if scored > (heading == WORST) else []
+    for heading, order, half in ((BEST, "DESC", (scored + 1) // 2), (WORST, "ASC", scored // 2)):
+        found = sandbox.rows(f"{chosen} ORDER BY v {order}, row LIMIT {min(options.songs, half)}")
         basis = f"by {rank.name}, {'highest' if heading == BEST else 'lowest'} first"
         lists.append((heading, basis, {int(row): "" for row, _ in found}))
     lists.append(_uncertain(sandbox, columns, view, options.songs))

@@ -104,7 +104,8 @@ def _songs(songs: SongList, width: int) -> Iterator[str]:
 
 def _compared(what: Comparison) -> Iterator[str]:
     yield ""
-    yield f"against {what.name}: {what.both:,} songs in both, {what.only_new:,} new, {what.only_old:,} gone"
+    yield f"against {what.name}"
+    yield f"  {what.both:,} songs in both, {what.only_new:,} new, {what.only_old:,} gone"
     yield f"  gained a score: {what.gained:,}, lost it: {what.lost:,}"
     for one in what.scores:
         held = "-" if one.rank_correlation is None else f"{one.rank_correlation:.3f}"

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,14 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--remote-debugging-pipe",
 )
+START = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Chromium reads the protocol's commands from descriptor 3 and answers on 4, whatever numbers the pipes have here."""
 PATIENCE = 60.0
 """Seconds that one answer may take; two loaded cores are slow."""
 
@@ -125,12 +134,10 @@ def browser(profile: Path) -> Iterator[Browser]:
     to_child, commands = os.pipe()
     answers, from_child = os.pipe()
     words = [path, *FLAGS, f"--user-data-dir={profile}"]
-    # The protocol's pipe is fixed: Chromium reads commands from descriptor 3 and answers on 4.
-    script = f'exec "$@" 3<&{to_child} 4>&{from_child}'
     log = (profile.parent / f"{profile.name}.log").open("wb")
-    shell = ["sh", "-c", script, "sh", *words]
+    start = [sys.executable, "-c", START, str(to_child), str(from_child), *words]
     pipes = (to_child, from_child)
-    process = subprocess.Popen(shell, pass_fds=pipes, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    process = subprocess.Popen(start, pass_fds=pipes, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     os.close(to_child)
     os.close(from_child)
     try:

@@ -1,0 +1,209 @@
+"""What a report says of a table: mfq's own, older ones and those of strangers."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.report import build_report
+from musicflamingo_cli.results.report_page import render_page
+from musicflamingo_cli.results.report_records import Report, ReportOptions
+from musicflamingo_cli.results.report_songs import player_url
+from tests.results.report_tables import CARD, five_songs, many_songs, write
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Report:
+    return build_report(write(tmp_path / "t.parquet", five_songs(), CARD), ReportOptions())
+
+
+def test_what_is_counted(report: Report) -> None:
+    assert report.rows == 5
+    assert report.status == {"ok": 3, "failed": 1, "partial": 1}
+    assert report.reasons == [("failed", "not_audio", 1), ("partial", "missing", 1)]
+    assert report.flags == {"clipped": 2, "very_quiet": 1}
+    assert report.repairs == {"single_quotes": 2}
+    assert report.endings == {"stop": 3, "(none)": 1, "length": 1}
+    assert dict(report.facts) == {"songs": "5", "with a score": "3 (60.0%)", "of music": "4.0 min"}
+    assert report.missing == []
+
+
+def test_what_scores_were_obtained_from(report: Report) -> None:
+    assert {one.field: one.counts for one in report.obtained} == {
+        "production_quality": {"json": 3, "(none)": 1, "prose": 1},
+        "content_enjoyment": {"(none)": 2, "json": 2, "repaired": 1},
+    }
+
+
+def test_groups_are_the_genres_of_the_manifest(report: Report) -> None:
+    assert report.group == "manifest_genre"
+    assert [(g.name, g.songs, g.scored, g.high) for g in report.groups] == [
+        ("rock", 3, 2, 1),
+        ("(none)", 1, 0, 0),
+        ("jazz", 1, 1, 1),
+    ]
+    assert report.groups[0].quartiles == pytest.approx((0.375, 0.55, 0.725))
+    assert report.groups[1].mean is None
+
+
+def test_best_worst_and_most_uncertain(report: Report) -> None:
+    best, worst, uncertain = report.songs
+    assert [s.song_id for s in best.songs] == ["a", "b"]
+    assert [s.song_id for s in worst.songs] == ["d"]
+    assert [s.song_id for s in uncertain.songs] == ["b", "d", "a"]
+    assert uncertain.songs[0].note == "spread 0.200"
+    assert uncertain.songs[0].player == "https://example.org/b.mp3"
+    assert best.songs[0].texts == [("mood", "bright")]
+    assert best.songs[0].scores == [("production_quality", 0.8, 0.01), ("content_enjoyment", 1.0, 0.01)]
+
+
+def test_without_a_spread_the_partial_songs_are_uncertain(tmp_path: Path) -> None:
+    columns = {k: v for k, v in five_songs().items() if not k.endswith("_detail")}
+    report = build_report(write(tmp_path / "t.parquet", columns, CARD), ReportOptions())
+    assert [(s.song_id, s.note) for s in report.songs[2].songs] == [("c", "coverage 60%")]
+    assert "coverage" in report.songs[2].basis
+
+
+def test_a_foreign_table_says_what_it_lacks(tmp_path: Path) -> None:
+    report = build_report(write(tmp_path / "t.parquet", {"id": [1, 2, 3], "rating": [0.1, 0.5, 0.9]}), ReportOptions())
+    assert report.rank == "rating"
+    told = " ".join(report.missing)
+    for what in ("run card", "column status", "_detail", "genres", "column audio"):
+        assert what in told
+
+
+def test_without_an_overall_score_the_first_score_ranks(tmp_path: Path) -> None:
+    columns = five_songs()
+    columns["overall_quality_score"] = pa.nulls(5, pa.float64())
+    report = build_report(write(tmp_path / "t.parquet", columns, CARD), ReportOptions())
+    assert report.rank == "production_quality"
+    assert any("production_quality ranks the songs here" in told for told in report.missing)
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "no rows": {"song_id": pa.array([], pa.string()), "overall_quality_score": pa.array([], pa.float64())},
+    "only ids": {"song_id": ["a", "b"]},
+    "a score that is text": {"song_id": ["a"], "overall_quality_score": ["0.5"]},
+    "a score that is a list": {"song_id": ["a"], "overall_quality_score": pa.array([[0.5]])},
+    "whole numbers": {"song_id": [1, 2], "overall_quality_score": [1, 2], "status": [1, None]},
+    "one song": {"song_id": ["a"], "overall_quality_score": [0.5]},
+    "no song has a score": {"song_id": ["a", "b"], "overall_quality_score": pa.nulls(2, pa.float64())},
+    "columns of other types": {
+        "song_id": [None, "a"],
+        "overall_quality_score": [0.1, 0.2],
+        "coverage": ["x", "y"],
+        "audio_flags": ["clipped", None],
+        "repairs": pa.array([[1], None]),
+        "finish_reason": pa.array([["a"], None]),
+        "cached": ["yes", "no"],
+        "title": [1.5, 2.5],
+        "audio": [1, 2],
+        "genre": pa.array([["rock"], None]),
+        "x": [0.5, 0.6],
+        "x_detail": ["{}", None],
+    },
+    "names that differ in case": {"song_id": ["a", "b"], "Score": [0.1, 0.2], "score": [0.3, 0.2], "SCORE": [1.0, 2.0]},
+    "odd names": {
+        "song_id": ["a", "b"],
+        "a\nb": [0.1, 0.2],
+        "": [0.3, 0.2],
+        'q"; drop': [1.0, 2.0],
+        "x" * 500: [0.1, 0.9],
+    },
+    "large values": {"song_id": ["a", "b"], "overall_quality_score": [-1e90, 1e90]},
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_table_gives_a_report(name: str, tmp_path: Path) -> None:
+    table = write(tmp_path / "t.parquet", ODD[name])
+    other = write(tmp_path / "old.parquet", five_songs(), CARD)
+    page = render_page(build_report(table, ReportOptions(against=other)))
+    assert "</html>" in page
+    turned = build_report(other, ReportOptions(against=table))
+    assert turned.comparison is not None
+
+
+ODD_CARDS = (
+    "{",
+    "[]",
+    {"settings": [1]},
+    {"settings": "x", "versions": 3},
+    {"settings": {"fields": 3, "weights": [], "manifest": 1}},
+    {"settings": {"fields": [1, {"kind": "score", "name": 3, "low": "a"}], "prompt": ["x"], "engine": {"a": None}}},
+)
+
+
+@pytest.mark.parametrize("card", ODD_CARDS)
+def test_an_odd_run_card_gives_a_report(card: object, tmp_path: Path) -> None:
+    table = write(tmp_path / "t.parquet", five_songs(), card)
+    page = render_page(build_report(table, ReportOptions(against=table)))
+    assert "</html>" in page
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (ReportOptions(score="prodution_quality"), "did you mean production_quality"),
+        (ReportOptions(group="gener"), "no column 'gener' for --group"),
+        (ReportOptions(score="title"), "can't rank songs"),
+        (ReportOptions(memory="much"), "--memory-limit"),
+        (ReportOptions(against="nowhere.parquet"), "nowhere.parquet"),
+    ],
+)
+def test_what_can_not_be_done_is_said(options: ReportOptions, said: str, tmp_path: Path) -> None:
+    table = write(tmp_path / "t.parquet", five_songs(), CARD)
+    with pytest.raises(UsageError, match=said):
+        build_report(table, options)
+
+
+def test_csv_and_json_lines_are_read_too(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("song_id,overall_quality_score,genre\na,0.5,rock\nb,,jazz\n")
+    (tmp_path / "t.jsonl").write_text('{"song_id":"a","overall_quality_score":0.5}\n{"song_id":"b"}\n')
+    for name in ("t.csv", "t.jsonl"):
+        report = build_report(str(tmp_path / name), ReportOptions())
+        assert (report.rows, report.rank, report.spreads[0].count) == (2, "overall_quality_score", 1)
+
+
+def test_a_large_table_gives_no_larger_a_page(tmp_path: Path) -> None:
+    few = render_page(build_report(write(tmp_path / "few.parquet", many_songs(1000), CARD), ReportOptions()))
+    many = render_page(build_report(write(tmp_path / "many.parquet", many_songs(100_000), CARD), ReportOptions()))
+    assert len(many) < 600_000
+    assert len(many) < 1.5 * len(few)
+
+
+@pytest.mark.parametrize(
+    ("audio", "played"),
+    [
+        ("song.wav", True),
+        ("./song.wav", True),
+        ("absent.wav", False),
+        ("", False),
+        (None, False),
+        ("..", False),
+        ("a\x00b", False),
+        ("x" * 5000, False),
+        ("https://example.org/a.mp3?x=1&y=2", True),
+        ("HTTP://example.org/a.mp3", True),
+        ("https://name:secret@example.org/a.mp3", False),
+        ("http:///a.mp3", False),
+        ("http://[", False),
+        ("javascript:alert(1)", False),
+        ("data:audio/wav;base64,AAAA", False),
+        ("file:///etc/hostname", False),
+        ("s3://bucket/a.mp3", False),
+    ],
+)
+def test_only_what_a_browser_may_play_is_played(audio: str | None, played: bool, tmp_path: Path) -> None:
+    (tmp_path / "song.wav").write_bytes(b"RIFF")
+    assert (player_url(audio, [tmp_path]) is not None) == played
+
+
+def test_a_local_name_becomes_a_quoted_url(tmp_path: Path) -> None:
+    name = 'so#ng "1" <é>.wav'
+    (tmp_path / name).write_bytes(b"RIFF")
+    found = player_url(name, [tmp_path]) or ""
+    assert found.startswith("file:///")
+    assert found.endswith("/so%23ng%20%221%22%20%3C%C3%A9%3E.wav")
