@@ -88,10 +88,10 @@ class Finder:
         folded = self.page.folded
         while brace := _BRACE.search(folded, pos, end):
             pos = brace.end() - 1
-            if not may_begin(folded, pos, end):
+            strict = read_strict(self.page.text, pos, self._budget)
+            if strict is None and not may_begin(folded, pos, end):
                 pos += 1
                 continue
-            strict = read_strict(self.page.text, pos, self._budget)
             if strict is not None and strict[1] <= end:
                 root, stop, control = strict
                 repairs: tuple[str, ...] = ("control_characters",) if control else ()

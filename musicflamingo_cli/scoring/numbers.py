@@ -54,7 +54,7 @@ _SCALE_WORDS = re.compile(r"\bscale\b|\bout\s+of\b|\brange\b|-point\b", re.IGNOR
 _OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
 _LATER = (
     *("/", "-", "–", "—", "~", "±", "→", "->", "=>", "to ", "or ", "and ", "vs.", "versus", "through ", "until "),
-    *("till ", "up to", "then ", "now ", "but ", "maybe", "perhaps", "possibly", "plus", "minus", "percent", "% "),
+    *("till ", "up to", "then ", "now ", "but ", "maybe", "perhaps", "possibly", "plus", "minus", "percent"),
     *("per cent", "higher", "lower", "more", "less", "better", "worse", "above", "below", "greater", "fewer"),
     *("db", "seconds"),
 )
