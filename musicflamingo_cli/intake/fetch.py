@@ -25,12 +25,12 @@ from musicflamingo_cli.intake.fetch_part import Part, Passing, unwritable
 from musicflamingo_cli.intake.fetch_room import WorkRoom
 from musicflamingo_cli.intake.fetch_settings import Fetched, FetchSettings
 from musicflamingo_cli.intake.fetch_store import AudioStore
-from musicflamingo_cli.intake.fetch_urls import Target, is_url, parse, shown_url, store_name, url_key
+from musicflamingo_cli.intake.fetch_urls import Target, is_url, parse, shown_url, store_name, url_facts, url_key
 from musicflamingo_cli.intake.fetch_wire import Clock, FetcherClosed, Wire
 from musicflamingo_cli.intake.verdicts import Unheard
 from musicflamingo_cli.records import Failure
 
-__all__ = ["FetchSettings", "Fetched", "Fetcher", "FetcherClosed", "is_url", "shown_url", "url_key"]
+__all__ = ["FetchSettings", "Fetched", "Fetcher", "FetcherClosed", "is_url", "shown_url", "url_facts", "url_key"]
 
 T = TypeVar("T")
 
@@ -39,6 +39,8 @@ BACKOFF_SECONDS = 1.0
 BACKOFF_MOST = 30.0
 ASKED_MOST = 120.0
 """Retry-After that is waited for; a host that asks for more gets no further attempt at this song."""
+PAUSE_MOST = 5.0
+"""How long the other songs of a host wait with it: the answer may be meant for the one song alone."""
 PROGRESS_BYTES = 1 << 20
 """An attempt that brought so much of a song that can be resumed was not in vain."""
 IDLE_SECONDS = 30.0
@@ -158,7 +160,7 @@ class Fetcher:
                 raise
             except Passing as trouble:
                 if trouble.wait:
-                    self._gate.pause(download.host, min(trouble.wait, ASKED_MOST))
+                    self._gate.pause(download.host, min(trouble.wait, PAUSE_MOST))
                 gained, best = part.length - best, max(best, part.length)
                 vain = 0 if gained >= PROGRESS_BYTES else vain + 1
                 pause = max(trouble.wait, _backoff(vain))

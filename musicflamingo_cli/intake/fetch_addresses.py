@@ -87,8 +87,9 @@ def _resolve(host: str, port: int, wait: Callable[[threading.Event], bool]) -> l
     def ask() -> None:
         try:
             for family, _, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-                if family in (socket.AF_INET, socket.AF_INET6) and (family, address) not in found:
-                    found.append((family, address))
+                known: Address = (family, (str(address[0]), *address[1:]))
+                if family in (socket.AF_INET, socket.AF_INET6) and known not in found:
+                    found.append(known)
         except OSError as error:
             errors.append(error)
         except UnicodeError:

@@ -99,8 +99,8 @@ class AheadRun(Generic[T]):
                     self._done.append((key, result))
                     self._changed.notify_all()
                 del key, url, task, result
-        except FetcherClosed:
-            pass
+        except FetcherClosed:  # It may get here before `stop` does; the input must not seem to have ended.
+            self.stop()
         except BaseException as error:
             with self._changed:
                 self._error = self._error or error

@@ -121,6 +121,16 @@ def url_key(url: str, how: UrlKey) -> str:
     return target.shown if how == "path" or not target.query else f"{target.shown}?sha256={_digest(target.query)}"
 
 
+def url_facts(url: str, how: UrlKey) -> tuple[str, int, int]:
+    """What a failure of a URL is remembered against, in the form of a file's (path, size, mtime_ns).
+
+    The query counts in either case, as a number made of its hash: a URL that was refused because its signature had
+    expired is another one with a fresh signature.
+    """
+    rest = url.partition("#")[0].partition("?")[2]
+    return url_key(url, how), 0, int(_digest(rest)[:15], 16)
+
+
 def store_name(target: Target, how: UrlKey) -> str:
     """The name under which a song's bytes may be kept: 64 hexadecimal digits.
 

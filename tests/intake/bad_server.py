@@ -1,4 +1,7 @@
-"""A web server on loopback with every bad habit, each under a path of its own. Bounded: nothing in it runs for ever."""
+"""A web server on loopback with every bad habit, each under a path of its own, and how tests fetch from it.
+
+Bounded: nothing in it runs for ever.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,18 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import numpy as np
+import pytest
+import soundfile
+
+from musicflamingo_cli.intake.fetch import Fetched, Fetcher, FetchSettings
+from musicflamingo_cli.intake.verdicts import TRANSIENT
+from musicflamingo_cli.records import Failure
 
 MOST_SECONDS = 20.0
 """No answer goes on for longer."""
@@ -206,3 +219,71 @@ def song(body: bytes, **headers: object) -> Habit:
             line.answer(200, body, **headers)
 
     return habit
+
+
+def raw(data: bytes) -> Habit:
+    """Send these bytes and hang up."""
+
+    def habit(_: Asked, line: Line) -> None:
+        line.keep = False
+        line.send(data)
+
+    return habit
+
+
+def wav(samples: int = 30_000) -> bytes:
+    """A song of noise."""
+    file = BytesIO()
+    soundfile.write(file, np.random.default_rng(1).normal(0, 0.1, samples).astype(np.float32), 22_050, format="WAV")
+    return file.getvalue()
+
+
+WAV = wav()
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+"""Of a long answer."""
+
+
+def cut_at(count: int, whole: bytes = WAV, **headers: object) -> Habit:
+    """Break off the first answer there; go on from any range later."""
+
+    def habit(asked: Asked, line: Line) -> None:
+        if asked.number == 1:
+            line.answer(200, whole[:count], claim=len(whole), **headers)
+        else:
+            song(whole, **headers)(asked, line)
+
+    return habit
+
+
+def be_quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Short pauses, temporary files where the test sees them, and a proxy that is not to be used."""
+    monkeypatch.setattr("musicflamingo_cli.intake.fetch.BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:1")
+
+
+@dataclass(slots=True)
+class Fetch:
+    """Fetches one URL with a fetcher of its own, from a server that is permitted."""
+
+    server: BadServer
+    body: bytes = b""
+    """What came last."""
+
+    def __call__(self, url: str, **settings: object) -> Fetched | Failure:
+        how = {"allow_private_hosts": (self.server.name,), "read_seconds": 0.5, "total_seconds": 5.0, "retries": 2}
+        with Fetcher(FetchSettings(**(how | settings))) as fetcher:  # type: ignore[arg-type]
+            got = fetcher.fetch(url)
+            if isinstance(got, Fetched):
+                self.body = Path(got.path).read_bytes()
+                assert got.temporary
+        return got
+
+
+def reason(got: Fetched | Failure) -> str:
+    """The reason of what must be a failure."""
+    assert isinstance(got, Failure)
+    assert got.transient is (got.reason in TRANSIENT)
+    assert got.stage == "intake"
+    return got.reason

@@ -110,6 +110,18 @@ def test_a_host_that_asks_for_a_pause_gets_it_from_all_songs(server: BadServer) 
     assert times[1] - times[0] > 0.95
 
 
+def test_a_song_that_is_asked_to_wait_for_hours_does_not_stop_the_others(
+    server: BadServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("musicflamingo_cli.intake.fetch.PAUSE_MOST", 0.3)
+    server.on("/never", lambda _, line: line.answer(503, Retry_After="86400"))
+    with Fetcher(settings(server)) as fetcher:
+        began = time.monotonic()
+        assert isinstance(fetcher.fetch(server.url("/never")), Failure)
+        assert isinstance(fetcher.fetch(server.url("/x")), Fetched)
+        assert 0.25 < time.monotonic() - began < 3
+
+
 def test_a_host_that_is_down_is_not_insisted_on() -> None:
     with BadServer() as gone:
         url, how = gone.url("/x"), settings(gone, retries=3)

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musicflamingo_cli.intake.fetch_urls import MAX_URL, is_url, parse, redirected, shown_url, store_name, url_key
+from musicflamingo_cli.intake.fetch_urls import (
+    MAX_URL,
+    is_url,
+    parse,
+    redirected,
+    shown_url,
+    store_name,
+    url_facts,
+    url_key,
+)
 from musicflamingo_cli.intake.verdicts import Unheard
 
 
@@ -131,6 +140,14 @@ def test_a_fresh_signature_is_the_same_song() -> None:
     assert url_key(one, "full") != url_key(two, "full")
     assert store_name(parse(one), "path") != store_name(parse(two), "path")  # Another user may get other bytes.
     assert store_name(parse(one.replace("u:p@", "")), "path") == store_name(parse(two), "path")
+
+
+def test_a_failure_is_remembered_against_the_signature_too() -> None:
+    old, new = (url_facts(f"https://u:p@a.example/x?Signature={n}#t", "path") for n in "ab")
+    assert old != new
+    assert old[:2] == new[:2] == ("https://a.example/x", 0)
+    assert old == url_facts("https://A.example/x?Signature=a", "path")
+    assert 0 <= old[2] < 1 << 63
 
 
 @pytest.mark.parametrize("query", ["Expires=1&Signature=a&Key-Pair-Id=b", "sv=1&se=2&sp=r&sig=a", "X-Goog-Expires=3"])
