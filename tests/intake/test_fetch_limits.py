@@ -48,7 +48,7 @@ SLOW: dict[str, Callable[[Line], None]] = {
 def test_nothing_outlasts_the_total_time(what: str, server: BadServer, fetch: Fetch) -> None:
     url = server.on("/x", lambda _, line: SLOW[what](line))
     began = time.monotonic()
-    assert reason(fetch(url, total_seconds=1.0, retries=9)) in ("timeout", "network")
+    assert reason(fetch(url, total_seconds=0.5, retries=9)) in ("timeout", "network")
     assert time.monotonic() - began < 2.5
 
 
