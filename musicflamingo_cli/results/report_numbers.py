@@ -141,10 +141,15 @@ def sweep(counted: Counted, rows: int) -> Sweep:
     targets = []
     for share in TARGETS:
         wanted = max(1, math.ceil(share * counted.total - 1e-9))
-        threshold = float(counted.values[_first_with(counted, wanted)])
+        threshold = _typed(float(counted.values[_first_with(counted, wanted)]), 100 * counted.step)
         targets.append((share, threshold, kept_at(counted, threshold)))
     kept = [kept_at(counted, t) for t in thresholds]
     return Sweep(counted.dimension.name, rows, counted.total, thresholds, kept, targets)
+
+
+def _typed(value: float, step: float) -> float:
+    """Return a threshold that can be typed as it is shown: rounded down, so that the song it stands for passes it."""
+    return round(math.floor(value / step + 1e-6) * step, 12)
 
 
 def kept_at(counted: Counted, threshold: float) -> int:

@@ -26,6 +26,11 @@ DRAWN = """[...document.querySelectorAll('figure')].map(figure => ({
         return box.width > 2 && box.height > 2 && style.fill !== 'none' && style.fill !== 'rgb(0, 0, 0)';
     }).length,
 }))"""
+STICKS_OUT = """[...document.querySelectorAll('.card > *')].filter(inner => {
+    const card = inner.parentElement;
+    const scrolls = getComputedStyle(card).overflowX === 'auto';
+    return !scrolls && inner.getBoundingClientRect().right > card.getBoundingClientRect().right + 1;
+}).map(inner => inner.textContent.slice(0, 60))"""
 SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
 
 
@@ -91,10 +96,11 @@ def test_a_histogram_has_a_bar_for_each_bin_that_holds_songs(chromium: Browser, 
 
 
 @pytest.mark.parametrize("name", ["sample", "large", "compared", "hostile", "bare", "few"])
-@pytest.mark.parametrize("width", [360, 768])
-def test_no_page_scrolls_sideways(name: str, width: int, chromium: Browser, pages: dict[str, str]) -> None:
+@pytest.mark.parametrize("width", [360, 768, 1100])
+def test_it_fits_a_screen_of_any_width(name: str, width: int, chromium: Browser, pages: dict[str, str]) -> None:
     visit(chromium, pages[name], width)
     assert chromium.run(SIDEWAYS) <= 0
+    assert chromium.run(STICKS_OUT) == []
 
 
 def test_dark_and_light_differ_and_can_be_read(chromium: Browser, pages: dict[str, str]) -> None:

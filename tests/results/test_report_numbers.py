@@ -101,6 +101,12 @@ def test_the_sweep_names_a_threshold_that_keeps_at_least_a_share(tmp_path: Path)
     }
 
 
+def test_a_threshold_can_be_typed_as_it_is_shown(tmp_path: Path) -> None:
+    sweep = report_of([0.38079, 0.12345678, 0.91], tmp_path).sweep
+    assert sweep is not None
+    assert [(t, kept) for share, t, kept in sweep.targets if share in (0.95, 0.5)] == [(0.1234, 3), (0.3807, 2)]
+
+
 def test_a_collapsed_score_can_not_keep_a_share(tmp_path: Path) -> None:
     sweep = report_of([0.85] * 90 + [0.2] * 10, tmp_path).sweep
     assert sweep is not None
