@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from musicflamingo_cli import console
+from musicflamingo_cli.commands.caption import caption
 from musicflamingo_cli.commands.filter import filter_
 from musicflamingo_cli.commands.merge import merge
 from musicflamingo_cli.commands.report import report
@@ -32,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(score)
+app.command()(caption)
 app.command()(report)
 app.command()(show)
 app.command()(status)

@@ -21,7 +21,15 @@ from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
 from musicflamingo_cli.records import Outcome, RejectedRow, Song, Tick, Watch
 from musicflamingo_cli.results.card import run_card
-from musicflamingo_cli.results.table import RunFacts, TableForm, column_type, outcome_row, rejected_row
+from musicflamingo_cli.results.table import (
+    CAPTIONS,
+    RunFacts,
+    TableForm,
+    captions,
+    column_type,
+    outcome_row,
+    rejected_row,
+)
 from musicflamingo_cli.results.writers import Layout, check_output, format_of, output, sweep_parts, write_table
 from musicflamingo_cli.road import Road, open_road
 from musicflamingo_cli.runs import ScoreOptions, Summary
@@ -97,13 +105,15 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
     """The cheap half: read the cache back, in manifest order, into the table."""
     form, began = how
     path = road.options.output
-    table = TableForm(road.pack, _keep_types(road))
+    table = TableForm(road.pack, _keep_types(road), road.options.words)
     scores = tuple(f.name for f in road.pack.fields if f.kind == "score")
     layout = Layout(table.schema(), scores, lambda: _card(road, summary, began))
+    if road.options.words and form == "csv":
+        layout = replace(layout, schema=CAPTIONS)
     sweep_parts(path)
     with output(path) as file:
         rows = _counted(_rows(road, run, table, _facts(road, began)), summary, watch, road.rows_total)
-        write_table(rows, layout, file, form)
+        write_table(rows if layout.schema is not CAPTIONS else captions(rows), layout, file, form)
     summary.output = None if path == "-" else path
 
 

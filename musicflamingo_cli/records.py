@@ -279,6 +279,10 @@ class Answer:
     reason: str | None = None
     repairs: tuple[str, ...] = ()
     """The repairs that were needed, in the order applied."""
+    words: str | None = None
+    """What was said besides thinking, whole; only where words were asked for."""
+    thinking: str | None = None
+    """What was said while thinking; only where words were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +352,8 @@ class Rules:
     """Probability that must fall on valid numbers for a score with a distribution to count, 0..1."""
     score_from: Literal["expected", "written"] = "expected"
     """Which figure of a distribution is the score."""
+    words: bool = False
+    """Keep the whole text of each reply, for captions."""
 
 
 @dataclass(frozen=True, slots=True)

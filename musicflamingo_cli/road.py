@@ -83,9 +83,9 @@ class Road:
 def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
     """Check everything that a person asked for and open the manifest; nothing heavy is loaded. Raises `UsageError`."""
     pack = load_pack(options.prompt or engine_class(options.engine).default_pack)
-    TableForm(pack, {}).check()
+    TableForm(pack, {}, options.words).check()
     engine = build_engine(options.engine, engine_settings(options, pack))
-    rules = options.rules
+    rules = replace(options.rules, words=options.words)
     if options.weights is not None:
         rules = replace(rules, weights=parse_weights(options.weights, pack.fields))
     shard = parse_shard(options.shard)

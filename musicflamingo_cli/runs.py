@@ -52,6 +52,8 @@ class ScoreOptions:
     audio_column: str | None = None
     audio_root: str | None = None
     keep: tuple[str, ...] = ()
+    words: bool = False
+    """A run for captions: the table holds the whole text of each reply."""
     weights: str | None = None
     """`name=value,...` or a file of them; None for the pack's own."""
     rules: Rules = Rules()

@@ -109,7 +109,7 @@ def filter_(  # noqa: PLR0913 - a command's options
         rules.append(Rule("top", by, float(top), per=per))
     options = FilterOptions(
         songs=songs,
-        judgement=Judgement(tuple(rules), policies[missing], per, sweep),
+        judgement=Judgement(tuple(rules), policies[missing], per, sweep, ids is not None),
         scores=scores,
         on=on,
         output=output,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from musicflamingo_cli.commands.score import DEFAULT_CACHE
+from musicflamingo_cli.commands.options import DEFAULT_CACHE
 
 
 def show(

@@ -9,7 +9,7 @@ from typing import Literal
 
 from musicflamingo_cli.cache import Entry
 from musicflamingo_cli.inference.conversation import prompt_hash, render
-from musicflamingo_cli.intake.fetch_urls import UrlKey, is_url, url_key
+from musicflamingo_cli.intake.fetch_urls import UrlKey, is_url, url_facts, url_key
 from musicflamingo_cli.intake.fingerprints import fingerprint, same_file
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Song
 
@@ -64,9 +64,9 @@ def look_up(song: Song, pack: Pack, get: Callable[[str], Entry | None], rules: L
 
 
 def file_facts(path: str, key: UrlKey) -> tuple[str, int, int] | None:
-    """Return (path, size, mtime_ns) of a file, or None if there is none; (key, 0, 0) of a URL."""
+    """Return (path, size, mtime_ns) of a file, or None if there is none; of a URL what stands for it."""
     if is_url(path):
-        return url_key(path, key), 0, 0
+        return url_facts(path, key)
     try:
         facts = Path(path).stat()
     except (OSError, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -79,6 +79,8 @@ class TableForm:
     pack: Pack
     keep: Mapping[str, pa.DataType]
     """The manifest columns that are carried along, by their name there, and their types."""
+    words: bool = False
+    """Whether the whole text of each reply has a column, and its thinking another."""
 
     def kept_name(self, name: str) -> str:
         """Return the column that holds a kept manifest column: its own name, or `manifest_<name>` if that is taken."""
@@ -93,6 +95,7 @@ class TableForm:
         """Raise `UsageError` if a field of the pack would hide a column that every table has."""
         shown = {f.measure for f in self.pack.fields if f.measure}
         taken = {*HEAD, *(measure_column(n) for n in MEASURE_NAMES if n not in shown)}
+        taken |= {"text", "thinking"} if self.words else set()
         names = {f.name for f in self.pack.fields}
         clash = sorted(names & taken) or sorted(n for n in names if n.endswith("_detail") and n[:-7] in names)
         if clash:
@@ -104,6 +107,8 @@ class TableForm:
         shown = {f.measure for f in self.pack.fields if f.measure}
         columns = dict(HEAD)
         columns |= {measure_column(n): measure_type(n) for n in MEASURE_NAMES if n not in shown}
+        if self.words:
+            columns |= {"text": pa.string(), "thinking": pa.string()}
         for field in self.pack.fields:
             kind = measure_type(field.measure) if field.measure else None
             columns[field.name] = kind or (pa.string() if field.kind == "text" else pa.float64())
@@ -166,6 +171,8 @@ def outcome_row(outcome: Outcome, form: TableForm, facts: RunFacts) -> dict[str,
     row |= _heard_part(outcome, form)
     if answer:
         row["repairs"] = list(answer.repairs)
+        if form.words:
+            row |= {"text": answer.words, "thinking": answer.thinking}
         for name, one in answer.fields.items():
             row[name] = _finite(one.value)
             row[f"{name}_detail"] = {
@@ -240,3 +247,12 @@ def column_type(seen: set[type]) -> pa.DataType:
     if seen and seen <= {int, float}:
         return pa.float64()
     return pa.string()
+
+
+CAPTIONS = pa.schema([("id", pa.string()), ("caption", pa.string())])
+"""What trainers of other projects read."""
+
+
+def captions(rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the id and the words of each song that has any."""
+    return ({"id": row["song_id"], "caption": row["text"]} for row in rows if row.get("text"))

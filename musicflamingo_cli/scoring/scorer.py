@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from musicflamingo_cli.cache import Entry
-from musicflamingo_cli.records import Answer, Failure, Field, Outcome, Reply, Rules, Song
+from musicflamingo_cli.records import Answer, Failure, Field, FieldAnswer, Outcome, Reply, Rules, Song
 from musicflamingo_cli.scoring.aggregate import aggregate
 from musicflamingo_cli.scoring.answers import parse_reply
 from musicflamingo_cli.scoring.distributions import with_distributions
+from musicflamingo_cli.scoring.thinking import final_words, thinking_of
 
 NOT_CACHED = Failure("intake", "not_cached", "the cache holds no reply for this song under these settings", True)
 PROMPT_CHANGED = Failure("intake", "not_cached", "the cached reply answers another prompt", True)
@@ -21,10 +22,27 @@ def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) 
     if reply.scores:
         mass, source = rules.min_number_mass, rules.score_from
         answer = with_distributions(answer, reply.scores, asked, min_number_mass=mass, score_from=source)
+    if rules.words:
+        answer = _with_words(answer, reply, asked)
     if not reply.measured:
         return answer
     fields = {n: replace(one, obtained="measured" if one.obtained else None) for n, one in answer.fields.items()}
     return replace(answer, fields=fields)
+
+
+def _with_words(answer: Answer, reply: Reply, asked: Sequence[Field]) -> Answer:
+    """Keep the text whole. Where a pack asks for one text and nothing else, the text is that field's answer."""
+    words, thinking = final_words(reply.text), thinking_of(reply.text)
+    answer = replace(answer, words=words, thinking=thinking)
+    if len(asked) != 1 or asked[0].kind != "text" or not words or answer.reason in ("gibberish", "empty"):
+        return answer
+    one = answer.fields.get(asked[0].name)
+    if one is not None and one.obtained in ("json", "repaired"):
+        return replace(answer, words=str(one.value))
+    whole = reply.finish_reason != "length"
+    reason = answer.reason if answer.reason == "loop_detected" else (None if whole else "token_cap")
+    fields = {asked[0].name: FieldAnswer(words, "prose")}
+    return replace(answer, fields=fields, status="ok" if reason is None else "partial", reason=reason)
 
 
 def outcome(song: Song, entry: Entry | None, prompts: tuple[str, str], asked: Sequence[Field], rules: Rules) -> Outcome:

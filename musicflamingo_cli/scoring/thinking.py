@@ -71,3 +71,11 @@ def thinking_of(text: str) -> str | None:
     parts.append(text[at:])
     thinking = " ".join(" ".join(_TAG.sub(" ", part).split()) for part in parts if part)
     return thinking.strip() or None
+
+
+def final_words(text: str) -> str | None:
+    """What a reply says besides thinking, whole: the answer tag's text, else what follows or surrounds the thinking."""
+    kept = answer_stretches(text)
+    best = max((stretch.rank for stretch in kept), default=OUTSIDE)
+    words = "\n".join(text[s.start : s.end].strip() for s in kept if s.rank == best)
+    return words.strip() or None
