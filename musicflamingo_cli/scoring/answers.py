@@ -29,7 +29,40 @@ def parse_reply(
     *,
     assume_scale: float | None = None,
 ) -> Answer:
-    """Read what a reply states of the asked fields."""
+    """Read what a reply states of the asked fields; invent nothing, and never raise on a model's text.
+
+    The contract:
+
+    - The final answer counts. What follows the end of thinking (`</think>`, `<answer>`) counts, what is inside never;
+      then an object over prose (which never fills its gaps), one that answers over other JSON, a complete one over a
+      later broken one, a fenced one over a bare one, the last over earlier ones. Not the answer: objects, sections and
+      columns called weights, confidence, example and the like, templates (`...`, `<genre>`), the prompt repeated.
+    - JSON is read as it is, and repaired where it is broken: quotes, commas, braces, comments, escapes, Python and
+      JavaScript leftovers, entities, a missing end. Keys match in any case and spelling of their words (`Production
+      Quality (0-1)`), with or without `score`; no other key does.
+    - A number is `0.85`, `.9`, `0,85`, `85%`, `8/10`, `8 out of 10`, or such a number before words. It is null where
+      another number follows (a range, a correction), where it is a count, a list mark, a weight, a difference, or on a
+      scale that can't be mapped exactly; NaN, booleans, null and words are no numbers. Nothing is clamped: a bare
+      number out of the field's range is null with `out_of_range`.
+    - A number that touches the end of the text counts only if the model stopped by itself; any character after it
+      completes it.
+
+    Args:
+        text: The reply, whole. Nothing is stripped from it first.
+        fields: What is asked; `measure` fields are not.
+        prompt: The rendered prompt, so that its echo is known.
+        finish_reason: `stop` if the model ended the text, `length` if the token cap did; None (unknown) is read
+            like `length`.
+        assume_scale: A person's word for the scale of all bare scores of the run: 10 turns 8 into 0.8, marked
+            `rescaled`.
+
+    Returns:
+        Per field a value with how it was obtained (`json`, `repaired`, `prose`, or `rescaled` where a unit or a stated
+        scale turned the written number into the value), or null with a reason: `missing`, `cut_off`, `out_of_range`,
+        `not_a_number`, `ambiguous`, `unclear_scale`, `placeholder`. The status is `ok` if every asked field has a
+        value, `failed` if none has. The answer's reason is `loop_detected` (also beside a complete answer),
+        `token_cap`, `empty`, `gibberish`, `no_answer`, or that of the first field without a value.
+    """
     index = index_of(tuple(f for f in fields if f.kind != "measure"))
     stopped = finish_reason == "stop"
     if is_empty(text):

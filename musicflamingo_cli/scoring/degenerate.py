@@ -15,6 +15,7 @@ _COUNTING_RUN, _COUNTING_REPEATS = 90, 8
 while, so that it takes more."""
 _TAIL = 400
 _MAX_TOKENS = 40_000
+_LAST_WORDS = 48
 
 
 def is_empty(text: str) -> bool:
@@ -30,11 +31,19 @@ def loops(text: str) -> bool:
         return False
     if _repeats_characters(text):
         return True
+    words = text.split()
+    if _is_varied(words) and _is_varied(words[-_LAST_WORDS:]):
+        return False
     tokens = _TOKEN.findall(text[-8 * _MAX_TOKENS :].lower())[-_MAX_TOKENS:]
     if _longest_run(tokens, _RUN, _REPEATS):
         return True
     counted = ["#" if token.isdigit() else token for token in tokens]
     return _longest_run(counted, _COUNTING_RUN, _COUNTING_REPEATS)
+
+
+def _is_varied(words: list[str]) -> bool:
+    """Whether so many of the words differ that there can be no loop; an ordinary caption's do."""
+    return len(set(words)) > 0.55 * len(words)
 
 
 def _longest_run(tokens: list[str], shortest: int, repeats: int) -> bool:

@@ -13,6 +13,7 @@ from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.folding import fold
 from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, scale_of_pair, to_decimal
 
+_PLAIN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,20})?")
 _OPENERS = r"[\s\"'“”‘’`*_(\[{=:]{0,12}"
 _HEDGE = (
     r"(?:(?:about|approximately|approx\.?|around|roughly|circa|ca\.|score|rating|value)\b[\s:=]{0,4}"
@@ -86,6 +87,8 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
         scale: What the label says of the scale.
         assume: A scale that a person states for bare numbers.
     """
+    if assume is None and scale is NO_SCALE and not cut and (plain := _PLAIN.fullmatch(raw)):
+        return in_range(Decimal(plain.group()), None, field)
     raw = fold(raw)
     start = _START.match(raw)
     if start is None:

@@ -66,7 +66,8 @@ def bears(value: object, number: bool) -> bool:
 def read_score(member: Member, field: Field, assume: float | None) -> Reading:
     """The number under a key."""
     scale = scale_of(read_key(member.key).annotation, field)
-    scale = scale if scale != NO_SCALE else scale_of(member.scale, field)
+    if scale is NO_SCALE and member.scale:
+        scale = scale_of(member.scale, field)
     return _read_value(member.value, field, scale, assume)
 
 
