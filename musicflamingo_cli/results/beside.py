@@ -10,10 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.aligned import Aligned, column_of
 from musicflamingo_cli.results.audiobox import SCALE, is_audiobox, read_audiobox
 from musicflamingo_cli.results.combine import combined, is_number, rank_columns, source_value
-from musicflamingo_cli.results.filter import cast, check_types, flat
-from musicflamingo_cli.results.join import Aligned, Joined, Side, selection, side_id
+from musicflamingo_cli.results.filter import cast, check_types
+from musicflamingo_cli.results.join import Joined, Side, selection, side_id
 from musicflamingo_cli.results.merging import MergeOptions, MergeResult, Normalise, reject_lines, write_rejects
 from musicflamingo_cli.results.rules import Column, Columns
 from musicflamingo_cli.results.sandbox import Sandbox, text
@@ -72,7 +73,7 @@ def write_sheet(sheet: Sheet, sandbox: Sandbox, path: Path) -> dict[str, int]:
     known = dict.fromkeys((side.name for side in joined.sides), 0)
     for batch in joined.songs.batches():
         table = aligned.take(len(batch))
-        new = [cast(flat(table.column(c.internal)), c.kind) for c in added]
+        new = [cast(column_of(table, c.internal), c.kind) for c in added]
         sink.write(pa.RecordBatch.from_arrays([*batch.columns, *new], schema=schema))
         for name, column in zip(known, matches, strict=True):
             known[name] += len(batch) - table.column(column).null_count

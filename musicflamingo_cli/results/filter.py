@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results import rules as r
+from musicflamingo_cli.results.aligned import Aligned, column_of
 from musicflamingo_cli.results.expressions import refused, rewrite
-from musicflamingo_cli.results.join import INTERNAL, Aligned, Joined
+from musicflamingo_cli.results.join import INTERNAL, Joined
 from musicflamingo_cli.results.rules import Column, Columns, Rule
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox
 
@@ -25,18 +26,34 @@ class Block:
     """Some rows of SONGS, in order, and what was found out about them."""
 
     songs: pa.RecordBatch
-    added: tuple[pa.Array, ...]
-    """The scores' columns."""
-    ids: pa.Array
-    """Text; null for a row without an id."""
+    found: pa.Table
+    """What the join says of them."""
     verdicts: NDArray[np.int8]
     """[rules, rows]: the codes of `rules`."""
     matched: NDArray[np.bool_]
     """Whether the scores have a row for the song."""
-    groups: pa.Array | None
-    """Values of the column that the report is broken down by."""
-    swept: pa.Array | None
-    """Values of the column whose thresholds are tried, float64; null where missing."""
+    columns: tuple[Column, ...]
+    """The scores' columns."""
+
+    def added(self, mask: NDArray[np.bool_]) -> list[pa.Array]:
+        """Return the scores' columns for some of the rows."""
+        return [cast(self._some(c.internal, mask), c.kind) for c in self.columns]
+
+    def groups(self) -> pa.Array:
+        """Return the values of the column that the report is broken down by."""
+        return column_of(self.found, "mfq_group")
+
+    def ids(self, mask: NDArray[np.bool_]) -> pa.Array:
+        """Return the ids of some of the rows as text; null for a row without one."""
+        return self._some("mfq_id", mask)
+
+    def swept(self) -> pa.Array:
+        """Return the values whose thresholds are tried, float64; null where missing."""
+        return column_of(self.found, "mfq_swept")
+
+    def _some(self, name: str, mask: NDArray[np.bool_]) -> pa.Array:
+        whole = column_of(self.found, name)
+        return whole if mask.all() else whole.filter(pa.array(mask))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +67,8 @@ class Judgement:
     """Column whose values the report is broken down by."""
     sweep: str | None = None
     """Column for which thresholds are tried."""
+    ids: bool = False
+    """Whether blocks carry the ids as text."""
 
 
 class Filter:
@@ -70,7 +89,7 @@ class Filter:
         self._verdicts = [self._verdict(rule) for rule in self.rules]
         self._per = self._columns.find(judgement.per, "--per") if judgement.per else None
         self._sweep = self._columns.number(judgement.sweep, "--sweep") if judgement.sweep else None
-        self._added = joined.added()
+        self._added = tuple(joined.added())
         self._statement = self._built()
         self._check()
 
@@ -98,11 +117,9 @@ class Filter:
         verdicts = np.zeros((len(self.rules), len(batch)), np.int8)
         for i in range(len(self.rules)):
             verdicts[i] = table.column(f"mfq_v{i}").to_numpy()
-        added = tuple(cast(flat(table.column(c.internal)), c.kind) for c in self._added)
-        matched = np.asarray(table.column("mfq_m0").is_valid()) if self.joined.sides else np.ones(len(batch), bool)
-        groups = flat(table.column("mfq_group")) if self._per else None
-        swept = flat(table.column("mfq_swept")) if self._sweep else None
-        return Block(batch, added, flat(table.column("mfq_id")), verdicts, matched, groups, swept)
+        known = table.column("mfq_known").to_numpy() if self.joined.sides else None
+        matched = np.ones(len(batch), bool) if known is None else known
+        return Block(batch, table, verdicts, matched, self._added)
 
     def _named(self, rule: Rule) -> Rule:
         """Return a rule with its columns by their full names."""
@@ -155,13 +172,12 @@ class Filter:
         for i, rule in enumerate(self.rules):
             if rule.ranks:
                 query = self._ranked(query, i, rule)
-        wanted = [
-            "mfq_row",
-            "mfq_id",
-            *(["mfq_m0"] if self.joined.sides else []),
-            *(f"mfq_v{i}" for i in range(len(self.rules))),
-        ]
+        wanted = ["mfq_row", *(f"mfq_v{i}" for i in range(len(self.rules)))]
         wanted += [c.internal for c in self._added]
+        if self.joined.sides:
+            wanted.append("mfq_m0 IS NOT NULL AS mfq_known")
+        if self.judgement.ids:
+            wanted.append("mfq_id")
         if self._sweep:
             wanted.append(f"{_as_written(self._sweep)} AS mfq_swept")
         if self._per:
@@ -214,12 +230,6 @@ def check_types(given: pa.Schema, columns: Sequence[Column]) -> None:
             raise UsageError(
                 f"{column.side}: column '{column.plain}' holds {column.kind}, which can't be joined; leave it out"
             ) from None
-
-
-def flat(column: pa.ChunkedArray) -> Any:
-    """Return a column as one array."""
-    found = column.combine_chunks()
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
 
 def cast(values: Any, kind: pa.DataType) -> Any:

@@ -16,7 +16,6 @@ from musicflamingo_cli.errors import MfqError, UsageError
 from musicflamingo_cli.results.filter import Block, Filter, Judgement
 from musicflamingo_cli.results.funnel import Funnel, Sweep, decide, reasons
 from musicflamingo_cli.results.join import Joined, join_tables
-
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.sinks import (
     Outputs,
@@ -82,12 +81,13 @@ def filter_table(options: FilterOptions) -> FilterResult:
             raise UsageError(f"--partition-by: no column '{options.partition_by}' in the output")
         files = [*songs.files, *(scores.files if scores else ())]
         with Sandbox(work, files, options.limits) as sandbox:
-            run = _Run(Filter(joined, options.judgement, sandbox), options)
-            if options.dry_run:
-                run.pass_through(None, None, None)
-            else:
-                _write(run, forms, outputs, work)
-        run.check()
+            chosen = Filter(joined, options.judgement, sandbox)
+            places = {} if options.dry_run else _places(options, forms, outputs, work)
+            run = _written(chosen, options, places)
+            run.check()
+            for flag in ("-o", "--dropped"):
+                if flag in places:
+                    _convert(places[flag], forms[flag], options, run.score_names)
         result = run.result()
         if options.report:
             body = orjson.dumps(result.report, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
@@ -114,28 +114,43 @@ def _check(options: FilterOptions) -> dict[str, str]:
     return forms
 
 
-def _write(run: _Run, forms: dict[str, str], outputs: Outputs, work: Path) -> None:
-    options = run.options
-    places: dict[str, tuple[Path, Path]] = {}
-    for flag, name in (("-o", options.output), ("--dropped", options.dropped)):
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an output is written."""
+
+    part: Path
+    """What takes the output's name in the end."""
+    rows: Path
+    """The Parquet file that its rows go to first; `part` itself where that is the output."""
+
+
+def _places(options: FilterOptions, forms: dict[str, str], outputs: Outputs, work: Path) -> dict[str, Place]:
+    found = {}
+    for flag, name in (("-o", options.output), ("--dropped", options.dropped), ("--ids", options.ids)):
         if name is not None:
             part = outputs.part(name, work)
-            places[flag] = (part, part if forms[flag] == "parquet" else work / f"rows{flag}.parquet")
-    kept = ParquetSink(places["-o"][1], run.kept_schema) if "-o" in places else None
-    dropped = ParquetSink(places["--dropped"][1], run.dropped_schema) if "--dropped" in places else None
-    allow = outputs.part(options.ids, work) if options.ids else None
-    run.pass_through(kept, dropped, allow)
-    note = {FILTER_KEY: orjson.dumps({"dropped": run.funnel.report()}, option=orjson.OPT_NON_STR_KEYS).decode()}
+            found[flag] = Place(part, part if forms.get(flag) in ("parquet", None) else work / f"rows{flag}.parquet")
+    return found
+
+
+def _written(chosen: Filter, options: FilterOptions, places: dict[str, Place]) -> _Run:
+    run = _Run(chosen, options)
+    kept = ParquetSink(places["-o"].rows, run.kept_schema) if "-o" in places else None
+    dropped = ParquetSink(places["--dropped"].rows, run.dropped_schema) if "--dropped" in places else None
+    run.pass_through(kept, dropped, places["--ids"].part if "--ids" in places else None)
+    note = {FILTER_KEY: orjson.dumps(run.funnel.report(), option=orjson.OPT_NON_STR_KEYS).decode()}
     for sink in (kept, dropped):
         if sink is not None:
             sink.close(note)
-    run.check()
-    for flag, (part, rows) in places.items():
-        if forms[flag] == "folder":
-            write_partitions(rows, part, options.partition_by or "")
-        elif forms[flag] != "parquet":
-            with part.open("wb") as file:
-                write_text(rows, file, forms[flag], run.score_names)
+    return run
+
+
+def _convert(place: Place, form: str, options: FilterOptions, scores: tuple[str, ...]) -> None:
+    if form == "folder":
+        write_partitions(place.rows, place.part, options.partition_by or "")
+    elif form != "parquet":
+        with place.part.open("wb") as file:
+            write_text(place.rows, file, form, scores)
 
 
 class _Run:
@@ -172,7 +187,7 @@ class _Run:
                     why = reasons(block, decision, self.filter.rules, which)
                     dropped.write(_rows(block, ~decision.kept, why, dropped.schema))
                 if allowed is not None:
-                    allowed.write(_id_lines(block.ids.filter(pa.array(decision.kept))))
+                    allowed.write(_id_lines(block.ids(decision.kept)))
         finally:
             if allowed is not None:
                 allowed.close()
@@ -227,11 +242,8 @@ def _free(names: tuple[str, ...], taken: list[str]) -> tuple[str, ...]:
 
 
 def _rows(block: Block, mask: NDArray[np.bool_], more: tuple[pa.Array, ...], schema: pa.Schema) -> pa.RecordBatch:
-    columns = [*block.songs.columns, *block.added]
-    if not mask.all():
-        chosen = pa.array(mask)
-        columns = [column.filter(chosen) for column in columns]
-    return pa.RecordBatch.from_arrays([*columns, *more], schema=schema)
+    songs = block.songs.columns if mask.all() else block.songs.filter(pa.array(mask)).columns
+    return pa.RecordBatch.from_arrays([*songs, *block.added(mask), *more], schema=schema)
 
 
 def _id_lines(ids: pa.Array) -> bytes:

@@ -28,21 +28,19 @@ class Decision:
     kept: NDArray[np.bool_]
     missing: NDArray[np.bool_]
     """No rule failed, and at least one could not be judged."""
-    first: NDArray[np.int64]
+    first: NDArray[np.int8]
     """Position of the first rule that failed, or else of the first that could not be judged; -1 for neither."""
 
 
 def decide(verdicts: NDArray[np.int8], missing: Missing) -> Decision:
     """Combine rules with and: one that failed drops a row, and one that could not be judged makes it missing."""
-    rows = verdicts.shape[1]
-    if not len(verdicts):
-        return Decision(np.ones(rows, bool), np.zeros(rows, bool), np.full(rows, -1))
-    failed, unknown = verdicts == r.FAILED, verdicts > r.FAILED
-    any_failed, any_unknown = failed.any(axis=0), unknown.any(axis=0)
-    first = np.where(any_failed, failed.argmax(axis=0), np.where(any_unknown, unknown.argmax(axis=0), -1))
-    lost = any_unknown & ~any_failed
-    kept = ~any_failed if missing == "keep" else ~(any_failed | any_unknown)
-    return Decision(kept, lost, first.astype(np.int64))
+    failed, unknown = np.full((2, verdicts.shape[1]), -1, np.int8)
+    for i in reversed(range(len(verdicts))):
+        failed[verdicts[i] == r.FAILED] = i
+        unknown[verdicts[i] > r.FAILED] = i
+    passed = failed < 0
+    lost = passed & (unknown >= 0)
+    return Decision(passed if missing == "keep" else passed & ~lost, lost, np.where(passed, unknown, failed))
 
 
 def reasons(
@@ -115,8 +113,8 @@ class Funnel:
         lost = np.flatnonzero(decision.missing)
         for code, n in zip(*np.unique(block.verdicts[decision.first[lost], lost], return_counts=True), strict=True):
             self.why[r.WHY_MISSING[int(code)]] += int(n)
-        if block.groups is not None:
-            self._add_groups(block.groups, outcome)
+        if self.per:
+            self._add_groups(block.groups(), outcome)
 
     def _add_groups(self, groups: pa.Array, outcome: NDArray[np.int64]) -> None:
         count = len(self.rules)
@@ -198,11 +196,9 @@ class Sweep:
 
     def add(self, block: Block) -> None:
         """Count a block."""
-        if block.swept is None:
-            return
         still = decide(block.verdicts[self._rules], self._policy).kept
-        values = block.swept.filter(pa.array(still))
-        self.rows += len(block.swept)
+        values = block.swept().filter(pa.array(still))
+        self.rows += len(still)
         self.missing += values.null_count
         known = values.drop_null().to_numpy()
         steps = np.searchsorted(self.thresholds, known, side="right")

@@ -6,18 +6,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.card import CARD_KEY
 from musicflamingo_cli.results.rules import Column, Columns
-from musicflamingo_cli.results.sandbox import QueryError, Sandbox
+from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.sources import Table, id_column, id_sql
 
-EXACT_ROWS = 2_000_000
-"""Up to so many rows, every id of a joined table is compared; above, a sample, and every song's match."""
-SAMPLE = 32
+EXACT_ROWS = 1_000_000
+"""Ids of a joined table that are compared before the join. Further on, a repeated id shows when it meets its song;
+these are to keep one that is repeated a million times from filling the disk first."""
 INTERNAL = re.compile(r"(?:w_)?(mfq_s\d+|mfq_q\d+_\d+)")
 """How columns are called inside a statement, so that no name of a user's can hide another."""
 
@@ -84,7 +83,7 @@ class Joined:
         for side in self.sides:
             table = side.table
             ids = selection(table, side.id_position, "mfq_q", [], sandbox)
-            some = "" if exact or table.rows <= EXACT_ROWS else f"AND (hash(id) % {SAMPLE} = 0 OR row % {SAMPLE} = 0)"
+            some = "" if exact else f"AND row < {EXACT_ROWS}"
             query = f"SELECT id FROM ({ids}) WHERE id IS NOT NULL {some} GROUP BY id HAVING count(*) > 1"
             found = sandbox.rows(f"SELECT * FROM ({query}) ORDER BY id LIMIT 4")
             if found:
@@ -149,39 +148,3 @@ def selection(table: Table, id_position: int, prefix: str, columns: Sequence[Col
     one = table.schema.field(id_position)
     key = id_sql(f"{prefix}{id_position}", one.type, f"{table.name}: column '{one.name}'")
     return f"SELECT nullif({key}, '') AS id, row{_listed(columns)} FROM ({table.relation(sandbox, positions, prefix)})"
-
-
-class Aligned:
-    """A streamed result, handed out in pieces that go with the rows of SONGS."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch], repeats: Joined, sandbox: Sandbox) -> None:
-        self._batches = batches
-        self._rest: list[pa.RecordBatch] = []
-        self._row = 0
-        self._joined = repeats
-        self._sandbox = sandbox
-
-    def take(self, count: int) -> pa.Table:
-        """Return the next `count` rows; their first column is checked to be SONGS' row numbers."""
-        pieces, missing = [], count
-        while missing:
-            batch = self._rest.pop() if self._rest else next(self._batches, None)
-            if batch is None:
-                raise QueryError(f"{self._joined.songs.name}: it lost rows while it was read; is something writing it?")
-            if len(batch) > missing:
-                self._rest.append(batch.slice(missing))
-                batch = batch.slice(0, missing)
-            pieces.append(batch)
-            missing -= len(batch)
-        table = pa.Table.from_batches(pieces) if pieces else pa.table({})
-        if count and not np.array_equal(table.column("mfq_row").to_numpy(), np.arange(self._row, self._row + count)):
-            self._joined.refuse_repeats(self._sandbox, exact=True)
-            raise QueryError(f"{self._joined.songs.name}: its rows changed while it was read; is something writing it?")
-        self._row += count
-        return table
-
-    def finish(self) -> None:
-        """Check that nothing is left over: a repeated id on the last row would be."""
-        if self._rest or next((b for b in self._batches if len(b)), None) is not None:
-            self._joined.refuse_repeats(self._sandbox, exact=True)
-            raise QueryError(f"{self._joined.songs.name}: it grew while it was read; is something writing it?")
