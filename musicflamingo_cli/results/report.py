@@ -65,7 +65,7 @@ def build_report(name: str, options: ReportOptions) -> Report:
 def _report(sandbox: Sandbox, columns: Columns, old: Columns | None, options: ReportOptions) -> Report:
     rows = columns.table.rows
     counted = _counted(sandbox, columns)
-    rank = next((d for d in rank_order(columns, options.score) if d.name in counted), None)
+    rank = next((counted[d.name].ranged for d in rank_order(columns, options.score) if d.name in counted), None)
     shown = [counted[d.name] for d in columns.dimensions if d.name in counted]
     found, left = groups(sandbox, columns, VIEW, rank)
     varied = [c.dimension.name for c in shown if len(c.values) > 1]

@@ -129,6 +129,10 @@ def missing_of(columns: Columns) -> list[str]:
         told.append("No column song_id: songs are named by their row.")
     if not columns.has("audio"):
         told.append("No column audio: nothing can be played.")
+    rejects = columns.table.rejects
+    if rejects:
+        first = rejects[0]
+        told.append(f"Left out, being no rows: {len(rejects):,} (the first, {first.place}: {first.error}).")
     if columns.left:
         told.append(f"Too many columns of numbers to show: {', '.join(columns.left[:8])} and others were left out.")
     return told

@@ -36,14 +36,16 @@ def count_listed(sandbox: Sandbox, columns: Columns, view: str, name: str) -> di
     return {str(k): int(n) for k, n in sandbox.rows(f"{query} LIMIT {MOST_REASONS}")}
 
 
-def reasons(sandbox: Sandbox, columns: Columns, view: str) -> list[tuple[str, str, int]]:
-    """Count the songs by status and reason, where there is a reason."""
+def reasons(sandbox: Sandbox, columns: Columns, view: str) -> list[tuple[str, str, int, str]]:
+    """Count the songs by status and reason, where there is a reason; with the first song of each."""
     if not columns.has("reason"):
         return []
     status = f"coalesce({columns.text('status', NAME)}, '{UNKNOWN}')"
-    query = f"SELECT {status} AS s, {columns.text('reason', NAME)} AS r, count(*) AS n FROM {view} GROUP BY s, r"
-    found = sandbox.rows(f"SELECT * FROM ({query}) WHERE r IS NOT NULL ORDER BY n DESC, s, r LIMIT {MOST_REASONS}")
-    return [(str(s), str(r), int(n)) for s, r, n in found]
+    song = columns.text(columns.id_name, NAME) if columns.id_name else "NULL"
+    grouped = f"SELECT {status} AS s, {columns.text('reason', NAME)} AS r, count(*) AS n, arg_min({song}, row) AS first"
+    query = f"SELECT * FROM ({grouped} FROM {view} GROUP BY s, r) WHERE r IS NOT NULL"
+    found = sandbox.rows(f"{query} ORDER BY n DESC, s, r LIMIT {MOST_REASONS}")
+    return [(str(s), str(r), int(n), str(first or "")) for s, r, n, first in found]
 
 
 def obtained(sandbox: Sandbox, columns: Columns, view: str) -> list[Obtained]:

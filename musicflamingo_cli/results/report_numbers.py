@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,13 @@ class Counted:
         """Right end of the axis."""
         stated = self.maximum if self.dimension.high is None else self.dimension.high
         return max(stated, self.maximum)
+
+    @property
+    def ranged(self) -> Dimension:
+        """The score with a range: its own, or that of its values where nothing states one."""
+        if self.dimension.low is not None or self.high <= self.low:
+            return self.dimension
+        return replace(self.dimension, low=self.low, high=self.high)
 
 
 def count_values(sandbox: Sandbox, columns: Columns, view: str, dimension: Dimension) -> Counted | None:

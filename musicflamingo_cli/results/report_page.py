@@ -54,7 +54,11 @@ def check_packages() -> None:
 
 def render_page(report: Report) -> str:
     """Return the page. The packages of the extra `report` must be installed (`check_packages`)."""
+    import logging
+
     import jinja2
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # It tells about its font cache where there is no HOME.
     import matplotlib as mpl
     from markupsafe import Markup
 

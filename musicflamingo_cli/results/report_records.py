@@ -198,8 +198,8 @@ class Report:
     rank: str | None
     """The column that ranks."""
     status: Mapping[str, int]
-    reasons: Sequence[tuple[str, str, int]]
-    """(status, reason, songs)."""
+    reasons: Sequence[tuple[str, str, int, str]]
+    """(status, reason, songs, the id of the first of them)."""
     flags: Mapping[str, int]
     repairs: Mapping[str, int]
     endings: Mapping[str, int]

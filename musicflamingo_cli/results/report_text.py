@@ -32,7 +32,11 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield f"  {name:<18}{value}"
     yield from _counts("status", report.status, report.rows)
     if report.reasons:
-        yield from _counts("reasons", {f"{s} {r}": n for s, r, n in report.reasons[:10]}, report.rows)
+        yield ""
+        yield "reasons"
+        for status, reason, n, first in report.reasons[:10]:
+            told = f"  {fit(f'{status} {reason}', NAME)}  {n:>12,}  {_share(n, report.rows):>7}"
+            yield f"{told}  such as {first}" if first else told
     yield from _counts("audio flags", report.flags, report.rows)
     remarks = [*(f"warning: {line}" for line in report.warnings), *(f"note: {line}" for line in report.missing)]
     if remarks:

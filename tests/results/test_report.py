@@ -22,7 +22,7 @@ def report(tmp_path: Path) -> Report:
 def test_what_is_counted(report: Report) -> None:
     assert report.rows == 5
     assert report.status == {"ok": 3, "failed": 1, "partial": 1}
-    assert report.reasons == [("failed", "not_audio", 1), ("partial", "missing", 1)]
+    assert report.reasons == [("failed", "not_audio", 1, "e"), ("partial", "missing", 1, "c")]
     assert report.flags == {"clipped": 2, "very_quiet": 1}
     assert report.repairs == {"single_quotes": 2}
     assert report.endings == {"stop": 3, "(none)": 1, "length": 1}
@@ -157,6 +157,21 @@ def test_what_can_not_be_done_is_said(options: ReportOptions, said: str, tmp_pat
     table = write(tmp_path / "t.parquet", five_songs(), CARD)
     with pytest.raises(UsageError, match=said):
         build_report(table, options)
+
+
+def test_a_score_of_another_range_is_cut_at_its_own(tmp_path: Path) -> None:
+    columns = {"song_id": list("abcde"), "stars": [1.0, 2.0, 3.8, 4.0, 5.0], "genre": ["rock"] * 5}
+    table = write(tmp_path / "t.parquet", columns)
+    report = build_report(table, ReportOptions(score="stars", against=table))
+    assert report.groups[0].high == 3, "0.7 of the way from 1 to 5 is 3.8"
+    assert report.comparison is not None
+    assert [border for border, _, _ in report.comparison.crossing] == pytest.approx([2.2, 2.6, 3.0, 3.4, 3.8, 4.2, 4.6])
+
+
+def test_entries_that_are_no_rows_are_told(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('{"a": {"scores": {"overall_quality_score": 0.5}}, "b": []}')
+    told = " ".join(build_report(str(tmp_path / "t.json"), ReportOptions()).missing)
+    assert "Left out, being no rows: 1 (the first, key b: holds [])" in told
 
 
 def test_csv_and_json_lines_are_read_too(tmp_path: Path) -> None:
