@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -54,7 +55,7 @@ def parse_reply(
         finish_reason: `stop` if the model ended the text, `length` if the token cap did; None (unknown) is read
             like `length`.
         assume_scale: A person's word for the scale of all bare scores of the run: 10 turns 8 into 0.8, marked
-            `rescaled`.
+            `rescaled`. Above 0.
 
     Returns:
         Per field a value with how it was obtained (`json`, `repaired`, `prose`, or `rescaled` where a unit or a stated
@@ -63,6 +64,8 @@ def parse_reply(
         value, `failed` if none has. The answer's reason is `loop_detected` (also beside a complete answer),
         `token_cap`, `empty`, `gibberish`, `no_answer`, or that of the first field without a value.
     """
+    if assume_scale is not None and not (math.isfinite(assume_scale) and assume_scale > 0):
+        raise ValueError(f"assume_scale is {assume_scale!r}; it must be a number above 0")
     index = index_of(tuple(f for f in fields if f.kind != "measure"))
     stopped = finish_reason == "stop"
     if is_empty(text):

@@ -17,7 +17,7 @@ MAX_DEPTH = 64
 """Deeper nesting ends an object; what is inside is then found as an object of its own."""
 _SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
 _COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,2}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,8}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
 _NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”\\]|//|/\*|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
 _ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”\\]|//|/\*")
 _TEXT_BOUND = re.compile(

@@ -36,10 +36,14 @@ _OPERATOR = re.compile(r"[ \t]{0,3}(?:[+±^×<>≤≥]|\*(?=\s?\w)|x\b)", re.IGN
 _OTHER_UNIT = re.compile(
     r"[\s-]{0,3}(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times|higher|lower|more|less"
     r"|better|worse|above|below|greater|fewer|points?\s+(?:higher|lower|more|less|better|worse|above|below)"
-    r"|[- ]?point\s+scale|k|x)\b",
+    r"|[- ]?point\s+scale|k|x|max(?:imum)?|min(?:imum)?|or\s+(?:more|less|higher|lower|above|below|so|better|worse)"
+    r"|at\s+(?:most|least|best|worst)|needed|required)\b",
     re.IGNORECASE,
 )
-_WEIGHT = re.compile(r"\s{0,3}(?:%|percent)?\s{0,3}weight", re.IGNORECASE)
+_WEIGHT = re.compile(
+    r"\s{0,3}(?:%|percent)?\s{0,3}(?:weight|\(\s{0,3}(?:weight(?:ing|ed)?\s{0,3}\)|default|placeholder|example|e\.g))",
+    re.IGNORECASE,
+)
 _POINTS = re.compile(r"\s{0,3}(?:points?|pts?|marks?)\b", re.IGNORECASE)
 _COUNTED = re.compile(
     r"\s{0,3}(?!(?:because|as|since|due|given|for|with|but|and|in my|overall|on|out|i)\b)[^\W\d_]", re.IGNORECASE

@@ -13,7 +13,7 @@ QUOTES = "\"'“”‘’`*_ \t"
 ANNOTATED = re.compile(rf"[{QUOTES}]{{0,6}}(?:\(([^()\n]{{0,40}})\)|\[([^\[\]\n]{{0,40}})\])?[{QUOTES}]{{0,6}}")
 """What may stand between a name and its separator: closing quotes, and a note in brackets (groups 1 and 2)."""
 SEPARATOR = re.compile(
-    r"(?:=>|->|:=|→|⇒|➜|:|=(?!=)|–|—|-(?=[\s])|,(?=\s?[\d.]{1,12}[ \t]{0,8}(?:\n|\Z))|\.{3,}|…|\t)"
+    r"(?:=>|->|:=|→|⇒|➜|:|=(?!=)|–|—|-(?=[\s])|[,;](?=\s?[\d.]{1,12}[ \t]{0,8}(?:\n|\Z))|\.{3,}|…|\t)"
     rf"[{QUOTES}]{{0,8}}"
 )
 """What separates a label from its value."""
@@ -49,7 +49,7 @@ WEAK = re.compile(
 CONNECTOR = re.compile(
     r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
     r"earns?|earned|receives?|received|deserves?|deserved|scores?|scored|scoring|rates?|rated|rating|score|value|"
-    r"would|i'd|i|say|give|it|comes\s+(?:in|out)|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
+    r"i'd|i|say|give|it|comes\s+(?:in|out)|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
     r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}"
@@ -94,7 +94,7 @@ GIVEN = re.compile(r"\b(?:give|gave|giving|given|assign\w*|award\w*)\b", re.IGNO
 """Verbs with which a number goes `to` a name."""
 SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 """Where a sentence ends."""
-NUMERIC = re.compile(r"[^\w\n]{0,12}\d")
+NUMERIC = re.compile(r"[^\w\n(\[]{0,12}\d")
 """A number, whatever it is worth, as the next thing."""
 DECIMAL = re.compile(r"\d[.,]\d|\d\s?%|\d\s?/\s?\d")
 """A number that could be a score."""

@@ -45,6 +45,9 @@ from musicflamingo_cli.scoring.thinking import Stretch
 _NO_NUMBER = ("not_a_number", "missing")
 _JSON_KEY = re.compile(r"\\{0,8}[\"'”’]\s{0,8}[:=]")
 """What follows a name that is a key of JSON: where no object could be read, prose does not read it either."""
+_NOTED_SCORE = re.compile(
+    rf"\s*(?:(?:score|rating)\s*[:=]?\s*{LITERAL}\s*%?|{LITERAL}\s*(?:/|out\s+of)\s*{LITERAL})\s*", re.IGNORECASE
+)
 _NOTED = re.compile(rf"\s*{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*")
 _REACH = 400
 """How far from its name a number may stand, in characters."""
@@ -188,6 +191,8 @@ class _ProseReader:
         local = sentence[-max(0, min(len(sentence), name.start - boundary)) :] if boundary < name.start else ""
         if WEAK.search(local):
             return False
+        if boundary and re.fullmatch(r"[\s\d.,;/%]*", self.body[boundary : name.start]):
+            return True
         word = LAST_WORD.search(lead)
         if word is not None:
             return word.group(1).lower() in BEFORE_NAME
@@ -209,7 +214,10 @@ class _ProseReader:
         scale = stated if stated != NO_SCALE else scale
         separator = SEPARATOR.match(self.body, after, stop) if label else None
         if separator is not None:
-            return self._after_separator(name, (separator.end(), stop), limit, scale)
+            told = self._after_separator(name, (separator.end(), stop), limit, scale)
+            if told is None and _NOTED_SCORE.fullmatch(note):
+                told = self._at(name, self.body.index(note, name.end), name.end + len(note) + 16, scale)
+            return told
         connected = CONNECTOR.match(self.body, after, stop)
         if connected is not None:
             return self._at(name, connected.end(), stop, scale)

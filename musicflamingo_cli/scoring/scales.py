@@ -43,9 +43,10 @@ def to_decimal(literal: str) -> Decimal | None:
         if len(fraction) == 3 and whole.strip("0"):
             return None
     try:
-        return Decimal(literal.replace(",", "."))
+        value = Decimal(literal.replace(",", "."))
     except InvalidOperation:
         return None
+    return value if -400 < value.adjusted() <= MAX_DIGITS else None
 
 
 def scale_of(label: str, field: Field) -> Scale:

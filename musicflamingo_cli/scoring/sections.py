@@ -32,7 +32,7 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
     for stretch in stretches:
         for start, end in blanked.pieces(stretch.start, stretch.end):
             parts.append(page.folded[start:end] + ("" if end == len(page.folded) else "\n"))
-    body = "".join(parts)
+    body = re.sub(r"\r\n?", "\n", "".join(parts))
     if "<" in body:
         body = _TAG.sub(lambda tag: _plain_tag(tag, index), body)
     if prompt:
