@@ -223,6 +223,10 @@ def _facts(road: Road, began: datetime) -> RunFacts:
     )
 
 
+def _absolute(manifest: str) -> str:
+    return manifest if manifest == "-" else str(Path(manifest).absolute())
+
+
 def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
     settings = {
         **road.identity,
@@ -230,7 +234,8 @@ def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
         "licence": road.engine.licence,
         "weights": dict(road.rules.weights or {f.name: f.weight for f in road.pack.fields if f.weight}),
         "min_coverage": road.rules.min_coverage,
-        "manifest": road.manifest.name,
+        "manifest": _absolute(road.options.manifest),
+        "audio_root": road.options.audio_root and str(Path(road.options.audio_root).absolute()),
         "shard": road.options.shard,
     }
     counts = {
