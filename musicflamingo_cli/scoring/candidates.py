@@ -17,6 +17,8 @@ from musicflamingo_cli.scoring.values import Member, is_placeholder
 _FENCE = re.compile(r"```+|~~~+")
 _FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
 _MAX_BRACELESS = 64
+_MOST_CANDIDATES = 1024
+"""Of more objects, which only a loop has, the first and the last are kept."""
 _NOT_THE_ANSWER = re.compile(
     r"(?<![a-z])(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference|old"
     r"|earlier|drafts?|initial)\b",
@@ -104,6 +106,8 @@ class Finder:
                 self.breaks_off = not root.closed and stop >= len(folded)
                 if self._may_say_something(pos, stop):
                     found.append(Candidate(root, pos, stop, fenced, repairs, self._harvest(root)))
+                    if len(found) > 2 * _MOST_CANDIDATES:
+                        del found[_MOST_CANDIDATES // 2 : -_MOST_CANDIDATES // 2]
             pos = max(stop, pos + 1)
 
     def _may_say_something(self, start: int, end: int) -> bool:

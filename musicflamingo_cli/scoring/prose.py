@@ -13,25 +13,21 @@ from dataclasses import dataclass
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.descriptions import Description, read_description
 from musicflamingo_cli.scoring.keys import FieldIndex
+from musicflamingo_cli.scoring.leads import begins_line, is_label, lead_of, may_state, sentence_of
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading, read_number
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
     BAD_BEFORE_NUMBER,
-    BEFORE_NAME,
     CONNECTOR,
     DECIMAL,
     GIVEN,
     IN_BRACKETS,
-    LAST_WORD,
-    LEAD_MARKS,
-    LEAD_WORDS,
     NUMBER_BEFORE,
     NUMBER_LINE,
     NUMERIC,
     SCORE_LINE,
     SCORE_WORD,
-    SENTENCE_END,
     SEPARATOR,
     STRONG,
     WEAK,
@@ -162,48 +158,20 @@ class _ProseReader:
         return said in self.prompt and re.search(re.escape(said) + r"(?![\d.]*\d)", self.prompt) is not None
 
     def _describe(self, name: _Name, following: Sequence[_Name]) -> None:
-        lead = self._lead(name)
-        if not self._own_line(lead) and not re.search(r"[.;|,]\s{0,4}\Z", lead):
+        lead = lead_of(self.body, name.start)
+        if not begins_line(lead) and not re.search(r"[.;|,]\s{0,4}\Z", lead):
             return
         spots = ((other.start, other.end) for other in following)
         description = read_description(self.body, (name.field.name, name.end), spots, self.index)
         if description is not None:
             self.claims.append((name.field, Statement(description=description, at=name.start)))
 
-    def _lead(self, name: _Name) -> str:
-        line = self.body.rfind("\n", max(0, name.start - _REACH), name.start) + 1
-        return self.body[max(line, name.start - _REACH) : name.start]
-
-    def _is_label(self, lead: str, name: _Name, boundary: int) -> bool:
-        """Whether the name stands where a label stands: at the start of a line, or after punctuation."""
-        if len(lead) <= 120 and (LEAD_MARKS.fullmatch(lead) or LEAD_WORDS.fullmatch(lead)):
-            return True
-        since = self.body[max(boundary, name.start - len(lead)) : name.start]
-        return re.search(r"[,;:|/•·&.!?)(–—][\s\"'“*_(\[]{0,4}\Z", since) is not None or (
-            0 < len(since) < 24 and re.fullmatch(r"[\s\d.,;/%+]*(?:\band\b|\bwith\b|&)?\s*", since) is not None
-        )
-
-    def _may_state(self, lead: str, name: _Name, boundary: int) -> bool:
-        """Whether the words before the name leave it what it is: no modifier, no condition, no weight."""
-        sentence = lead[max((m.end() for m in SENTENCE_END.finditer(lead)), default=0) :]
-        if STRONG.search(sentence):
-            return False
-        local = sentence[-max(0, min(len(sentence), name.start - boundary)) :] if boundary < name.start else ""
-        if WEAK.search(local):
-            return False
-        if boundary and re.fullmatch(r"[\s\d.,;/%]*", self.body[boundary : name.start]):
-            return True
-        word = LAST_WORD.search(lead)
-        if word is not None:
-            return word.group(1).lower() in BEFORE_NAME
-        return not re.search(r"[\d+*×/=]\s{0,3}\Z", lead) or LEAD_MARKS.fullmatch(lead) is not None
-
     def _forward(self, name: _Name, boundary: int, limit: int, scale: Scale) -> Statement | None:
         """A number after the name."""
-        lead = self._lead(name)
-        label = self._is_label(lead, name, boundary)
-        plain_label = label and self._own_line(lead) and not STRONG.search(lead)
-        if not plain_label and not self._may_state(lead, name, boundary):
+        lead = lead_of(self.body, name.start)
+        label = is_label(self.body, lead, name.start, boundary)
+        plain_label = label and begins_line(lead) and not STRONG.search(lead)
+        if not plain_label and not may_state(self.body, lead, name.start, boundary):
             return None
         line_end = self.body.find("\n", name.end)
         stop = min(limit, line_end + 1 if line_end >= 0 else len(self.body), name.end + _REACH)
@@ -227,9 +195,6 @@ class _ProseReader:
         if label and not self.body[after:stop].strip(" \t*_\"'`:|\n"):
             return self._below(name, stop, limit, scale)
         return self._described(name, after, stop, scale)
-
-    def _own_line(self, lead: str) -> bool:
-        return len(lead) <= 120 and (LEAD_MARKS.fullmatch(lead) or LEAD_WORDS.fullmatch(lead)) is not None
 
     def _after_separator(self, name: _Name, span: tuple[int, int], limit: int, scale: Scale) -> Statement | None:
         start, stop = span
@@ -285,8 +250,8 @@ class _ProseReader:
 
     def _backward(self, name: _Name, scale: Scale) -> Statement | None:
         """A number before the name: `0.8 for production quality`."""
-        lead = self._lead(name)
-        sentence = lead[max((m.end() for m in SENTENCE_END.finditer(lead)), default=0) :]
+        lead = lead_of(self.body, name.start)
+        sentence = sentence_of(lead)
         found = NUMBER_BEFORE.search(sentence[-100:])
         if found is None or STRONG.search(sentence):
             return None
