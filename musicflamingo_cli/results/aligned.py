@@ -32,7 +32,7 @@ class Aligned:
             self._rest = batch.slice(lacking) if len(batch) > lacking else None
             lacking -= len(pieces[-1])
         table = pa.Table.from_batches(pieces)
-        if not np.array_equal(table.column("mfq_row").to_numpy(), np.arange(self._row, self._row + count)):
+        if not np.array_equal(column_of(table, "mfq_row").to_numpy(), np.arange(self._row, self._row + count)):
             raise self._wrong("its rows changed while it was read")
         self._row += count
         return table

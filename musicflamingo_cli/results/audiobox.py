@@ -1,4 +1,4 @@
-"""Audiobox Aesthetics' own output: four axes from 1 to 10, one JSON a line, in the order of its input and without ids."""
+"""Audiobox Aesthetics' own output: four axes from 1 to 10, a JSON a line, in the order of its input, without ids."""
 
 from __future__ import annotations
 

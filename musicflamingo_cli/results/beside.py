@@ -12,11 +12,11 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.aligned import Aligned, column_of
 from musicflamingo_cli.results.audiobox import SCALE, is_audiobox, read_audiobox
-from musicflamingo_cli.results.combine import combined, is_number, rank_columns, source_value
+from musicflamingo_cli.results.combine import combined, rank_columns, source_value
 from musicflamingo_cli.results.filter import cast, check_types
 from musicflamingo_cli.results.join import Joined, Side, selection, side_id
 from musicflamingo_cli.results.merging import MergeOptions, MergeResult, Normalise, reject_lines, write_rejects
-from musicflamingo_cli.results.rules import Column, Columns
+from musicflamingo_cli.results.rules import Column, Columns, is_number
 from musicflamingo_cli.results.sandbox import Sandbox, text
 from musicflamingo_cli.results.sinks import Outputs, ParquetSink
 from musicflamingo_cli.results.sources import ID_NAMES, Table, id_column, open_table
@@ -206,7 +206,8 @@ def _lines(options: MergeOptions, report: dict[str, Any]) -> Iterator[str]:
         yield f"{one['name']}: {one['table']} has {one['songs_with']} songs, lacks {one['songs_without']}{lost}"
     pairs = [f"{new} ({old})" for old, new in report["renamed"].items()]
     if pairs:
-        yield f"columns that were there already are called: {', '.join(pairs[:SHOWN])}{', ...' if len(pairs) > SHOWN else ''}"
+        more = ", ..." if len(pairs) > SHOWN else ""
+        yield f"columns that were there already are called: {', '.join(pairs[:SHOWN])}{more}"
     if options.combination is not None:
         said = ", ".join(f"{weight:g} {name}" for name, weight in options.combination.weights.items())
         missing = {"null": "null where a source is missing", "renormalise": "the rest where a source is missing"}

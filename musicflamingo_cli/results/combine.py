@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import pyarrow as pa
-
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.audiobox import AXES
 from musicflamingo_cli.results.legacy import WEIGHTS
@@ -116,7 +114,7 @@ def source_value(source: str, column: str | None, scale: Scale | None, columns: 
 
 
 def ranked(value: str, group: str | None = None) -> str:
-    """Return SQL for a value's rank in 0..1 among the values that are there, ties at their mean; null if it is alone."""
+    """Return SQL for a value's rank in 0..1 among the values there are, ties at their mean; null if it is alone."""
     per = f"{group}, " if group else ""
     within = f"PARTITION BY {group}" if group else ""
     below = f"rank() OVER (PARTITION BY {per}({value}) IS NULL ORDER BY {value}) - 1"
@@ -146,8 +144,3 @@ def rank_columns(names: Sequence[str], columns: Columns, group: Column | None) -
         value = f"({clean(column.internal, column.kind, column.span)})::DOUBLE"
         found.append((f"{column.name}_rank", ranked(value, group.internal if group else None)))
     return found
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Return whether a column can be ranked."""
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))

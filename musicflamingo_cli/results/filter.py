@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -85,8 +85,10 @@ class Filter:
         self._columns: Columns = joined.columns()
         self._needed: list[Column] = []
         self._cleaned: dict[str, str] = {}
-        self.rules = tuple(self._named(rule) for rule in judgement.rules)
-        self._verdicts = [self._verdict(rule) for rule in self.rules]
+        self._ruled = [self._column(rule) for rule in judgement.rules]
+        self._grouped = [self._columns.find(rule.per, "--per") if rule.per else None for rule in judgement.rules]
+        self.rules = tuple(self._named(i, rule) for i, rule in enumerate(judgement.rules))
+        self._verdicts = [self._verdict(i) for i in range(len(self.rules))]
         self._per = self._columns.find(judgement.per, "--per") if judgement.per else None
         self._sweep = self._columns.number(judgement.sweep, "--sweep") if judgement.sweep else None
         self._added = tuple(joined.added())
@@ -116,24 +118,25 @@ class Filter:
     def _block(self, batch: pa.RecordBatch, table: pa.Table) -> Block:
         verdicts = np.zeros((len(self.rules), len(batch)), np.int8)
         for i in range(len(self.rules)):
-            verdicts[i] = table.column(f"mfq_v{i}").to_numpy()
-        known = table.column("mfq_known").to_numpy() if self.joined.sides else None
+            verdicts[i] = column_of(table, f"mfq_v{i}").to_numpy()
+        known = column_of(table, "mfq_known").to_numpy(zero_copy_only=False) if self.joined.sides else None
         matched = np.ones(len(batch), bool) if known is None else known
         return Block(batch, table, verdicts, matched, self._added)
 
-    def _named(self, rule: Rule) -> Rule:
-        """Return a rule with its columns by their full names."""
-        from dataclasses import replace
-
+    def _column(self, rule: Rule) -> Column | None:
+        """Return the column that a rule goes by; None for an expression."""
         if rule.kind == "where":
-            return rule
-        flag = "--" + rule.kind.replace("_", "-")
-        per = self._columns.find(rule.per, "--per").name if rule.per else None
-        return replace(rule, column=self._columns.number(rule.column or "", flag).name, per=per)
+            return None
+        return self._columns.number(rule.column or "", "--by" if rule.ranks else f"--{rule.kind}")
 
-    def _verdict(self, rule: Rule) -> str:
-        if rule.kind != "where":
-            column = self._columns.find(rule.column or "", "--min")
+    def _named(self, i: int, rule: Rule) -> Rule:
+        """Return a rule with its columns by their full names."""
+        column, group = self._ruled[i], self._grouped[i]
+        return replace(rule, column=column.name if column else None, per=group.name if group else None)
+
+    def _verdict(self, i: int) -> str:
+        rule, column = self.rules[i], self._ruled[i]
+        if column is not None:
             self._needed.append(column)
             return r.bound_verdict(rule, column)
         used: list[Column] = []
@@ -164,7 +167,7 @@ class Filter:
 
     def _built(self) -> str:
         extra = [c for c in (self._per, self._sweep) if c]
-        ranked = [self._columns.find(x.per, "--per") for x in self.rules if x.per]
+        ranked = [group for group in self._grouped if group]
         needed = [*self._needed, *extra, *ranked, *self._added]
         query = self._with_clean(self.joined.statement(self._sandbox, needed))
         plain = ", ".join(f"{sql} AS mfq_v{i}" for i, sql in enumerate(self._verdicts))
@@ -186,13 +189,13 @@ class Filter:
 
     def _ranked(self, query: str, i: int, rule: Rule) -> str:
         """Rank the rows that are still in: all earlier rules passed, and the column to rank by is there."""
-        column = self._columns.find(rule.column or "", "--top")
+        column, group = self._ruled[i], self._grouped[i]
         missing = f" OR mfq_v{{}} >= {r.NULL}" if self.judgement.missing == "keep" else ""
         passed = [f"(mfq_v{j} = {r.PASSED}{missing.format(j)})" for j in range(i)]
         still = " AND ".join([*passed, f"mfq_v{i} = {r.PASSED}"])
-        per = f", {self._columns.find(rule.per, '--per').internal}" if rule.per else ""
+        per = f", {group.internal}" if group else ""
         window = f"PARTITION BY ({still}){per}"
-        order = f"ORDER BY {column.internal} DESC, mfq_id, mfq_row"
+        order = f"ORDER BY {column.internal if column else 0} DESC, mfq_id, mfq_row"
         verdict = r.top_verdict(rule, f"row_number() OVER ({window} {order})", f"count(*) OVER ({window})")
         dropped = " AND ".join(passed) or "true"
         return (

@@ -1,4 +1,4 @@
-"""SONGS with the scores at its side: which columns there are, what they are called, and the statement that joins them."""
+"""SONGS with the scores at its side: which columns there are, their names, and the statement that joins them."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ class Joined:
     def columns(self) -> Columns:
         """Return all columns by the names that the output has."""
         taken = set(self.songs.schema.names)
-        found = list(
-            _columns(self.songs, "songs", "mfq_s", None, {i: n for i, n in enumerate(self.songs.schema.names)})
-        )
+        found = list(_columns(self.songs, "songs", "mfq_s", None, dict(enumerate(self.songs.schema.names))))
         for k, side in enumerate(self.sides):
             found += _columns(side.table, side.name, f"mfq_q{k}_", f"mfq_m{k}", added_names(side, taken))
         return Columns(found)

@@ -165,7 +165,8 @@ def _lines(options: MergeOptions, report: Mapping[str, Any], rejects: Sequence[R
         where = options.conflicts or "--conflicts FILE lists them"
         yield f"{report['conflicts']} songs have two different ok scores; the newer one was taken ({where})"
     shares = ", ".join(f"{n} {status}" for status, n in report["status"].items()) or "none"
-    yield f"{report['rows_in']} rows in, {report['repeated']} of a song seen before, {report['rows_out']} rows out: {shares}"
+    seen = f"{report['rows_in']} rows in, {report['repeated']} of a song seen before"
+    yield f"{seen}, {report['rows_out']} rows out: {shares}"
 
 
 def reject_lines(rejects: Sequence[Reject], written: str | None) -> Iterator[str]:

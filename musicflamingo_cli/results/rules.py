@@ -116,7 +116,7 @@ class Columns:
         """Return a column that holds numbers. Raises `UsageError`."""
         column = self.find(name, flag)
         kind = column.kind.value_type if isinstance(column.kind, pa.DictionaryType) else column.kind
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        if not (is_number(kind) or pa.types.is_null(kind)):
             raise UsageError(f"{flag}: column '{column.name}' holds {column.kind}, not numbers")
         return column
 
@@ -134,6 +134,11 @@ class Columns:
             either = " or ".join(f"{c.side}.{c.plain}" for c in twins)
             raise UsageError(f"{flag}: more than one table has '{name}'; say {either}")
         return column
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Return whether a type is one of numbers."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
 def clean(sql: str, kind: pa.DataType, span: tuple[float, float] | None) -> str:

@@ -42,7 +42,7 @@ class Shards:
     """Tables of one kind, to be merged by id.
 
     Raises:
-        UsageError: They are of different kinds (without `allow_mixed`), can't be read, or their columns don't go together.
+        UsageError: They are of different kinds (without `allow_mixed`), torn, or their columns don't go together.
     """
 
     def __init__(self, tables: Sequence[Table], on: str | None, sandbox: Sandbox, *, allow_mixed: bool) -> None:
@@ -108,16 +108,19 @@ class Shards:
             else "NULL::TIMESTAMPTZ"
         )
         window = "PARTITION BY id ORDER BY rank, made DESC NULLS LAST, t DESC, pos DESC"
-        narrow = f"SELECT id, pos, t, CASE {status} {ranks} ELSE {len(STATUS)} END AS rank, {at} AS made FROM all_rows WHERE id IS NOT NULL"
+        rank = f"CASE {status} {ranks} ELSE {len(STATUS)} END"
+        narrow = f"SELECT id, pos, t, {rank} AS rank, {at} AS made FROM all_rows WHERE id IS NOT NULL"
         score = self._score_row()
         self._run(f"CREATE TEMP VIEW all_rows AS {' UNION ALL '.join(selects)}")
         self._run(
             f"CREATE TEMP TABLE ranked AS SELECT *, row_number() OVER ({window}) AS place, "
-            f"min(pos) OVER (PARTITION BY id) AS first, count(*) FILTER (rank = 0) OVER (PARTITION BY id) AS oks FROM ({narrow})"
+            "min(pos) OVER (PARTITION BY id) AS first, "
+            f"count(*) FILTER (rank = 0) OVER (PARTITION BY id) AS oks FROM ({narrow})"
         )
         self._run(
-            f"CREATE TEMP TABLE differing AS SELECT id FROM ranked JOIN (SELECT pos AS p, {score} AS score FROM all_rows) s "
-            "ON pos = p WHERE oks > 1 AND rank = 0 GROUP BY id HAVING count(DISTINCT score) > 1"
+            "CREATE TEMP TABLE differing AS SELECT id FROM ranked "
+            f"JOIN (SELECT pos AS p, {score} AS score FROM all_rows) s ON pos = p "
+            "WHERE oks > 1 AND rank = 0 GROUP BY id HAVING count(DISTINCT score) > 1"
         )
 
     def _run(self, statement: str) -> None:

@@ -73,7 +73,7 @@ class ParquetSink:
 
 
 def _repeating(batch: pa.RecordBatch) -> list[str]:
-    """Return the leaf columns that are worth a dictionary: a column whose values hardly repeat is written faster without."""
+    """Return the leaf columns that are worth a dictionary: one whose values hardly repeat is written faster without."""
     head = batch.slice(0, 4096)
     unique = set()
     for name, column in zip(head.schema.names, head.columns, strict=True):

@@ -155,7 +155,6 @@ def unreadable(path: Path, problem: BaseException) -> UsageError:
 def open_table(name: str, work: Path) -> Table:
     """Open a table; what is no Parquet is staged as Parquet in `work`. Raises `UsageError` naming the file."""
     from musicflamingo_cli.results.legacy import is_cache_folder, read_cache_folder
-    from musicflamingo_cli.results.staging import stage_csv, stage_json
 
     path = Path(name)
     if path.name.endswith(PART):
@@ -184,6 +183,8 @@ def open_table(name: str, work: Path) -> Table:
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (".parquet", ".pq"):
         raise unreadable(path, ValueError("it does not begin as Parquet does"))
+    from musicflamingo_cli.results.staging import stage_csv, stage_json
+
     if suffix in (".csv", ".tsv"):
         return stage_csv(name, work)
     return stage_json(name, work)
@@ -243,11 +244,11 @@ def id_column(table: Table, wanted: str | None, flag: str = "--on") -> int:
     names = table.schema.names
     if wanted is not None:
         if wanted in names:
-            return names.index(wanted)
+            return int(names.index(wanted))
         raise UsageError(f"{table.name}: no column '{wanted}'{nearest(wanted, names)}")
     for name in ID_NAMES:
         if name in names:
-            return names.index(name)
+            return int(names.index(name))
     raise UsageError(f"{table.name}: no column 'song_id'{nearest('song_id', names)}; name the id with {flag}")
 
 
@@ -270,7 +271,8 @@ def id_sql(column: str, kind: pa.DataType, name: str) -> str:
         return column
     if pa.types.is_floating(kind):
         whole = f"{column} = trunc({column}) AND abs({column}) < 9007199254740992"
-        return f"CASE WHEN isfinite({column}) THEN CASE WHEN {whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END END"
+        text_of = f"CASE WHEN {whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
+        return f"CASE WHEN isfinite({column}) THEN {text_of} END"
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
         return f"TRY(decode({column}))"
     if pa.types.is_nested(kind) or pa.types.is_boolean(kind):

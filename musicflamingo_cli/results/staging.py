@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.sources import ID_NAMES, Part, Reject, Table
 
-SENTINELS = pa.array(["", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT"])
+SENTINELS = ("", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT")
 """Cells that hold no value, as in a manifest; blanks around them apart."""
-FAILURES = pa.array(["FAILED_RENDER", "FAILED", "ERROR"])
+FAILURES = ("FAILED_RENDER", "FAILED", "ERROR")
 """What older scripts write in a column of numbers where there is none."""
 WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 NUMBER = r"^[+-]?((0|[1-9][0-9]{0,14})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$|^[+-]?(?i:inf|infinity|nan)$"
@@ -41,7 +41,7 @@ def stage_csv(name: str, work: Path) -> Table:
             for column, kind in kinds.items():
                 if column not in ID_NAMES:
                     kinds[column] = _narrow(kind, batch.column(column))
-        types = {column: _csv_type(kinds[column]) for column in columns}
+        types = {column: _csv_type("text" if column in ID_NAMES else kinds[column]) for column in columns}
         schema = pa.schema(list(types.items()))
         batches = (
             pa.RecordBatch.from_arrays([_csv_cast(c, b.column(c), t) for c, t in types.items()], schema=schema)
@@ -60,9 +60,12 @@ def _separator(path: Path) -> str:
 
 
 def _csv_batches(path: Path, separator: str, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+    bad: list[str] = []
+
     def ragged(row: Any) -> str:
         where = f"row {row.number}" if row.number is not None else "a row"
-        raise UsageError(f"{path} {where}: {row.actual_columns} cells where the header has {row.expected_columns}")
+        bad.append(f"{path} {where}: {row.actual_columns} cells where the header has {row.expected_columns}")
+        return "error"
 
     convert = pcsv.ConvertOptions(strings_can_be_null=False, null_values=[], auto_dict_encode=False)
     if columns is not None:
@@ -77,9 +80,14 @@ def _csv_batches(path: Path, separator: str, columns: Sequence[str] | None) -> I
         ) as reader,
     ):
         if columns is None:
-            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            yield pa.RecordBatch.from_arrays([pa.nulls(0, f.type) for f in reader.schema], schema=reader.schema)
             return
-        yield from reader
+        try:
+            yield from reader
+        except pa.ArrowInvalid:
+            if bad:
+                raise UsageError(bad[0]) from None
+            raise
 
 
 def _narrow(kind: str, cells: pa.Array) -> str:
@@ -87,7 +95,7 @@ def _narrow(kind: str, cells: pa.Array) -> str:
     if kind == "text":
         return kind
     full = cells.filter(pc.invert(_is_null(cells)))
-    full = full.filter(pc.invert(pc.is_in(full, FAILURES)))
+    full = full.filter(pc.invert(pc.is_in(full, pa.array(FAILURES))))
     if not len(full):
         return kind
     for name, pattern in (("bool", TRUTH), ("int", WHOLE), ("float", NUMBER)):
@@ -101,11 +109,11 @@ def _covers(name: str, kind: str) -> bool:
 
 
 def _is_null(cells: pa.Array) -> pa.Array:
-    return pc.is_in(pc.utf8_trim_whitespace(cells), SENTINELS)
+    return pc.is_in(pc.utf8_trim_whitespace(cells), pa.array(SENTINELS))
 
 
 def _csv_type(kind: str) -> pa.DataType:
-    return {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}.get(kind, pa.string())
+    return {"": pa.null(), "bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}.get(kind, pa.string())
 
 
 def _csv_cast(name: str, cells: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -113,7 +121,9 @@ def _csv_cast(name: str, cells: pa.Array, kind: pa.DataType) -> pa.Array:
         return pc.if_else(pc.equal(cells, ""), None, cells)
     nothing = _is_null(cells)
     if kind != pa.string():
-        nothing = pc.or_(nothing, pc.is_in(cells, FAILURES))
+        nothing = pc.or_(nothing, pc.is_in(cells, pa.array(FAILURES)))
+    if pa.types.is_null(kind):
+        return pa.nulls(len(cells))
     kept = pc.if_else(nothing, None, cells)
     if kind == pa.bool_():
         return pc.equal(pc.utf8_lower(kept), "true")
@@ -151,7 +161,7 @@ def _stage_rows(
     mixed: set[str] = set()
     for group in _groups(rows()):
         schema = _widened(schema, group, mixed)
-    fields = [(f.name, pa.string() if f.name in mixed or pa.types.is_null(f.type) else f.type) for f in schema]
+    fields = [(f.name, pa.string() if f.name in mixed else f.type) for f in schema]
     _check_columns(name, [n for n, _ in fields])
     schema = pa.schema(fields)
 

@@ -1,0 +1,252 @@
+"""QualityFilter: the scores in a recommender's own process, with one answer to a missing score in every method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import pyarrow as pa
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.sandbox import work_folder
+from musicflamingo_cli.results.sources import OVERALL, Table, id_column, nearest, open_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Missing = Literal["drop", "keep", "fail"]
+BASE, SHARE = 0.7, 0.3
+"""The known boost: a score is multiplied by 0.7 + 0.3 x quality."""
+
+
+class MissingScoreError(UsageError):
+    """A song has no score, and `missing` is `fail`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the filter says of one song."""
+
+    song_id: str
+    kept: bool
+    score: float | None
+    """None: missing."""
+    reason: str
+    """One sentence for a person."""
+
+
+class QualityFilter:
+    """Keeps the songs whose quality reaches a threshold, in the caller's order.
+
+    A score that is null, NaN, infinite or outside 0..1 is missing, and so is that of a song without a row. Nothing is
+    rescaled and nothing is guessed.
+
+    Args:
+        threshold: Lowest score to keep, 0..1; a score equal to it is kept.
+        scores: A scores table (Parquet, a folder of it, CSV, JSONL, `{id: {scores}}` JSON), or ids to scores. None: the
+            column of the songs given to `fit`.
+        missing: What becomes of a song without a score, in every method: `drop`, `keep` or `fail`.
+        column: The score to go by.
+        quality_threshold, quality_scores_file: Older names of `threshold` and `scores`.
+
+    Raises:
+        UsageError: A file is missing or of a wrong form, or an argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        threshold: float | None = None,
+        scores: str | Path | Mapping[Any, float | None] | None = None,
+        missing: Missing = "drop",
+        column: str = OVERALL,
+        *,
+        quality_threshold: float | None = None,
+        quality_scores_file: str | Path | None = None,
+    ) -> None:
+        if threshold is not None and quality_threshold is not None:
+            raise UsageError("give threshold or quality_threshold, not both")
+        if scores is not None and quality_scores_file is not None:
+            raise UsageError("give scores or quality_scores_file, not both")
+        if missing not in get_args(Missing):
+            raise UsageError(f"missing={missing!r}: it is 'drop', 'keep' or 'fail'")
+        chosen = threshold if threshold is not None else quality_threshold
+        self.threshold = 0.4 if chosen is None else float(chosen)
+        if not 0 <= self.threshold <= 1:
+            raise UsageError(f"threshold={self.threshold}: scores are 0..1")
+        self.missing: Missing = missing
+        self.column = column
+        self._why: dict[str, str] = {}
+        self._scores: dict[str, float] | None = None
+        source = scores if scores is not None else quality_scores_file
+        if isinstance(source, Mapping):
+            self._scores = self._valid(((key_of(k), v) for k, v in source.items()), "scores")
+        elif source is not None:
+            self._scores = self._read(str(source))
+
+    def fit(self, songs: pd.DataFrame) -> QualityFilter:
+        """Take note of the catalogue; without a table of scores, its own column is the scores. Returns itself.
+
+        Raises:
+            UsageError: `songs` has no id column, or no scores where there are no others.
+            MissingScoreError: A song of it has no score, and `missing` is `fail`.
+        """
+        names = [str(name) for name in getattr(songs, "columns", ())]
+        key = next((name for name in ("song_id", "id") if name in names), None)
+        if key is None:
+            raise UsageError(f"the songs have no column 'song_id'{nearest('song_id', names)}")
+        ids = [key_of(value) for value in songs[key].tolist()]
+        if self._scores is None:
+            if self.column not in names:
+                raise UsageError(f"no scores: give scores=..., or songs with a column '{self.column}'")
+            self._scores = self._valid(zip(ids, _as_written(songs[self.column]), strict=True), "the songs")
+        if self.missing == "fail":
+            self._present(ids)
+        return self
+
+    def filter(self, song_ids: Iterable[Any]) -> list[Any]:
+        """Return the ids that are kept, as given and in the order given.
+
+        Raises:
+            MissingScoreError: One has no score, and `missing` is `fail`.
+        """
+        ids = list(song_ids)
+        self._present(ids)
+        return [song_id for song_id in ids if self._keeps(song_id)]
+
+    def scores(self, song_ids: Iterable[Any]) -> dict[Any, float | None]:
+        """Return id to score, in the order given. A missing score is left out (`drop`), None (`keep`) or an error."""
+        ids = list(song_ids)
+        self._present(ids)
+        found = {song_id: self._score(song_id) for song_id in ids}
+        return {k: v for k, v in found.items() if v is not None} if self.missing == "drop" else found
+
+    def apply(
+        self, recommendations: Iterable[Mapping[str, Any]], *, boost: bool = False, score: str = "score"
+    ) -> list[dict[str, Any]]:
+        """Return the recommendations (`song_id` or `id`, and `score`) that are kept, as copies.
+
+        With `boost`, each one's score is multiplied by 0.7 + 0.3 x quality and they are sorted by it, ties as they
+        came; without, they stay as they came. One that is kept without a quality (`keep`) keeps its score.
+
+        Raises:
+            UsageError: One has no id, or no score to boost.
+            MissingScoreError: One has no quality, and `missing` is `fail`.
+        """
+        listed = [(self._id_of(one), dict(one)) for one in recommendations]
+        self._present([song_id for song_id, _ in listed])
+        kept = [(song_id, one) for song_id, one in listed if self._keeps(song_id)]
+        if not boost:
+            return [one for _, one in kept]
+        for song_id, one in kept:
+            quality = self._score(song_id)
+            if not isinstance(one.get(score), int | float):
+                raise UsageError(f"recommendation of {song_id}: no number '{score}' to boost")
+            if quality is not None:
+                one[score] = one[score] * (BASE + SHARE * quality)
+        return sorted((one for _, one in kept), key=lambda one: -one[score])
+
+    def explain(self, song_id: Any) -> Verdict:
+        """Return whether a song is kept, and why; never raises for a missing score."""
+        value, name = self._score(song_id), key_of(song_id)
+        if value is None:
+            why = self._why.get(name, "no row in the scores")
+            said = f"{self.column} is missing ({why}); missing={self.missing}"
+            return Verdict(name, self.missing == "keep", None, said)
+        sign = ">=" if value >= self.threshold else "<"
+        return Verdict(name, value >= self.threshold, value, f"{self.column} {value:g} {sign} {self.threshold:g}")
+
+    def _score(self, song_id: Any) -> float | None:
+        if self._scores is None:
+            raise UsageError("no scores yet: give scores=..., or call fit with songs that have them")
+        return self._scores.get(key_of(song_id))
+
+    def _keeps(self, song_id: Any) -> bool:
+        value = self._score(song_id)
+        return self.missing == "keep" if value is None else value >= self.threshold
+
+    def _present(self, ids: Sequence[Any]) -> None:
+        if self.missing != "fail":
+            return
+        lacking = [song_id for song_id in ids if self._score(song_id) is None]
+        if lacking:
+            some = ", ".join(str(i) for i in lacking[:3]) + (", ..." if len(lacking) > 3 else "")
+            raise MissingScoreError(f"{len(lacking)} songs have no {self.column} ({some}), and missing='fail'")
+
+    def _id_of(self, one: Mapping[str, Any]) -> Any:
+        for name in ("song_id", "id"):
+            if isinstance(one, Mapping) and one.get(name) is not None:
+                return one[name]
+        raise UsageError(f"a recommendation without song_id: {str(one)[:80]}")
+
+    def _read(self, source: str) -> dict[str, float]:
+        with work_folder() as work:
+            table = open_table(source, work)
+            names = table.schema.names
+            if self.column not in names:
+                raise UsageError(f"{source}: no column '{self.column}'{nearest(self.column, names)}")
+            return self._valid(_pairs(table, id_column(table, None, "column"), names.index(self.column)), source)
+
+    def _valid(self, pairs: Iterable[tuple[str, Any]], name: str) -> dict[str, float]:
+        """Return the usable scores by id; note why others are not. Raises `UsageError` for a wrong scale or repeats."""
+        found: dict[str, float] = {}
+        outside = 0
+        for song_id, value in pairs:
+            if song_id in found or song_id in self._why:
+                if name != "the songs" or found.get(song_id) != value:
+                    raise UsageError(
+                        f"{name}: the id {song_id} has more than one score; mfq merge makes one row of each"
+                    )
+                continue
+            why = _unusable(value)
+            if why is None:
+                found[song_id] = float(value)
+            else:
+                self._why[song_id] = why
+                outside += why == OUTSIDE
+        if outside and not found:
+            said = f"{name}: no {self.column} is in 0..1 ({outside} are outside)"
+            raise UsageError(f"{said}; mfq merge --scale maps another scale")
+        return found
+
+
+OUTSIDE = "outside 0..1"
+
+
+def _unusable(value: Any) -> str | None:
+    """Return why a value is no score; None if it is one."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        return "not a number"
+    number = float(value)
+    if not math.isfinite(number):
+        return "not a finite number"
+    return None if 0 <= number <= 1 else OUTSIDE
+
+
+def _as_written(column: pd.Series[Any]) -> list[Any]:
+    """Return a column's values; a float32 as the decimal number that it was written from."""
+    values = column.tolist()
+    return [float(str(v)) for v in column.to_numpy()] if str(column.dtype) == "float32" else values
+
+
+def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str, Any]]:
+    for batch in table.batches():
+        values = batch.column(column)
+        if pa.types.is_float32(values.type):
+            values = values.cast(pa.string()).cast(pa.float64())
+        for song_id, value in zip(batch.column(key).to_pylist(), values.to_pylist(), strict=True):
+            if song_id is not None:
+                yield key_of(song_id), value
+
+
+def key_of(song_id: Any) -> str:
+    """Return an id as text: a whole number without a point, everything else unchanged."""
+    if isinstance(song_id, bytes):
+        return song_id.decode("utf-8", "backslashreplace")
+    if isinstance(song_id, float) and song_id.is_integer():
+        return str(int(song_id))
+    return str(song_id)
