@@ -194,12 +194,16 @@ def measure(bench: Bench, requests: list[Request]) -> dict[str, object]:
     for name, work in works.items():
         bench.peak()
         try:
-            found[f"{name}_seconds"] = bench.clock(work, 2 if name in ("prefill", "scores") else 1)
+            found[f"{name}_seconds"] = bench.clock(work)
             found[f"{name}_peak_bytes"] = bench.peak()
         except OutOfMemory as problem:
             found[f"{name}_seconds"] = None
             found[f"{name}_error"] = str(problem)[:120]
         release_memory()
+    for _ in range(2):  # these two are compared to the percent: the best of three, taken by turns
+        for name in ("prefill", "scores"):
+            if found[f"{name}_seconds"] is not None:
+                found[f"{name}_seconds"] = min(float(found[f"{name}_seconds"]), bench.clock(works[name]))  # type: ignore[arg-type]
     return found
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from musicflamingo_cli.engines.packed_attention import register
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +30,7 @@ class Network:
         self.device = model.device
         self.dtype = model.dtype
         self.text_config = model.config.text_config
+        self._small = "eager" if attention == "eager" else register()
         split_windows(model)
 
     def prompt(self, tensors: dict[str, Any]) -> Any:
@@ -37,17 +40,16 @@ class Network:
         return self.model.model(**tensors, position_ids=position_ids, use_cache=True)
 
     def extend(self, ids: torch.Tensor, mask: torch.Tensor, position_ids: torch.Tensor, cache: Any) -> torch.Tensor:
-        """Run further tokens [batch, n] behind a cache and return their hidden states [batch, n, width].
+        """Run further tokens [songs, n] behind a cache and return their hidden states [songs, n, width].
 
-        `mask` is either 2-D over all positions (0 for holes), or 4-D boolean [batch, 1, n, all positions].
+        `mask` is boolean [songs, 1, n, all positions]: what each of them may see.
         """
         import torch
 
-        attention = "eager" if self.attention == "eager" else "sdpa"
-        if mask.ndim == 4 and attention == "eager":
+        if self.attention == "eager":
             floor = torch.finfo(self.dtype).min
             mask = torch.zeros(mask.shape, dtype=self.dtype, device=mask.device).masked_fill(~mask, floor)
-        with self._attending(attention):
+        with self._attending(self._small):
             out = self.model.model(
                 input_ids=ids, attention_mask=mask, position_ids=position_ids, past_key_values=cache, use_cache=True
             )
@@ -84,7 +86,7 @@ class Network:
 
     @contextmanager
     def _attending(self, attention: str) -> Iterator[None]:
-        """Use another attention for the small forwards: flash-attention takes no 4-D mask and no holes."""
+        """Use another attention for a while."""
         before = self.text_config._attn_implementation
         self.text_config._attn_implementation = attention
         try:
@@ -127,19 +129,3 @@ def slices(rows: int, tokens: int, limit: int | None) -> list[range]:
     """Cut `rows` songs of `tokens` tokens into groups of at most `limit` tokens, one song at least."""
     size = rows if limit is None else max(1, min(rows, limit // max(1, tokens)))
     return [range(start, min(rows, start + size)) for start in range(0, rows, size)]
-
-
-def merged_caches(caches: Sequence[Any]) -> Any:
-    """Join the caches of groups of songs, layer by layer, giving each part back as soon as it is copied."""
-    import torch
-
-    if len(caches) == 1:
-        return caches[0]
-    joined = type(caches[0])()
-    for index in range(len(caches[0].layers)):
-        parts = [cache.layers[index] for cache in caches]
-        keys, values = torch.cat([p.keys for p in parts]), torch.cat([p.values for p in parts])
-        for part in parts:
-            part.keys = part.values = None
-        joined.update(keys, values, index)
-    return joined

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from musicflamingo_cli.engines.network import Network, merged_caches, slices
+from musicflamingo_cli.engines.kv_cache import joined
+from musicflamingo_cli.engines.network import Network, slices
 from musicflamingo_cli.engines.tree import ROOT, TokenTree
 
 if TYPE_CHECKING:
@@ -33,15 +34,13 @@ class Session:
             caches.append(out.past_key_values)
             hidden.append(out.last_hidden_state[:, -1].clone())
             del out, tensors
-        self.cache = merged_caches(caches)
+        self.cache = joined(caches)
         self.last: torch.Tensor = torch.cat(hidden)
         """Hidden state of each row's last token, [rows, width]."""
         self.mask = inputs.mask(opening).to(network.device)
         """1 for each position of the cache that holds a token of its row, 0 for padding and holes, int64."""
         self.next = self.mask.sum(-1)
         """Position of each row's next token, [rows]."""
-        self.forwards = 1
-        """Forwards so far, the prefill included."""
 
     @property
     def rows(self) -> int:
@@ -60,51 +59,50 @@ class Session:
         nodes = len(tree.tokens) if tree else 0
         if width + nodes == 0:
             return None
-        device = self.mask.device
-        ids = torch.zeros((self.rows, width), dtype=torch.long)
-        real = torch.zeros((self.rows, width), dtype=torch.long)
-        for row, chunk in enumerate(chunks):
-            if chunk:
-                ids[row, width - len(chunk) :] = torch.tensor(list(chunk))
-                real[row, width - len(chunk) :] = 1
-        lengths = real.sum(-1).to(device)
-        ids, real = ids.to(device), real.to(device)
+        filled = [[0] * (width - len(chunk)) + list(chunk) for chunk in chunks]
+        flags = [[0] * (width - len(chunk)) + [1] * len(chunk) for chunk in chunks]
+        ids, real = torch.tensor([filled, flags], dtype=torch.long, device=self.mask.device).unbind(0)
         positions = self.next[:, None] + (real.cumsum(-1) - 1).clamp(min=0)
         mask = torch.cat([self.mask, real], 1)
-        after = self.next + lengths
-        if tree is None:
-            hidden = self.network.extend(ids, mask, positions, self.cache)
-        else:
-            hidden = self._extend_tree(tree, ids, positions, mask, after)
-        self.forwards += 1
+        after = self.next + real.sum(-1)
+        seen = self._causal(mask, width)
+        if tree is not None:
+            ids, positions, seen = self._with_tree(tree, ids, positions, seen, after)
+        hidden = self.network.extend(ids, seen, positions, self.cache)
+        if nodes:
+            self.cache.crop(-nodes)
         self.mask, self.next = mask, after
         if width:
-            fed = (lengths > 0)[:, None]
-            self.last = torch.where(fed, hidden[:, width - 1], self.last)
+            self.last = torch.where(real[:, -1:] > 0, hidden[:, width - 1], self.last)
         return hidden[:, width:] if tree else None
 
-    def _extend_tree(
-        self, tree: TokenTree, ids: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor, after: torch.Tensor
-    ) -> torch.Tensor:
+    def _causal(self, mask: torch.Tensor, width: int) -> torch.Tensor:
+        """Return what each of the last `width` positions may see: real ones, up to itself; [rows, 1, width, all]."""
         import torch
 
-        device, width, nodes = mask.device, ids.shape[1], len(tree.tokens)
-        past, known = mask.shape[1] - width, mask.bool()
-        seen = torch.zeros((nodes, nodes), dtype=torch.bool)
+        count = mask.shape[1]
+        places = torch.arange(count, device=mask.device)
+        return mask.bool()[:, None, None, :] & (places[None, :] <= places[count - width :, None])
+
+    def _with_tree(
+        self, tree: TokenTree, ids: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, after: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Put a tree behind chunks: each of its tokens sees what its row has fed, and its own ancestors."""
+        import torch
+
+        device, rows, nodes = ids.device, len(ids), len(tree.tokens)
+        lines = torch.zeros((nodes, nodes), dtype=torch.bool)
         for node, line in enumerate(tree.ancestors()):
-            seen[node, line] = True
-        order = torch.arange(width, device=device)
-        chunk = known[:, None, :].expand(-1, width, -1).clone()
-        chunk[:, :, past:] &= order[None, :] <= order[:, None]
-        chunk = torch.cat([chunk, torch.zeros((len(mask), width, nodes), dtype=torch.bool, device=device)], 2)
-        limbs = [known[:, None, :].expand(-1, nodes, -1), seen.to(device)[None].expand(len(mask), -1, -1)]
-        whole = torch.cat([chunk, torch.cat(limbs, 2)], 1)[:, None]
-        tokens = torch.tensor(tree.tokens, device=device).expand(len(mask), -1)
-        depths = torch.tensor(tree.depths, device=device)
-        places = torch.cat([positions, after[:, None] - 1 + depths], 1)
-        hidden = self.network.extend(torch.cat([ids, tokens], 1), whole, places, self.cache)
-        self.cache.crop(-nodes)
-        return hidden
+            lines[node, line] = True
+        fed = (
+            torch.cat([self.mask.bool(), seen[:, 0, -1, self.mask.shape[1] :]], 1) if ids.shape[1] else self.mask.bool()
+        )
+        limbs = torch.cat([fed[:, None].expand(-1, nodes, -1), lines.to(device)[None].expand(rows, -1, -1)], 2)
+        blind = torch.zeros((*seen.shape[:3], nodes), dtype=torch.bool, device=device)
+        whole = torch.cat([torch.cat([seen, blind], 3), limbs[:, None]], 2)
+        tokens = torch.tensor(tree.tokens, device=device).expand(rows, -1)
+        places = after[:, None] - 1 + torch.tensor(tree.depths, device=device)
+        return torch.cat([ids, tokens], 1), torch.cat([positions, places], 1), whole
 
     def at(self, tree: TokenTree, hidden: torch.Tensor | None, branch: int) -> torch.Tensor:
         """Return the hidden states at the prefixes of one branch of a tree that was fed, [rows, prefixes, width]."""
