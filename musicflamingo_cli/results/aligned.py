@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from musicflamingo_cli.results.join import Joined
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox
@@ -32,7 +34,7 @@ class Aligned:
             self._rest = batch.slice(lacking) if len(batch) > lacking else None
             lacking -= len(pieces[-1])
         table = pa.Table.from_batches(pieces)
-        if not np.array_equal(column_of(table, "mfq_row").to_numpy(), np.arange(self._row, self._row + count)):
+        if not np.array_equal(numbers_of(table, "mfq_row"), np.arange(self._row, self._row + count)):
             raise self._wrong("its rows changed while it was read")
         self._row += count
         return table
@@ -52,3 +54,8 @@ def column_of(table: pa.Table, name: str) -> pa.Array:
     """Return a column as one array."""
     chunks = table.column(name).chunks
     return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
+
+
+def numbers_of(table: pa.Table, name: str) -> NDArray[Any]:
+    """Return a column of whole numbers without nulls; not through `to_numpy`, which imports pandas."""
+    return np.from_dlpack(column_of(table, name))

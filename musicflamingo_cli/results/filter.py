@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results import rules as r
-from musicflamingo_cli.results.aligned import Aligned, column_of
+from musicflamingo_cli.results.aligned import Aligned, column_of, numbers_of
 from musicflamingo_cli.results.expressions import refused, rewrite
 from musicflamingo_cli.results.join import INTERNAL, Joined
 from musicflamingo_cli.results.rules import Column, Columns, Rule
@@ -118,8 +118,8 @@ class Filter:
     def _block(self, batch: pa.RecordBatch, table: pa.Table) -> Block:
         verdicts = np.zeros((len(self.rules), len(batch)), np.int8)
         for i in range(len(self.rules)):
-            verdicts[i] = column_of(table, f"mfq_v{i}").to_numpy()
-        known = column_of(table, "mfq_known").to_numpy(zero_copy_only=False) if self.joined.sides else None
+            verdicts[i] = numbers_of(table, f"mfq_v{i}")
+        known = numbers_of(table, "mfq_known").astype(bool) if self.joined.sides else None
         matched = np.ones(len(batch), bool) if known is None else known
         return Block(batch, table, verdicts, matched, self._added)
 
@@ -178,7 +178,7 @@ class Filter:
         wanted = ["mfq_row", *(f"mfq_v{i}" for i in range(len(self.rules)))]
         wanted += [c.internal for c in self._added]
         if self.joined.sides:
-            wanted.append("mfq_m0 IS NOT NULL AS mfq_known")
+            wanted.append("(mfq_m0 IS NOT NULL)::TINYINT AS mfq_known")
         if self.judgement.ids:
             wanted.append("mfq_id")
         if self._sweep:

@@ -1,0 +1,318 @@
+"""`mfq merge` as a user types it."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from musicflamingo_cli.cli import main
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def mfq(*words: object) -> int:
+    return main(["merge", *map(str, words)])
+
+
+def rows(name: str = "out.parquet") -> dict[str, dict[str, object]]:
+    return {row["song_id"]: row for row in pq.read_table(name).to_pylist()}
+
+
+def listing() -> set[str]:
+    return {path.name for path in Path.cwd().iterdir()}
+
+
+def shard(name: str, songs: list[tuple[str | None, str, float | None, int]], **more: object) -> str:
+    """Write a table of scores from (id, status, overall, day of its run)."""
+    columns: dict[str, object] = {
+        "song_id": pa.array([s[0] for s in songs], pa.string()),
+        "status": [s[1] for s in songs],
+        "reason": pa.array([None] * len(songs), pa.string()),
+        "overall_quality_score": pa.array([s[2] for s in songs], pa.float64()),
+        "engine": ["flamingo"] * len(songs),
+        "model": [more.pop("model", "m")] * len(songs),
+        "prompt": ["quality"] * len(songs),
+        "decode_mode": ["text"] * len(songs),
+        "scored_at": pa.array([datetime(2026, 1, s[3], tzinfo=UTC) for s in songs], pa.timestamp("us", "UTC")),
+    }
+    columns |= {key: [value] * len(songs) for key, value in more.items()}
+    pq.write_table(pa.table(columns), name)
+    return name
+
+
+def test_the_best_row_of_every_song_is_kept_in_the_order_of_first_sight(capsys: pytest.CaptureFixture[str]) -> None:
+    shard(
+        "a.parquet",
+        [("z", "ok", 0.1, 1), ("p", "failed", None, 9), ("q", "skipped", None, 9), ("r", "partial", 0.3, 9)],
+    )
+    shard("b.parquet", [("new", "ok", 0.9, 1), ("z", "ok", 0.2, 2), ("p", "partial", 0.4, 1), ("q", "failed", None, 1)])
+    shard("c.parquet", [("r", "ok", 0.5, 1), ("z", "ok", 0.3, 2), ("p", "failed", None, 10)])
+    assert mfq("a.parquet", "b.parquet", "c.parquet", "-o", "out.parquet", "--report-json", "r.json") == 0
+    found = rows()
+    assert list(found) == ["z", "p", "q", "r", "new"]
+    assert [found[k]["overall_quality_score"] for k in found] == [0.3, 0.4, None, 0.5, 0.9]
+    assert found["q"]["status"] == "failed"
+    report = json.loads(Path("r.json").read_text())
+    assert (report["rows_in"], report["rows_out"], report["repeated"], report["conflicts"]) == (11, 5, 6, 1)
+    assert "1 songs have two different ok scores" in capsys.readouterr().err
+
+
+def test_conflicts_are_listed_and_refused_with_strict(capsys: pytest.CaptureFixture[str]) -> None:
+    shard("a.parquet", [("x", "ok", 0.1, 1), ("y", "ok", 0.5, 1)])
+    shard("b.parquet", [("x", "ok", 0.2, 2), ("y", "ok", 0.5, 2)])
+    assert mfq("a.parquet", "b.parquet", "-o", "out.parquet", "--strict", "--conflicts", "c.jsonl") == 2
+    assert listing() == {"a.parquet", "b.parquet", "c.jsonl"}
+    found = [json.loads(line) for line in Path("c.jsonl").read_text().splitlines()]
+    assert [(f["song_id"], f["merged_table"], f["taken"], f["overall_quality_score"]) for f in found] == [
+        ("x", "a.parquet", False, 0.1),
+        ("x", "b.parquet", True, 0.2),
+    ]
+    assert "1 songs" in capsys.readouterr().err
+    assert mfq("a.parquet", "a.parquet", "-o", "out.parquet", "--strict") == 0
+
+
+def test_another_kind_of_table_is_refused_naming_what_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    shard("a.parquet", [("x", "ok", 0.1, 1)])
+    shard("b.parquet", [("y", "ok", 0.2, 2)], model="other")
+    assert mfq("a.parquet", "b.parquet", "-o", "out.parquet") == 2
+    assert "model is 'm' in a.parquet but 'other' in b.parquet" in capsys.readouterr().err
+    assert mfq("a.parquet", "b.parquet", "-o", "out.parquet", "--allow-mixed") == 0
+    assert list(rows()) == ["x", "y"]
+
+
+def test_columns_that_an_older_table_lacks_are_null_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    shard("old.parquet", [("x", "ok", 0.1, 1)])
+    shard("new.parquet", [("y", "ok", 0.2, 2)], coverage=1.0)
+    assert mfq("old.parquet", "new.parquet", "-o", "out.parquet") == 0
+    assert [row["coverage"] for row in rows().values()] == [None, 1.0]
+    assert "old.parquet lacks 1 columns, null here: coverage" in capsys.readouterr().err
+    shard("odd.parquet", [("y", "ok", 0.2, 2)], coverage=[1.0])
+    assert mfq("new.parquet", "odd.parquet", "-o", "out.parquet") == 2
+    assert "column 'coverage'" in capsys.readouterr().err
+
+
+def test_rows_without_an_id_are_rejected_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    shard("a.parquet", [("x", "ok", 0.1, 1), (None, "failed", None, 1), ("", "failed", None, 1)])
+    assert mfq("a.parquet", "-o", "out.parquet", "--rejects", "rejects.csv") == 0
+    assert list(rows()) == ["x"]
+    assert Path("rejects.csv").read_text().splitlines()[1:] == [
+        "a.parquet,row 2,,no_id,the row has no id",
+        "a.parquet,row 3,,no_id,the row has no id",
+    ]
+    assert "2 rejected as no_id" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[: len(raw) // 2], lambda raw: b"", lambda raw: raw[:4] + bytes(len(raw) - 4)]
+)
+def test_a_torn_shard_is_refused_by_name(damage: object, capsys: pytest.CaptureFixture[str]) -> None:
+    shard("a.parquet", [("x", "ok", 0.1, 1)])
+    shard("torn.parquet", [("y", "ok", 0.2, 2)] * 100)
+    raw = Path("torn.parquet").read_bytes()
+    assert callable(damage)
+    Path("torn.parquet").write_bytes(damage(raw))
+    assert mfq("a.parquet", "torn.parquet", "-o", "out.parquet") == 2
+    assert "torn.parquet" in capsys.readouterr().err
+    assert not Path("out.parquet").exists()
+    Path("t.jsonl").write_text('{"song_id": "a", "overall_quality_score": 0.5}\n{"song_id": "b", "over')
+    assert mfq("t.jsonl", "-o", "out.parquet") == 2
+    assert "t.jsonl line 2" in capsys.readouterr().err
+
+
+def test_shards_of_other_formats_get_their_types_back() -> None:
+    detail = {"obtained": "json", "written": 0.5, "expected": None, "std": None, "mass": None}
+    struct = pa.struct(
+        [("obtained", pa.string()), *((n, pa.float64()) for n in ("written", "expected", "std", "mass"))]
+    )
+    more = {"repairs": pa.scalar(["fence"], pa.list_(pa.string())), "mood": 0.5}
+    table = pq.read_table(shard("a.parquet", [("x", "ok", 0.5, 1)], mood=0.5))
+    table = table.append_column("mood_detail", pa.array([detail], struct))
+    table = table.append_column("repairs", pa.array([["fence"]], pa.list_(pa.string())))
+    pq.write_table(table, "a.parquet")
+    assert more
+    assert mfq("a.parquet", "-o", "a.jsonl") == 0
+    assert mfq("a.parquet", "-o", "a.csv") == 0
+    for name in ("a.jsonl", "a.csv"):
+        assert mfq(name, "a.parquet", "-o", "out.parquet") == 0
+        assert pq.read_schema("out.parquet").equals(table.schema)
+        assert mfq(name, "-o", "out.parquet") == 0
+        assert rows()["x"]["mood_detail"] == detail
+        assert rows()["x"]["scored_at"] == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_merge_is_the_same_bytes_however_often() -> None:
+    shard("a.parquet", [(f"s{i}", "ok", i / 1000, 1) for i in range(1000)])
+    shard("b.parquet", [(f"s{i}", "ok", i / 1000, 2) for i in range(999, 500, -1)])
+    for name, threads in (("1.parquet", 1), ("2.parquet", 4)):
+        assert mfq("a.parquet", "b.parquet", "-o", name, "--threads", threads) == 0
+    assert Path("1.parquet").read_bytes() == Path("2.parquet").read_bytes()
+
+
+AXES = ("CE", "CU", "PC", "PQ")
+
+
+def audiobox(*values: float | None) -> None:
+    lines = [json.dumps(dict.fromkeys(AXES, value)) for value in values]
+    Path("aes.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def test_sources_are_joined_by_id_and_weighed_together() -> None:
+    shard("mf.parquet", [("a", "ok", 0.2, 1), ("b", "ok", 0.5, 1), ("c", "failed", None, 1)])
+    audiobox(1, 10, 5.5)
+    Path("in.jsonl").write_text('{"path": "/x/c.mp3"}\n{"path": "https://h/a.wav?x=1"}\n{"path": "d.flac"}\n')
+    run = ("--with", "mf=mf.parquet", "--with", "aes=aes.jsonl", "--input", "in.jsonl", "--combine", "mf=0.6,aes=0.4")
+    assert mfq(*run, "--as", "quality", "-o", "out.parquet") == 0
+    found = rows()
+    assert list(found) == ["a", "b", "c", "d"]
+    assert [found[k]["quality"] for k in found] == [0.52, None, None, None]
+    assert [found[k]["content_enjoyment"] for k in found] == [1.0, None, 0.0, 0.5]
+    assert mfq(*run, "--missing", "renormalise", "-o", "out.parquet") == 0
+    assert [row["quality"] for row in rows().values()] == [0.52, 0.5, 0.0, 0.5]
+    assert mfq(*run, "--scale", "aes=0:20", "-o", "out.parquet") == 0
+    assert rows()["a"]["quality"] == pytest.approx(0.6 * 0.2 + 0.4 * 0.5)
+
+
+def test_audiobox_needs_its_input_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    audiobox(1, 2)
+    assert mfq("--with", "aes=aes.jsonl", "-o", "out.parquet") == 2
+    assert "--input" in capsys.readouterr().err
+    Path("in.jsonl").write_text('{"path": "a.mp3"}\n')
+    assert mfq("--with", "aes=aes.jsonl", "--input", "in.jsonl", "-o", "out.parquet") == 2
+    assert "1 lines" in capsys.readouterr().err
+    Path("in.jsonl").write_text('{"path": "x/a.mp3"}\n{"path": "y/a.mp3"}\n')
+    assert mfq("--with", "aes=aes.jsonl", "--input", "in.jsonl", "-o", "out.parquet") == 2
+    assert "more than once" in capsys.readouterr().err
+
+
+def test_any_column_is_a_source_if_its_scale_is_stated(capsys: pytest.CaptureFixture[str]) -> None:
+    shard("mf.parquet", [("1", "ok", 0.2, 1), ("2", "ok", 0.4, 1), ("3", "ok", 0.6, 1), ("4", "ok", 0.6, 1)])
+    Path("clap.csv").write_text("id,score\n1,3\n2,FAILED\n3,9\n4,5\n")
+    run = ("--with", "mf=mf.parquet", "--with", "clap=clap.csv:score", "--combine", "mf=1,clap=1", "-o", "out.parquet")
+    assert mfq(*run) == 2
+    assert "--scale clap=low:high" in capsys.readouterr().err
+    assert mfq(*run, "--scale", "clap=1:5") == 0
+    assert [row["quality"] for row in rows().values()] == [0.35, None, None, 0.8]
+    assert mfq(*run, "--scale", "clap=rank", "--scale", "mf=rank") == 0
+    assert [row["quality"] for row in rows().values()] == [0.0, None, 0.916666667, 0.666666667]
+
+
+def test_a_catalogue_keeps_every_row_and_its_order(capsys: pytest.CaptureFixture[str]) -> None:
+    songs = pa.table({"song_id": pa.array([2, 1, 2, 7], pa.int32()), "title": ["b", "a", "b2", "x"]})
+    pq.write_table(songs, "songs.parquet")
+    shard("mf.parquet", [("1", "ok", 0.2, 1), ("2", "ok", 0.4, 1), ("9", "ok", 0.6, 1)], title="t")
+    assert mfq("songs.parquet", "--with", "mf=mf.parquet", "-o", "out.parquet", "--report-json", "r.json") == 0
+    found = pq.read_table("out.parquet")
+    assert found.select(["song_id", "title"]).equals(songs)
+    assert found["overall_quality_score"].to_pylist() == [0.4, 0.2, 0.4, None]
+    assert found["title_mf"].to_pylist() == ["t", "t", "t", None]
+    source = json.loads(Path("r.json").read_text())["sources"][0]
+    assert (source["songs_with"], source["songs_without"], source["ids_not_in_songs"]) == (3, 1, 1)
+    assert source["some_of_them"] == ["9"]
+    assert "1 of its ids are no song here (9)" in capsys.readouterr().err
+
+
+def test_ranks_go_into_new_columns() -> None:
+    songs = [
+        ("a", "ok", 0.9, 1),
+        ("b", "ok", 0.1, 1),
+        ("c", "ok", 0.5, 1),
+        ("d", "ok", 0.5, 1),
+        ("e", "failed", None, 1),
+    ]
+    shard("s.parquet", songs)
+    assert mfq("s.parquet", "--normalise", "rank", "-o", "out.parquet") == 0
+    found = rows()
+    assert [found[k]["overall_quality_score_rank"] for k in "abcde"] == [1.0, 0.0, 0.5, 0.5, None]
+    assert found["a"]["overall_quality_score"] == 0.9
+    pq.write_table(pa.table({"song_id": list("abcde"), "genre": ["x", "x", "y", None, "y"]}), "songs.parquet")
+    run = ("songs.parquet", "--with", "mf=s.parquet", "--normalise", "overall_quality_score=rank", "--per", "genre")
+    assert mfq(*run, "-o", "ranked.parquet") == 0
+    assert [rows("ranked.parquet")[k]["overall_quality_score_rank"] for k in "abcde"] == [1.0, 0.0, None, None, None]
+    assert (
+        mfq("ranked.parquet", "--with", "mf=s.parquet", "--normalise", "overall_quality_score=rank", "-o", "x.parquet")
+        == 2
+    )
+
+
+def test_old_json_is_read_and_written() -> None:
+    five = ("content_usefulness", "production_quality", "content_enjoyment", "production_complexity")
+    scores = dict.fromkeys(five, 0.5) | {"overall_recommendation_score": 0.6}
+    document = {
+        "a": {"song_id": "a", "title": "T", "scores": {"production_quality": 0.9, "overall_quality_score": 0.8}},
+        "b": {"overall_quality_score": 0.7},
+        "c": 0.6,
+        "d": None,
+        "e": {"overall_recommendation_score": 0.4},
+        "f": {"scores": {"overall_recommendation_score": 0.3}},
+        "g": "high",
+        "h": scores | {"overall_recommendation_score": 0.5},
+        "i": scores,
+    }
+    Path("old.json").write_text(json.dumps(document))
+    assert mfq("old.json", "-o", "out.parquet", "--rejects", "rejects.jsonl") == 0
+    found = {key: row["overall_quality_score"] for key, row in rows().items()}
+    assert found == {"a": 0.8, "b": 0.7, "c": 0.6, "d": None, "e": 0.4, "f": 0.3, "i": 0.6}
+    rejected = [json.loads(line) for line in Path("rejects.jsonl").read_text().splitlines()]
+    assert [(r["song_id"], r["reason"]) for r in rejected] == [("g", "not_a_number"), ("h", "legacy_failure")]
+    assert mfq("old.json", "-o", "new.json") == 0
+    written = json.loads(Path("new.json").read_text())
+    assert written["a"]["scores"] == {"production_quality": 0.9, "overall_quality_score": 0.8}
+    assert "d" not in written
+    Path("list.json").write_text(json.dumps({"songs": [{"id": 1, "overall_quality_score": 0.5}, 7]}))
+    assert mfq("list.json", "-o", "out.parquet") == 0
+    assert pq.read_table("out.parquet")["id"].to_pylist() == ["1"]
+
+
+def test_old_caches_are_a_table_and_their_failures_no_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("content_usefulness", "production_quality", "content_enjoyment", "production_complexity")
+    Path("cache").mkdir()
+
+    def cache(song_id: str, *values: float | None) -> None:
+        scores = dict(zip((*names, "overall_recommendation_score"), values, strict=True))
+        Path(f"cache/{song_id}.json").write_text(json.dumps(scores))
+
+    cache("good", 0.85, 0.92, 0.78, 0.65, 0.82)
+    cache("bad", 0.5, 0.5, 0.5, 0.5, 0.5)
+    cache("part", 0.85, None, 0.78, 1.65, 0.82)
+    Path("cache/torn.json").write_text('{"content_')
+    assert mfq("cache", "-o", "out.parquet", "--rejects", "rejects.jsonl") == 0
+    found = rows()
+    assert found["good"]["overall_quality_score"] == 0.8275
+    assert {row["obtained"] for row in found.values()} == {"legacy"}
+    assert (found["part"]["status"], found["part"]["overall_quality_score"]) == ("partial", None)
+    assert set(found) == {"good", "part"}
+    rejected = [json.loads(line) for line in Path("rejects.jsonl").read_text().splitlines()]
+    assert [(r["song_id"], r["reason"]) for r in rejected] == [("bad", "legacy_failure"), ("torn", "broken_file")]
+    assert "1 rejected as legacy_failure" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "name the tables"),
+        (("a.parquet", "--combine", "x=1"), "--with"),
+        (("a.parquet", "a.parquet", "--with", "x=a.parquet"), "merge the shards first"),
+        (("a.parquet", "--with", "a.parquet"), "name=table"),
+        (("a.parquet", "--with", "x=a.parquet", "--combine", "y=1"), "no source of that name"),
+        (("a.parquet", "--with", "x=a.parquet", "--combine", "x=0"), "above 0"),
+        (("a.parquet", "--with", "x=a.parquet", "--with", "x=a.parquet"), "name of its own"),
+        (("a.parquet", "--with", "x=a.parquet", "--scale", "x=5:1"), "low is below high"),
+        (("a.parquet", "--with", "x=a.parquet", "--combine", "x=1", "--as", "status"), "not written over"),
+        (("a.parquet", "--with", "x=a.parquet:scor", "--combine", "x=1"), "no column"),
+        (("a.parquet", "--normalise", "status=rank"), "not numbers"),
+        (("a.parquet", "--normalise", "mean"), "say rank"),
+        (("a.parquet", "--on", "sond_id"), "did you mean song_id"),
+        (("none.parquet",), "no such file"),
+    ],
+)
+def test_a_wrong_request_is_refused(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shard("a.parquet", [("x", "ok", 0.1, 1)])
+    assert mfq(*words, "-o", "out.parquet") == 2
+    assert said in capsys.readouterr().err
+    assert listing() == {"a.parquet"}
