@@ -1,0 +1,144 @@
+"""QualityFilter in a recommender's own process."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.recommender import MissingScoreError, QualityFilter
+
+SCORES = {
+    "song_id": ["a", "b", "c", "d", "e", "f"],
+    "overall_quality_score": [0.9, 0.4, 0.39, None, math.nan, 1.5],
+}
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    path = tmp_path / "scores.parquet"
+    pq.write_table(pa.table(SCORES), path)
+    return path
+
+
+SONGS = pd.DataFrame({"song_id": ["b", "a", "c", "x"], "title": ["B", "A", "C", "X"]})
+
+
+def test_the_callers_order_is_kept(scores: Path) -> None:
+    quality = QualityFilter(threshold=0.4, scores=scores, missing="drop").fit(SONGS)
+    assert quality.filter(["x", "b", "c", "a", "b", "d", "e", "f"]) == ["b", "a", "b"]
+    assert quality.filter(iter(["a"])) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["x", "d", "e", "f"])
+def test_a_missing_score_is_what_missing_says_in_every_method(scores: Path, name: str) -> None:
+    recommended = [{"song_id": name, "score": 1.0}]
+    drop, keep, fail = (QualityFilter(0.4, scores, missing=m) for m in ("drop", "keep", "fail"))  # type: ignore[arg-type]
+    assert (drop.filter([name]), drop.scores([name]), drop.apply(recommended)) == ([], {}, [])
+    assert drop.explain(name).kept is False
+    assert (keep.filter([name]), keep.scores([name]), keep.apply(recommended, boost=True)) == (
+        [name],
+        {name: None},
+        recommended,
+    )
+    assert keep.explain(name).kept is True
+    for call in (fail.filter, fail.scores):
+        with pytest.raises(MissingScoreError, match=name):
+            call(["a", name])
+    with pytest.raises(MissingScoreError):
+        fail.apply(recommended)
+    with pytest.raises(MissingScoreError):
+        fail.fit(pd.DataFrame({"song_id": [name]}))
+    assert fail.explain(name).score is None
+
+
+def test_the_known_boost_is_an_option_and_changes_no_input(scores: Path) -> None:
+    quality = QualityFilter(0.4, scores)
+    given = [{"song_id": "b", "score": 1.0, "why": "x"}, {"song_id": "c", "score": 9.0}, {"id": "a", "score": 1}]
+    assert quality.apply(given) == [given[0], given[2]]
+    boosted = quality.apply(given, boost=True)
+    assert [(one.get("song_id") or one["id"], round(one["score"], 6)) for one in boosted] == [("a", 0.97), ("b", 0.82)]
+    assert given[0]["score"] == 1.0
+    with pytest.raises(UsageError, match="no number 'score'"):
+        quality.apply([{"song_id": "a"}], boost=True)
+    with pytest.raises(UsageError, match="without song_id"):
+        quality.apply([{"score": 1.0}])
+
+
+def test_it_says_why(scores: Path) -> None:
+    quality = QualityFilter(0.4, scores)
+    said = {name: quality.explain(name).reason for name in "abcdefx"}
+    assert said["b"] == "overall_quality_score 0.4 >= 0.4"
+    assert said["c"] == "overall_quality_score 0.39 < 0.4"
+    assert "null" in said["d"]
+    assert "not a finite number" in said["e"]
+    assert "outside 0..1" in said["f"]
+    assert "no row in the scores" in said["x"]
+
+
+def test_the_old_names_are_accepted(scores: Path) -> None:
+    assert QualityFilter(quality_threshold=0.5, quality_scores_file=str(scores)).filter(["b", "a"]) == ["a"]
+    with pytest.raises(UsageError, match="not both"):
+        QualityFilter(0.4, quality_threshold=0.5)
+    with pytest.raises(UsageError, match="not both"):
+        QualityFilter(scores=scores, quality_scores_file=scores)
+
+
+def test_old_files_are_read_and_failures_are_missing(tmp_path: Path) -> None:
+    five = ("content_usefulness", "production_quality", "content_enjoyment", "production_complexity")
+    mark = dict.fromkeys((*five, "overall_recommendation_score"), 0.5)
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps({"a": {"scores": {"overall_quality_score": 0.8}}, "b": 0.3, "c": mark, "d": None}))
+    quality = QualityFilter(0.4, path)
+    assert quality.scores("abcd") == {"a": 0.8, "b": 0.3}
+    assert quality.filter("abcd") == ["a"]
+
+
+@pytest.mark.parametrize("content", [None, "", "[1, 2", "{}", '"text"', "[]", '[{"id": 1}]', '{"a": "high"}'])
+def test_a_missing_file_or_a_wrong_form_is_an_error(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "scores.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UsageError, match=r"scores\.json"):
+        QualityFilter(0.4, path)
+
+
+def test_another_scale_is_an_error_and_nothing_is_rescaled() -> None:
+    with pytest.raises(UsageError, match=r"0\.\.1"):
+        QualityFilter(0.4, {"a": 7.2, "b": 5.0})
+    assert QualityFilter(0.4, {"a": 7.2, "b": 0.45, "c": 0.5}).scores("abc") == {"b": 0.45, "c": 0.5}
+
+
+def test_scores_can_stand_in_the_songs() -> None:
+    songs = pd.DataFrame({"song_id": [1, 2, 3], "overall_quality_score": pd.array([0.7, None, 0.1], "Float64")})
+    quality = QualityFilter(0.7).fit(songs)
+    assert quality.filter([3, 2, 1, "1", 1.0, np.int64(1)]) == [1, "1", 1.0, 1]
+    half = songs.assign(overall_quality_score=np.array([0.7, np.nan, 0.69], np.float32))
+    assert QualityFilter(0.7).fit(half).filter([1, 2, 3]) == [1]
+    with pytest.raises(UsageError, match="no scores"):
+        QualityFilter(0.4).fit(songs[["song_id"]])
+    with pytest.raises(UsageError, match="no scores yet"):
+        QualityFilter(0.4).filter([1])
+    with pytest.raises(UsageError, match="no column 'song_id'"):
+        QualityFilter(0.4).fit(pd.DataFrame({"songid": [1]}))
+
+
+def test_ids_twice_with_two_scores_are_an_error(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"song_id": ["a", "a"], "overall_quality_score": [0.1, 0.9]}), tmp_path / "s.parquet")
+    with pytest.raises(UsageError, match="more than one score"):
+        QualityFilter(0.4, tmp_path / "s.parquet")
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan])
+def test_arguments_that_make_no_sense_are_refused(threshold: float, scores: Path) -> None:
+    with pytest.raises(UsageError):
+        QualityFilter(threshold, scores)
+    with pytest.raises(UsageError, match="drop"):
+        QualityFilter(0.4, scores, missing="guess")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="did you mean overall_quality_score"):
+        QualityFilter(0.4, scores, column="overall_quality")
