@@ -45,9 +45,7 @@ class NumberReader:
         self._network = network
         self.characters = vocabulary.characters
         self._tokens = torch.tensor(self.characters, device=network.device)
-        self._ends = torch.zeros(vocabulary.size, dtype=torch.bool)
-        self._ends[list(vocabulary.number_ends)] = True
-        self._ends = self._ends.to(network.device)
+        self._ends = torch.tensor(vocabulary.number_ends, device=network.device)
 
     def read(self, session: Session, tree: TokenTree, hidden: torch.Tensor | None) -> list[list[Distribution | None]]:
         """Return, per branch and row, the joint distribution over a score's values; None where it is not finite."""
@@ -124,9 +122,9 @@ def _choose_words(session: Session, guides: list[Guide], said: list[Said], free:
     import torch
 
     logits = session.network.logits(session.last[free])
-    allowed = allowed_tokens([guides[i] for i in free], grammar).to(logits.device)
+    allowed = allowed_tokens([guides[i] for i in free], grammar, logits.device)
     sound = ~(torch.isnan(logits) | torch.isposinf(logits)).any(-1)
-    chosen = logits.masked_fill(~allowed[:, : logits.shape[1]], float("-inf")).argmax(-1)
+    chosen = logits.masked_fill(~allowed, float("-inf")).argmax(-1)
     picked = torch.stack([chosen, sound.long()]).tolist()
     for i, token, ok in zip(free, *picked, strict=True):
         if ok:
@@ -135,7 +133,7 @@ def _choose_words(session: Session, guides: list[Guide], said: list[Said], free:
             said[i].broken = True
 
 
-def allowed_tokens(guides: Sequence[Guide], grammar: Grammar) -> torch.Tensor:
+def allowed_tokens(guides: Sequence[Guide], grammar: Grammar, device: Any = "cpu") -> torch.Tensor:
     """Return which tokens each guide at a free part allows next, boolean [guides, vocabulary]."""
     import numpy as np
     import torch
@@ -146,8 +144,9 @@ def allowed_tokens(guides: Sequence[Guide], grammar: Grammar) -> torch.Tensor:
     grammar.executor.unsafe_compute_mask_ptr(rows, bits.ctypes.data, bits.strides[0], len(guides))
     for row, guide in zip(bits, guides, strict=True):
         guide.narrow(row)
-    flags = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")
-    return torch.from_numpy(flags[:, : grammar.vocabulary.size]).bool()
+    packed = torch.from_numpy(bits).to(device)
+    flags = (packed[:, :, None] >> torch.arange(32, dtype=torch.int32, device=device)) & 1
+    return flags.flatten(1)[:, : grammar.vocabulary.size].bool()
 
 
 def _read_number(

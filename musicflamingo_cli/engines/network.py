@@ -63,26 +63,21 @@ class Network:
         """Return log-probabilities, float32 [n, len(tokens) + 1]: of some tokens, and last of any token in `ends`.
 
         Computed in float32 whatever the model's dtype: a bfloat16 logit near 20 comes in steps of 1/8, which would
-        move a probability by 13 %. `ends` is boolean [vocabulary].
+        move a probability by 13 %. `tokens` and `ends` are ids.
         """
         import torch
 
         weight, bias = self.model.lm_head.weight, self.model.lm_head.bias
         wide = hidden.float()
-        chosen = wide @ weight[tokens].float().T
+
+        def scores(rows: Any) -> torch.Tensor:
+            found: torch.Tensor = wide @ weight[rows].float().T
+            return found if bias is None else found + bias[rows].float()
+
         whole = wide.new_full((len(wide),), float("-inf"))
-        ended = whole.clone()
         for start in range(0, len(weight), HEAD_BLOCK):
-            block = wide @ weight[start : start + HEAD_BLOCK].float().T
-            if bias is not None:
-                block = block + bias[start : start + HEAD_BLOCK].float()
-            whole = torch.logaddexp(whole, block.logsumexp(-1))
-            some = ends[start : start + HEAD_BLOCK]
-            if bool(some.any()):
-                ended = torch.logaddexp(ended, block[:, some].logsumexp(-1))
-        if bias is not None:
-            chosen = chosen + bias[tokens].float()
-        return torch.cat([chosen, ended[:, None]], -1) - whole[:, None]
+            whole = torch.logaddexp(whole, scores(slice(start, start + HEAD_BLOCK)).logsumexp(-1))
+        return torch.cat([scores(tokens), scores(ends).logsumexp(-1, keepdim=True)], -1) - whole[:, None]
 
     @contextmanager
     def _attending(self, attention: str) -> Iterator[None]:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NUMBER_ENDS = frozenset(b",}] \t\r\n")
-"""What may follow a number in JSON."""
+SPACE = b" \t\r\n"
+ENDINGS = (b"", b",", b"}", b"]")
+"""How what follows a number in JSON begins, after white space: with nothing more, or with punctuation."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,12 @@ class Vocabulary:
 
     @cached_property
     def number_ends(self) -> tuple[int, ...]:
-        """Token ids that can follow a number that is whole: punctuation of JSON, white space, the reply's end."""
-        return (*(i for i, piece in enumerate(self.pieces) if piece[:1] and piece[0] in NUMBER_ENDS), *self.end_ids)
+        """Token ids that can follow a number that is whole: punctuation of JSON, white space, the reply's end.
+
+        A word after a space is none of them: `8 out of 10` and `1 / 10` state other numbers than 8 and 1.
+        """
+        punctuation = [i for i, piece in enumerate(self.pieces) if piece and piece.lstrip(SPACE)[:1] in ENDINGS]
+        return tuple(dict.fromkeys((*punctuation, *self.end_ids)))
 
     def starting(self, character: str) -> NDArray[np.int32]:
         """Return the bit mask [ceil(size / 32)] of the tokens that begin with an ASCII character."""
