@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import soxr
 
-from musicflamingo_cli.measure import clipping, damage, hum, key, levels, loudness, spectrum, tempo
+from musicflamingo_cli.measure import clipping, damage, hum, key, levels, loudness, noise, spectrum, tempo
 from musicflamingo_cli.records import MEASURES_VERSION, Measures
 
 if TYPE_CHECKING:
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["MEASURES_VERSION", "measure"]
 
 MONO_CORRELATION = 0.98
+"""Two channels that are closer than this count as mono."""
 OLD_NOISE_DB = (-62.0, -32.0)
+"""The light hiss of old media, relative to the programme."""
 OLD_EDGE_DB_PER_OCTAVE = 38.0
 OLD_BANDWIDTH_HZ = 16_000.0
+"""Old microphones and media lose their treble below this, more gently than the line above says."""
 
 
 def measure(samples: NDArray[np.float32], sample_rate: int, level: Literal["basic", "all"]) -> Measures:
@@ -70,26 +73,30 @@ def _closer(
 ) -> dict[str, float | bool | str | None]:
     """Measure what `all` adds, on one or two waves of the same length."""
     picture = spectrum.spectrogram(channels, sample_rate, taken.peak)
-    bandwidth, mean_bandwidth = damage.bandwidth(picture, taken.peak)
+    steady = noise.steady_noise(picture, taken.peak)
+    bandwidth, mean_bandwidth = damage.bandwidth(picture, taken.peak, steady.hiss if steady else None)
     slope = damage.edge_slope(picture, taken.peak)
-    noise = damage.steady_noise(picture, taken.peak)
     gaps, gap_share = damage.dropouts(channels, sample_rate, float(np.sort(taken.power)[-2:].mean()))
-    slow = _slow(channels, sample_rate, taken.peak, -1 if (correlation or 0.0) < 0 else 1)
+    waves: list[NDArray[np.float32]] = [_slow(wave, sample_rate, taken.peak) for wave in channels]
+    mixed = waves[0]
+    if len(waves) > 1:
+        mixed = mixed - waves[1] if (correlation or 0.0) < 0 else mixed + waves[1]
     onsets = tempo.onset_strength(picture)
     bpm, bpm_confidence = tempo.tempo(onsets, picture.frame_seconds)
-    pitches = key.chroma(slow, key.RATE)
-    tonic, mode, key_confidence = key.key(pitches, slow.size / key.RATE * (1 - silence_share))
+    pitches = key.chroma(mixed, key.RATE)
+    tonic, mode, key_confidence = key.key(pitches, mixed.size / key.RATE * (1 - silence_share))
     return {
         "bandwidth_hz": bandwidth,
         "mean_bandwidth_hz": mean_bandwidth,
         "band_edge_db_per_octave": slope,
         "band_edge_flatness_db": damage.edge_flatness(picture, bandwidth) if bandwidth else None,
-        "steady_noise_db": noise,
-        "hum_db": hum.hum(slow, key.RATE),
+        "steady_noise_db": steady.level_db if steady else None,
+        "hum_db": max((h for wave in waves if (h := hum.hum(wave, key.RATE)) is not None), default=None),
         "dropouts_per_minute": gaps,
         "dropout_share": gap_share,
         "bass_correlation": picture.bass_correlation,
-        "old_recording": _old(len(channels) == 1 or (correlation or 0.0) > MONO_CORRELATION, noise, slope, bandwidth),
+        "old_recording": (len(channels) == 1 or (correlation or 0.0) > MONO_CORRELATION)
+        and (_hisses(steady) or _is_dull(slope, bandwidth)),
         "onset_rate_hz": tempo.onset_rate(onsets, picture.frame_seconds),
         "spectral_entropy": damage.spectral_entropy(picture),
         "pitch_entropy": key.pitch_entropy(pitches) if pitches.any() else None,
@@ -101,25 +108,21 @@ def _closer(
     }
 
 
-def _slow(
-    channels: Sequence[NDArray[np.float32]], sample_rate: int, peak: float, sign: int
-) -> NDArray[np.float32]:
-    """Mono at 8 kHz, loudest sample about 1; the channels are subtracted where they are out of phase."""
+def _slow(wave: NDArray[np.float32], sample_rate: int, peak: float) -> NDArray[np.float32]:
+    """One channel at 8 kHz, scaled by 1 / `peak`."""
     stream = soxr.ResampleStream(sample_rate, key.RATE, 1, dtype="float32", quality="MQ")
-    scale = np.float64(1 / (peak * len(channels)))
     blocks = []
-    for start, stop in loudness.spans(channels[0].size, 1):
-        block = channels[0][start:stop] * scale
-        if len(channels) > 1:
-            block = block + channels[1][start:stop] * (scale * sign)
-        blocks.append(stream.resample_chunk(block.astype(np.float32), last=stop == channels[0].size))
+    for start, stop in loudness.spans(wave.size, 1):
+        block = (wave[start:stop] * np.float64(1 / peak)).astype(np.float32)
+        blocks.append(stream.resample_chunk(block, last=stop == wave.size))
     return np.concatenate(blocks)
 
 
-def _old(mono: bool, noise: float | None, slope: float | None, bandwidth: float | None) -> bool:
-    """Whether this sounds like an old but sound recording: mono, and light hiss or a gentle loss of treble."""
-    if not mono:
-        return False
-    hiss = noise is not None and OLD_NOISE_DB[0] < noise < OLD_NOISE_DB[1] and slope is None
-    dull = slope is not None and slope < OLD_EDGE_DB_PER_OCTAVE and (bandwidth or 0.0) < OLD_BANDWIDTH_HZ
-    return hiss or dull
+def _hisses(steady: noise.Noise | None) -> bool:
+    """Whether there is the light hiss of old media."""
+    return steady is not None and steady.hiss is not None and OLD_NOISE_DB[0] < steady.level_db < OLD_NOISE_DB[1]
+
+
+def _is_dull(slope: float | None, bandwidth: float | None) -> bool:
+    """Whether the treble is lost gently, as by an old microphone."""
+    return slope is not None and slope < OLD_EDGE_DB_PER_OCTAVE and (bandwidth or 0.0) < OLD_BANDWIDTH_HZ

@@ -1,4 +1,4 @@
-"""What damage leaves behind: bandwidth, steady noise, dropouts. All relative to the programme, so gain is no matter."""
+"""What damage leaves behind: a lack of bandwidth, and dropouts. All relative to the programme, so gain is no matter."""
 
 from __future__ import annotations
 
@@ -21,11 +21,10 @@ programme lies there; sound recordings of full bandwidth stay above it up to 16-
 remove falls far below it."""
 QUANTISATION_DBFS = -140.0
 """Power per Hz, dBFS, that counts as empty in any file: just above the rounding noise of 16 bits at 44.1 kHz."""
+COVERED = 4.0
+"""What rises above a steady noise by this factor is not covered by it."""
 LOUD_FRAME_DB = -40.0
 """Frames this far under the loudest one and further are not asked for their bandwidth."""
-NOISE_BANDS_HZ = (1000.0, 16_000.0)
-NOISE_BELOW_EDGE = 0.85
-"""Where the spectrum ends early, its slope there says nothing about noise; what lies below this share of it does."""
 GAP_SECONDS = (0.002, 0.5)
 GAP_DROP_DB = 40.0
 """How far a gap lies under the sound on both sides of it."""
@@ -45,10 +44,11 @@ def empty_below(programme: float, peak: float) -> float:
     return float(max(programme * 10 ** (CONTENT_DB / 10), 10 ** (QUANTISATION_DBFS / 10) / peak**2))
 
 
-def bandwidth(spectrum: Spectrogram, peak: float) -> tuple[float | None, float | None]:
+def bandwidth(spectrum: Spectrogram, peak: float, hiss: float | None) -> tuple[float | None, float | None]:
     """Highest frequency of the long-term spectrum, and of the mean loud frame, that is not empty, Hz.
 
-    The second one also falls where a codec drops its upper bands now and then, though not always.
+    The second one also falls where a codec drops its upper bands now and then, though not always, and where a steady
+    noise (`hiss`, power per Hz) covers them.
     """
     power, mean, programme = band_levels(spectrum)
     threshold = empty_below(programme, peak)
@@ -60,7 +60,7 @@ def bandwidth(spectrum: Spectrogram, peak: float) -> tuple[float | None, float |
     highest = 0.0
     rows = np.flatnonzero(loud)
     for first in range(0, rows.size, 4096):
-        above = spectrum.density[rows[first : first + 4096]] > threshold
+        above = spectrum.density[rows[first : first + 4096]] > max(threshold, COVERED * (hiss or 0.0))
         last = above.shape[1] - 1 - np.argmax(above[:, ::-1], axis=1)
         highest += float(np.where(above.any(axis=1), upper[last], 0.0).sum())
     return float(upper[filled[-1]]), highest / rows.size
@@ -98,34 +98,6 @@ def edge_flatness(spectrum: Spectrogram, bandwidth_hz: float) -> float | None:
     if bins.size < 4 or bins.sum() <= 0:
         return None
     return float(np.mean(decibels(bins)) - decibels(bins.mean()))
-
-
-def steady_noise(spectrum: Spectrogram, peak: float) -> float | None:
-    """Level of a steady white noise relative to the programme, dB, over 22 kHz; None under 0.4 s.
-
-    Minimum statistics (after Martin 2001): the 5th percentile over time of the power in 0.1 s, band by band; the
-    lowest band between 1 and 16 kHz that is not empty says how much white noise there can be at most. That is a bound:
-    dense music without pauses can hide a noise, or seem to hold one at -45 dB.
-    """
-    power, mean, programme = band_levels(spectrum)
-    centres = spectrum.centres_hz
-    filled = mean > empty_below(programme, peak)
-    if not filled.any():
-        return None
-    edge = float(spectrum.edges_hz[1:][filled].max())
-    if edge < NOISE_BELOW_EDGE * float(spectrum.edges_hz[-1]):
-        edge *= NOISE_BELOW_EDGE
-    bands = filled & (centres > NOISE_BANDS_HZ[0]) & (centres < min(NOISE_BANDS_HZ[1], edge))
-    length = max(1, round(0.1 / spectrum.frame_seconds))
-    count = power.size // length
-    if not bands.any() or count < 4:
-        return None
-    smooth = spectrum.density[: count * length].reshape(count, length, -1).mean(axis=1)
-    sounding = power[: count * length].reshape(count, length).mean(axis=1) > power.max() * 1e-6
-    floor = np.percentile(smooth[sounding], 5, axis=0)
-    lowest = float(floor[bands].min())
-    half_rate = min(float(spectrum.edges_hz[-1]), 22_050.0)
-    return float(decibels(max(lowest * half_rate, 1e-15) / programme))
 
 
 def dropouts(channels: Sequence[NDArray[np.float32]], sample_rate: int, programme: float) -> tuple[float, float]:

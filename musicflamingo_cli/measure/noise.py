@@ -1,0 +1,67 @@
+"""Steady noise, from the quietest moments of every band."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from musicflamingo_cli.measure.damage import band_levels, empty_below
+from musicflamingo_cli.measure.levels import decibels
+
+if TYPE_CHECKING:
+    from musicflamingo_cli.measure.spectrum import Spectrogram
+
+BANDS_HZ = (1000.0, 16_000.0)
+BELOW_EDGE = 0.85
+"""Where the spectrum ends early, its slope there says nothing about noise; what lies below this share of it does."""
+TOP = 0.8
+"""From this share of the edge on, only noise is left where there is a hiss."""
+STEADY = 0.5
+"""Noise varies little: its quietest 0.1 s hold more than this share of its mean power."""
+LEVEL_DB = 4.0
+"""And it is even: its bands differ by less than this. Music that goes on and on still falls towards the top."""
+SMOOTH_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What is known of steady noise."""
+
+    level_db: float
+    """Upper bound of a white noise over 22 kHz (or half the sample rate), dB relative to the programme's power."""
+    hiss: float | None
+    """Power per Hz of a noise that fills the upper end of the spectrum, scaled as the spectrogram; None without one."""
+
+
+def steady_noise(spectrum: Spectrogram, peak: float) -> Noise | None:
+    """Find steady noise; None under 0.4 s or without anything above 1 kHz.
+
+    Minimum statistics (after Martin 2001): the 5th percentile over time of the power in 0.1 s, band by band. The
+    lowest band between 1 and 16 kHz that is not empty says how much white noise there can be at most. That is a bound:
+    dense music without pauses can hide a noise, or seem to hold one at -45 dB.
+    """
+    power, mean, programme = band_levels(spectrum)
+    centres = spectrum.centres_hz
+    filled = mean > empty_below(programme, peak)
+    if not filled.any():
+        return None
+    half_rate = float(spectrum.edges_hz[-1])
+    edge = float(spectrum.edges_hz[1:][filled].max())
+    if edge < BELOW_EDGE * half_rate:
+        edge *= BELOW_EDGE
+    bands = filled & (centres > BANDS_HZ[0]) & (centres < min(BANDS_HZ[1], edge))
+    length = max(1, round(SMOOTH_SECONDS / spectrum.frame_seconds))
+    count = power.size // length
+    if not bands.any() or count < 4:
+        return None
+    smooth = spectrum.density[: count * length].reshape(count, length, -1).mean(axis=1)
+    sounding = power[: count * length].reshape(count, length).mean(axis=1) > power.max() * 1e-6
+    floor = np.percentile(smooth[sounding], 5, axis=0)
+    level = float(decibels(max(float(floor[bands].min()) * min(half_rate, 22_050.0), 1e-15) / programme))
+    top = filled & (centres > TOP * edge) & (centres < edge)
+    hiss = None
+    if top.any() and np.median(floor[top] / mean[top]) > STEADY and np.ptp(decibels(mean[top])) < LEVEL_DB:
+        hiss = float(np.median(mean[top]))
+    return Noise(level, hiss)
