@@ -59,3 +59,25 @@ def column_of(table: pa.Table, name: str) -> pa.Array:
 def numbers_of(table: pa.Table, name: str) -> NDArray[Any]:
     """Return a column of whole numbers without nulls; not through `to_numpy`, which imports pandas."""
     return np.from_dlpack(column_of(table, name))
+
+
+class Selected:
+    """A streamed result that begins with counts (`mfq_row` below 0) and goes on with some of SONGS' rows, in order."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._rest: pa.RecordBatch | None = None
+
+    def take(self, end: int) -> pa.Table | None:
+        """Return the next rows, as far as their `mfq_row` is below `end`; None for no row."""
+        pieces = []
+        while True:
+            batch = self._rest if self._rest is not None else next(self._batches, None)
+            if batch is None:
+                break
+            count = int(np.searchsorted(np.from_dlpack(batch.column("mfq_row")), end))
+            pieces.append(batch.slice(0, count))
+            self._rest = batch.slice(count) if count < len(batch) else None
+            if self._rest is not None:
+                break
+        return pa.Table.from_batches(pieces) if pieces else None

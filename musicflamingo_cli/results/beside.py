@@ -173,7 +173,7 @@ def _all_ids(tables: Sequence[Table], options: MergeOptions, sandbox: Sandbox, w
         selects.append(f"SELECT id, row + {start} AS pos FROM ({selection(table, at, 'mfq_i', [], sandbox)})")
         start += table.rows
     path = work / "ids.parquet"
-    distinct = f"SELECT id, min(pos) AS pos FROM ({' UNION ALL '.join(selects)}) WHERE id IS NOT NULL GROUP BY id"
+    distinct = f"SELECT id, min(pos) AS pos FROM ({' UNION ALL '.join(selects)}) WHERE id <> '' GROUP BY id"
     sandbox.run(f"COPY (SELECT id AS song_id FROM ({distinct}) ORDER BY pos) TO {text(str(path))} (FORMAT parquet)")
     return open_table(str(path), work)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import MfqError, UsageError
 from musicflamingo_cli.results.filter import Block, Filter, Judgement
-from musicflamingo_cli.results.funnel import Funnel, Sweep, decide, reasons
+from musicflamingo_cli.results.funnel import Funnel, Sweep, reasons
 from musicflamingo_cli.results.join import Joined, join_tables
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.sinks import (
@@ -173,11 +174,13 @@ class _Run:
 
     def pass_through(self, kept: ParquetSink | None, dropped: ParquetSink | None, allow: Path | None) -> None:
         """Read every row once, count it and write it where it belongs."""
-        allowed = allow.open("wb") if allow else None
-        try:
+        with open(allow, "wb") if allow else nullcontext() as allowed:  # noqa: PTH123 - beside nullcontext
+            if dropped is None and self.sweep is None and not self.options.judgement.per:
+                self._count_and_keep(kept, allowed)
+                return
             for block in self.filter.blocks():
-                decision = decide(block.verdicts, self.funnel.missing)
-                self.funnel.add(block, decision)
+                groups = block.groups() if self.funnel.per else None
+                decision = self.funnel.add(block.verdicts, block.matched, None, groups)
                 if self.sweep is not None:
                     self.sweep.add(block)
                 if kept is not None:
@@ -188,9 +191,20 @@ class _Run:
                     dropped.write(_rows(block, ~decision.kept, why, dropped.schema))
                 if allowed is not None:
                     allowed.write(_id_lines(block.ids(decision.kept)))
-        finally:
-            if allowed is not None:
-                allowed.close()
+
+    def _count_and_keep(self, kept: ParquetSink | None, allowed: BinaryIO | None) -> None:
+        """Count all rows and write the kept ones, where nothing else is asked about the others."""
+        counts, rows = self.filter.counts(rows=kept is not None or allowed is not None)
+        self.funnel.add(counts.verdicts, counts.matched, counts.weights)
+        written = 0
+        for some in rows:
+            written += len(some.songs)
+            if kept is not None:
+                kept.write(pa.RecordBatch.from_arrays([*some.songs.columns, *some.added], schema=kept.schema))
+            if allowed is not None and some.ids is not None:
+                allowed.write(_id_lines(some.ids))
+        if written not in (0, self.funnel.all.kept):
+            raise AssertionError("the kept rows are not as many as were counted")
 
     def check(self) -> None:
         """Raise `ExpectationError` if the data is not what it was said to be."""
@@ -247,7 +261,7 @@ def _rows(block: Block, mask: NDArray[np.bool_], more: tuple[pa.Array, ...], sch
 
 
 def _id_lines(ids: pa.Array) -> bytes:
-    ids = ids.drop_null()
+    ids = ids.filter(pc.not_equal(ids, ""))
     broken = ids.filter(pc.match_substring_regex(ids, "[\r\n]"))
     if len(broken):
         raise UsageError(

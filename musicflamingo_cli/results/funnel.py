@@ -101,20 +101,30 @@ class Funnel:
         self.unmatched = 0
         """Rows of SONGS that the scores don't know."""
 
-    def add(self, block: Block, decision: Decision) -> None:
-        """Count a block."""
+    def add(
+        self,
+        verdicts: NDArray[np.int8],
+        matched: NDArray[np.bool_],
+        weights: NDArray[np.int64] | None = None,
+        groups: pa.Array | None = None,
+    ) -> Decision:
+        """Count rows by their verdicts [rules, rows], each `weights` times; return what becomes of them."""
+        decision = decide(verdicts, self.missing)
         count = len(self.rules)
         outcome = np.where(decision.missing, count, np.where(decision.first >= 0, decision.first, count + 1))
-        self._count(self.all, np.bincount(outcome, minlength=count + 2), decision)
+        self._count(self.all, _tally(outcome, count + 2, weights))
         for i in range(count):
-            self.failed[i] += int((block.verdicts[i] == r.FAILED).sum())
-            self.unknown[i] += int((block.verdicts[i] > r.FAILED).sum())
-        self.unmatched += int((~block.matched).sum())
-        lost = np.flatnonzero(decision.missing)
-        for code, n in zip(*np.unique(block.verdicts[decision.first[lost], lost], return_counts=True), strict=True):
-            self.why[r.WHY_MISSING[int(code)]] += int(n)
-        if self.per:
-            self._add_groups(block.groups(), outcome)
+            self.failed[i] += _weight(verdicts[i] == r.FAILED, weights)
+            self.unknown[i] += _weight(verdicts[i] > r.FAILED, weights)
+        self.unmatched += _weight(~matched, weights)
+        codes = verdicts[decision.first, np.arange(len(outcome))] if count else outcome
+        for code, why in r.WHY_MISSING.items():
+            missing = _weight(decision.missing & (codes == code), weights)
+            if missing:
+                self.why[why] += missing
+        if groups is not None:
+            self._add_groups(groups, outcome)
+        return decision
 
     def _add_groups(self, groups: pa.Array, outcome: NDArray[np.int64]) -> None:
         count = len(self.rules)
@@ -126,15 +136,13 @@ class Funnel:
         for name, row in zip(names, table, strict=True):
             if row.any():
                 key = name if name is None or isinstance(name, str | int | bool) else str(name)
-                self._count(self.groups.setdefault(key, Tally(count)), row, None)
+                self._count(self.groups.setdefault(key, Tally(count)), row)
 
-    def _count(self, tally: Tally, outcome: NDArray[np.int64], decision: Decision | None) -> None:
-        count, rows = len(self.rules), int(outcome.sum())
+    def _count(self, tally: Tally, outcome: NDArray[np.int64]) -> None:
+        count = len(self.rules)
         missing = int(outcome[count])
         kept = int(outcome[count + 1]) + (missing if self.missing == "keep" else 0)
-        if decision is not None and kept != int(decision.kept.sum()):
-            raise AssertionError("the funnel does not add up")
-        tally.add(kept, missing, [int(n) for n in outcome[:count]], rows)
+        tally.add(kept, missing, [int(n) for n in outcome[:count]], int(outcome.sum()))
 
     def report(self) -> dict[str, Any]:
         """Return all counts for JSON; nothing in it depends on the time or the machine."""
@@ -176,6 +184,17 @@ class Funnel:
         if len(ordered) > SHOWN_GROUPS:
             found.append(f"  and {len(ordered) - SHOWN_GROUPS} more groups; --report-json holds them all")
         return found
+
+
+def _tally(outcome: NDArray[Any], length: int, weights: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    counted = np.bincount(outcome, minlength=length) if weights is None else np.zeros(length, np.int64)
+    if weights is not None:
+        np.add.at(counted, outcome, weights)
+    return counted
+
+
+def _weight(mask: NDArray[np.bool_], weights: NDArray[np.int64] | None) -> int:
+    return int(np.count_nonzero(mask) if weights is None else weights[mask].sum())
 
 
 def _group_order(item: tuple[Any, Tally]) -> tuple[bool, str]:

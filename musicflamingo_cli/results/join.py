@@ -72,7 +72,7 @@ class Joined:
         for k, side in enumerate(self.sides):
             theirs = [c for c in chosen if c.matched == f"mfq_m{k}"]
             right = selection(side.table, side.id_position, f"mfq_q{k}_", theirs, sandbox)
-            query += f" LEFT JOIN (SELECT * FROM ({right}) WHERE id IS NOT NULL) r{k} ON l.id = r{k}.id"
+            query += f" LEFT JOIN (SELECT * FROM ({right}) WHERE id <> '') r{k} ON l.id = r{k}.id"
             found.append(f"r{k}.row AS mfq_m{k}")
         return f"SELECT {', '.join(found)}{_listed(chosen)} {query}"
 
@@ -82,7 +82,7 @@ class Joined:
             table = side.table
             ids = selection(table, side.id_position, "mfq_q", [], sandbox)
             some = "" if exact else f"AND row < {EXACT_ROWS}"
-            query = f"SELECT id FROM ({ids}) WHERE id IS NOT NULL {some} GROUP BY id HAVING count(*) > 1"
+            query = f"SELECT id FROM ({ids}) WHERE id <> '' {some} GROUP BY id HAVING count(*) > 1"
             found = sandbox.rows(f"SELECT * FROM ({query}) ORDER BY id LIMIT 4")
             if found:
                 names = ", ".join(str(row[0]) for row in found[:3]) + (", ..." if len(found) > 3 else "")
@@ -94,9 +94,7 @@ class Joined:
         """Return how many ids of a side table SONGS does not have, and the first few."""
         ids = selection(side.table, side.id_position, "mfq_q", [], sandbox)
         ours = selection(self.songs, self.songs_id, "mfq_s", [], sandbox)
-        query = (
-            f"SELECT id FROM ({ids}) WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM ({ours}) WHERE id IS NOT NULL)"
-        )
+        query = f"SELECT id FROM ({ids}) WHERE id <> '' AND id NOT IN (SELECT id FROM ({ours}) WHERE id <> '')"
         count = int(sandbox.rows(f"SELECT count(*) FROM ({query})")[0][0])
         return count, [str(row[0]) for row in sandbox.rows(f"SELECT id FROM ({query}) ORDER BY id LIMIT 3")]
 
@@ -141,8 +139,8 @@ def _listed(columns: Sequence[Column]) -> str:
 
 
 def selection(table: Table, id_position: int, prefix: str, columns: Sequence[Column], sandbox: Sandbox) -> str:
-    """Return a query of `id` (text; null for none), `row` and the columns of one table."""
+    """Return a query of `id` (text; null or empty for none), `row` and the columns of one table."""
     positions = sorted({id_position, *(int(c.internal.removeprefix(prefix)) for c in columns)})
     one = table.schema.field(id_position)
     key = id_sql(f"{prefix}{id_position}", one.type, f"{table.name}: column '{one.name}'")
-    return f"SELECT nullif({key}, '') AS id, row{_listed(columns)} FROM ({table.relation(sandbox, positions, prefix)})"
+    return f"SELECT {key} AS id, row{_listed(columns)} FROM ({table.relation(sandbox, positions, prefix)})"

@@ -69,6 +69,7 @@ class Sandbox:
             "autoinstall_known_extensions": False,
             "allow_community_extensions": False,
             "python_enable_replacements": False,
+            "enable_progress_bar": False,
             "ieee_floating_point_ops": False,
             "error_on_division_by_zero": False,
             "TimeZone": "UTC",
