@@ -13,8 +13,8 @@ from musicflamingo_cli.engines.checkpoints import Checkpoint, find, is_local
 from musicflamingo_cli.engines.memory import is_out_of_memory
 from musicflamingo_cli.errors import EngineError, UsageError
 
-OLDEST_TRANSFORMERS = (5, 5)
-"""The first release that holds MusicFlamingo."""
+OLDEST_TRANSFORMERS = (5, 10)
+"""The first release in which Music Flamingo has a body of its own below its output head."""
 CLASSES = {
     "musicflamingo": "MusicFlamingoForConditionalGeneration",
     "audioflamingo3": "AudioFlamingo3ForConditionalGeneration",
@@ -87,7 +87,7 @@ def import_transformers() -> Any:
     if version < OLDEST_TRANSFORMERS:
         oldest = ".".join(map(str, OLDEST_TRANSFORMERS))
         raise EngineError(
-            f"transformers {transformers.__version__} does not know Music Flamingo; {oldest} or later does: "
+            f"transformers {transformers.__version__} is too old for this engine; {oldest} or later is needed: "
             "pip install --upgrade transformers"
         )
     return transformers

@@ -126,8 +126,8 @@ def test_a_folder_that_is_none():
 def test_a_transformers_that_is_too_old(monkeypatch, checkpoints):
     import transformers
 
-    monkeypatch.setattr(transformers, "__version__", "5.4.0")
-    with pytest.raises(EngineError, match=r"transformers 5\.4\.0 does not know Music Flamingo; 5\.5 or later"):
+    monkeypatch.setattr(transformers, "__version__", "5.9.0")
+    with pytest.raises(EngineError, match=r"transformers 5\.9\.0 is too old for this engine; 5\.10 or later"):
         FlamingoEngine(settings(model=str(checkpoints["musicflamingo"]), device="cpu")).load()
 
 
