@@ -87,7 +87,7 @@ def filter_(  # noqa: PLR0913 - a command's options
     """Keep the songs that pass every rule, in their order, and say why each other one was dropped."""
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
-    from musicflamingo_cli.results.filter import Judgement, Missing
+    from musicflamingo_cli.results.filter_records import Judgement, Missing
     from musicflamingo_cli.results.filtering import FilterOptions, filter_table
     from musicflamingo_cli.results.rules import Rule, parse_bound
     from musicflamingo_cli.results.sandbox import Limits

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.sources import ID_NAMES, Part, Table
-from musicflamingo_cli.results.staging import json_values
+from musicflamingo_cli.results.staging_json import json_values
 
 AXES = {
     "CE": "content_enjoyment",

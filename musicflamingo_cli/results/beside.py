@@ -13,7 +13,8 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.aligned import Aligned, column_of
 from musicflamingo_cli.results.audiobox import SCALE, is_audiobox, read_audiobox
 from musicflamingo_cli.results.combine import combined, rank_columns, source_value
-from musicflamingo_cli.results.filter import cast, check_types
+from musicflamingo_cli.results.filter import check_types
+from musicflamingo_cli.results.filter_records import cast
 from musicflamingo_cli.results.join import Joined, Side, selection, side_id
 from musicflamingo_cli.results.merging import MergeOptions, MergeResult, Normalise, reject_lines, write_rejects
 from musicflamingo_cli.results.rules import Column, Columns, is_number

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import MfqError, UsageError
-from musicflamingo_cli.results.filter import Block, Filter, Judgement
+from musicflamingo_cli.results.filter import Filter
+from musicflamingo_cli.results.filter_records import Block, Judgement
 from musicflamingo_cli.results.funnel import Funnel, Sweep, reasons
 from musicflamingo_cli.results.join import Joined, join_tables
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder

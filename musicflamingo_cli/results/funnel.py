@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicflamingo_cli.results import rules as r
-from musicflamingo_cli.results.filter import Block, Missing
+from musicflamingo_cli.results.filter_records import Block, Missing
 from musicflamingo_cli.results.rules import Rule
 
 SWEEP_STEPS = 20

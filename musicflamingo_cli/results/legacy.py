@@ -34,7 +34,7 @@ def is_cache_folder(folder: Path) -> bool:
 
 def read_cache_folder(name: str, work: Path) -> Table:
     """Read a folder of `<song_id>.json` as a table; `obtained` is `legacy`, failures and broken files are rejects."""
-    from musicflamingo_cli.results.staging import stage_rows
+    from musicflamingo_cli.results.staging_json import stage_rows
 
     rows, rejects = [], []
     for path in sorted(Path(name).glob("*.json")):
@@ -55,7 +55,7 @@ def _first(rejects: list[Reject]) -> str:
 
 
 def _cached(name: str, path: Path) -> dict[str, Any] | Reject:
-    from musicflamingo_cli.results.staging import loads
+    from musicflamingo_cli.results.staging_json import loads
 
     def reject(reason: str, error: str) -> Reject:
         return Reject(name, path.name, path.stem, reason, error)

@@ -12,15 +12,13 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.card import CARD_KEY
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
+from musicflamingo_cli.results.shard_columns import STAGED, known, read_as, score_names, sql_type, together
 from musicflamingo_cli.results.sources import OVERALL, Reject, Table, id_column, id_sql
-from musicflamingo_cli.results.table import DETAIL, HEAD
 
 KIND = ("engine", "model", "revision", "prompt", "prompt_hash", "decode_mode")
 """What must be equal in all rows of tables that are merged."""
 STATUS = ("ok", "partial", "failed", "skipped")
 """From best to worst."""
-STAGED = ("csv", "json")
-"""Forms whose types were only guessed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +136,9 @@ class Shards:
         wanted = [f"nullif({key}, '') AS id", f"{t} AS t", f"row + {start} AS pos"]
         for i, one in enumerate(self.schema):
             name = names[self._ids[t]] if one.name == self.id_name else one.name
-            wanted.append(
-                f"{_as(table, names.index(name), one.type) if name in names else f'NULL::{sql_type(one.type)}'} AS c{i}"
-            )
+            there = name in names
+            value = read_as(table, names.index(name), one.type) if there else f"NULL::{sql_type(one.type)}"
+            wanted.append(f"{value} AS c{i}")
         return f"SELECT {', '.join(wanted)} FROM ({table.relation(self._sandbox, range(len(names)), 'x')})"
 
     def _score_row(self) -> str:
@@ -153,9 +151,9 @@ class Shards:
             for i, one in enumerate(table.schema):
                 name = self.id_name if i == self._ids[t] else one.name
                 kind = pa.string() if i == self._ids[t] else one.type
-                fields[name] = (kind, table) if name not in fields else _together(name, fields[name], (kind, table))
+                fields[name] = (kind, table) if name not in fields else together(name, fields[name], (kind, table))
         guessed = any(table.form in STAGED for table in self.tables)
-        kinds = {name: _known(name, kind, set(fields)) if guessed else kind for name, (kind, _) in fields.items()}
+        kinds = {name: known(name, kind, set(fields)) if guessed else kind for name, (kind, _) in fields.items()}
         return pa.schema(list(kinds.items()), self._metadata())
 
     def _metadata(self) -> dict[bytes, bytes]:
@@ -213,108 +211,3 @@ class Shards:
             start = sum(other.rows for other in self.tables[:t])
             for (pos,) in self._sandbox.rows(f"SELECT pos FROM all_rows WHERE t = {t} AND id IS NULL ORDER BY pos"):
                 yield Reject(table.name, f"row {pos - start + 1}", None, "no_id", "the row has no id")
-
-
-def score_names(schema: pa.Schema) -> list[str]:
-    """Return the columns that hold scores: the overall, and every number that has a `<name>_detail`."""
-    names = set(schema.names)
-    detailed = [f.name for f in schema if f"{f.name}_detail" in names and pa.types.is_floating(f.type)]
-    known = [f.name for f in schema if pa.types.is_floating(f.type) and f.name in LEGACY_SCORES]
-    return list(dict.fromkeys(([OVERALL] if OVERALL in names else []) + detailed + known))
-
-
-LEGACY_SCORES = frozenset(
-    {
-        "content_usefulness",
-        "production_quality",
-        "content_enjoyment",
-        "production_complexity",
-        "overall_recommendation_score",
-    }
-)
-
-
-def _together(name: str, one: tuple[pa.DataType, Table], other: tuple[pa.DataType, Table]) -> tuple[pa.DataType, Table]:
-    """Return the type that a column of two tables has in one."""
-    if one[0] == other[0]:
-        return one
-    guesses = [table.form in STAGED for _, table in (one, other)]
-    if guesses == [True, False]:
-        return other
-    if guesses == [False, True]:
-        return one
-    try:
-        schemas = [pa.schema([(name, kind)]) for kind, _ in (one, other)]
-        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type, one[1]
-    except pa.ArrowException:
-        raise UsageError(
-            f"column '{name}' is {one[0]} in {one[1].name} but {other[0]} in {other[1].name}; they can't be one column"
-        ) from None
-
-
-def _known(name: str, kind: pa.DataType, names: set[str]) -> pa.DataType:
-    """Return the type that a column has in a table of ours, if this is one; text formats have lost it."""
-    if not {"song_id", "status", "reason", OVERALL} <= names:
-        return kind
-    if name.endswith("_detail") and name.removesuffix("_detail") in names:
-        return DETAIL
-    return HEAD.get(name, kind)
-
-
-def _as(table: Table, position: int, kind: pa.DataType) -> str:
-    own = table.schema.field(position).type
-    if own == kind:
-        return f"x{position}"
-    if pa.types.is_string(own) and pa.types.is_nested(kind):
-        return f"CAST(CAST(x{position} AS JSON) AS {sql_type(kind)})"
-    return f"CAST(x{position} AS {sql_type(kind)})"
-
-
-def sql_type(kind: pa.DataType) -> str:
-    """Return DuckDB's name of a type. Raises `UsageError` for one that it does not have."""
-    if isinstance(kind, pa.DictionaryType):
-        return sql_type(kind.value_type)
-    if pa.types.is_struct(kind):
-        fields = [kind.field(i) for i in range(kind.num_fields)]
-        return f"STRUCT({', '.join(f'{quoted(f.name)} {sql_type(f.type)}' for f in fields)})"
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return f"{sql_type(kind.value_type)}[]"
-    if pa.types.is_map(kind):
-        return f"MAP({sql_type(kind.key_type)}, {sql_type(kind.item_type)})"
-    if pa.types.is_decimal128(kind):
-        return f"DECIMAL({kind.precision}, {kind.scale})"
-    if pa.types.is_timestamp(kind):
-        nanoseconds = kind.unit == "ns"
-        return (
-            ("TIMESTAMPTZ_NS" if nanoseconds else "TIMESTAMPTZ")
-            if kind.tz
-            else ("TIMESTAMP_NS" if nanoseconds else "TIMESTAMP")
-        )
-    found = PLAIN_TYPES.get(str(kind))
-    if found is None:
-        raise UsageError(f"a column of {kind} can't be merged; write it as another type")
-    return found
-
-
-PLAIN_TYPES = {
-    "bool": "BOOLEAN",
-    "int8": "TINYINT",
-    "int16": "SMALLINT",
-    "int32": "INTEGER",
-    "int64": "BIGINT",
-    "uint8": "UTINYINT",
-    "uint16": "USMALLINT",
-    "uint32": "UINTEGER",
-    "uint64": "UBIGINT",
-    "halffloat": "FLOAT",
-    "float": "FLOAT",
-    "double": "DOUBLE",
-    "string": "VARCHAR",
-    "large_string": "VARCHAR",
-    "string_view": "VARCHAR",
-    "binary": "BLOB",
-    "large_binary": "BLOB",
-    "date32[day]": "DATE",
-    "time64[us]": "TIME",
-    "null": "INTEGER",
-}

@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.files import PART
 from musicflamingo_cli.results.card import CARD_KEY
+from musicflamingo_cli.results.ids import ID_NAMES, id_sql, nearest
 from musicflamingo_cli.results.sandbox import BATCH, Sandbox, text
 
+__all__ = ["ID_NAMES", "OVERALL", "Part", "Reject", "Table", "id_column", "id_sql", "nearest", "open_table"]
+
 OVERALL = "overall_quality_score"
-ID_NAMES = ("song_id", "id")
-"""Columns that hold the id unless a person names another."""
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 MAGIC = b"PAR1"
 ARROW_KEYS = (b"ARROW:schema",)
@@ -183,7 +184,8 @@ def open_table(name: str, work: Path) -> Table:
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (".parquet", ".pq"):
         raise unreadable(path, ValueError("it does not begin as Parquet does"))
-    from musicflamingo_cli.results.staging import stage_csv, stage_json
+    from musicflamingo_cli.results.staging import stage_csv
+    from musicflamingo_cli.results.staging_json import stage_json
 
     if suffix in (".csv", ".tsv"):
         return stage_csv(name, work)
@@ -250,31 +252,3 @@ def id_column(table: Table, wanted: str | None, flag: str = "--on") -> int:
         if name in names:
             return int(names.index(name))
     raise UsageError(f"{table.name}: no column 'song_id'{nearest('song_id', names)}; name the id with {flag}")
-
-
-def nearest(name: str, names: Sequence[str]) -> str:
-    """Return a remark on what a wrong column name may have meant, or which columns there are."""
-    import difflib
-
-    lower = {n.lower(): n for n in names}
-    close = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, 3, 0.5)]
-    if close:
-        return f" (did you mean {', '.join(close)}?)"
-    return f" (columns: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''})"
-
-
-def id_sql(column: str, kind: pa.DataType, name: str) -> str:
-    """Return SQL that gives the id as text: whole numbers without a point, everything else unchanged."""
-    if isinstance(kind, pa.DictionaryType):
-        kind = kind.value_type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column
-    if pa.types.is_floating(kind):
-        whole = f"{column} = trunc({column}) AND abs({column}) < 9007199254740992"
-        text_of = f"CASE WHEN {whole} THEN {column}::BIGINT::VARCHAR ELSE {column}::VARCHAR END"
-        return f"CASE WHEN isfinite({column}) THEN {text_of} END"
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return f"TRY(decode({column}))"
-    if pa.types.is_nested(kind) or pa.types.is_boolean(kind):
-        raise UsageError(f"{name} holds {kind}, which can't be an id")
-    return f"{column}::VARCHAR"

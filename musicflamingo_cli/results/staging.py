@@ -1,21 +1,19 @@
-"""Staging: CSV, JSON lines and JSON become Parquet in the work folder, typed by all of their values."""
+"""Staging: CSV becomes Parquet in the work folder, each column typed by all of its cells."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.sources import ID_NAMES, Part, Reject, Table
+from musicflamingo_cli.results.sources import ID_NAMES, Part, Table
 
 SENTINELS = ("", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT")
 """Cells that hold no value, as in a manifest; blanks around them apart."""
@@ -24,8 +22,6 @@ FAILURES = ("FAILED_RENDER", "FAILED", "ERROR")
 WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 NUMBER = r"^[+-]?((0|[1-9][0-9]{0,14})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$|^[+-]?(?i:inf|infinity|nan)$"
 TRUTH = r"^(?i:true|false)$"
-ROWS = 20_000
-"""Rows of JSON that are turned into columns at a time."""
 COMPRESSED = (".gz", ".zst")
 
 
@@ -33,9 +29,9 @@ def stage_csv(name: str, work: Path) -> Table:
     """Stage a CSV or TSV table. Whole numbers, numbers and truth values are told by all cells; the id stays text."""
     path = Path(name)
     separator = _separator(path)
-    with _readable(name):
+    with readable(name):
         columns = [str(c) for c in next(iter(_csv_batches(path, separator, None))).schema.names]
-        _check_columns(name, columns)
+        check_columns(name, columns)
         kinds = dict.fromkeys(columns, "")
         for batch in _csv_batches(path, separator, columns):
             for column, kind in kinds.items():
@@ -47,7 +43,7 @@ def stage_csv(name: str, work: Path) -> Table:
             pa.RecordBatch.from_arrays([_csv_cast(c, b.column(c), t) for c, t in types.items()], schema=schema)
             for b in _csv_batches(path, separator, columns)
         )
-        return Table(name, (_write(work, schema, batches),), schema, form="csv")
+        return Table(name, (write_staged(work, schema, batches),), schema, form="csv")
 
 
 def _separator(path: Path) -> str:
@@ -132,148 +128,8 @@ def _csv_cast(name: str, cells: pa.Array, kind: pa.DataType) -> pa.Array:
     return kept.cast(kind)
 
 
-def stage_json(name: str, work: Path) -> Table:
-    """Stage JSON lines, or JSON of any form that scores came in (a list, `{"songs": [...]}`, id to scores)."""
-    from musicflamingo_cli.results.legacy import rows_of_document
-
-    with _readable(name):
-        rejects: list[Reject] = []
-
-        def rows() -> Iterator[dict[str, Any]]:
-            rejects.clear()
-            if _is_lines(name):
-                return _json_lines(name)
-            return rows_of_document(name, _load(name), rejects)
-
-        return _stage_rows(name, work, rows, rejects, "json")
-
-
-def stage_rows(name: str, work: Path, rows: Iterable[dict[str, Any]], rejects: Sequence[Reject], form: str) -> Table:
-    """Stage rows that are at hand."""
-    listed = list(rows)
-    return _stage_rows(name, work, lambda: iter(listed), rejects, form)
-
-
-def _stage_rows(
-    name: str, work: Path, rows: Callable[[], Iterator[dict[str, Any]]], rejects: Sequence[Reject], form: str
-) -> Table:
-    schema = pa.schema([])
-    mixed: set[str] = set()
-    for group in _groups(rows()):
-        schema = _widened(schema, group, mixed)
-    fields = [(f.name, pa.string() if f.name in mixed else f.type) for f in schema]
-    _check_columns(name, [n for n, _ in fields])
-    schema = pa.schema(fields)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for group in _groups(rows()):
-            arrays = [_array([row.get(n) for row in group], t, n in mixed) for n, t in fields]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-    return Table(name, (_write(work, schema, batches()),), schema, tuple(rejects), form)
-
-
-def _widened(schema: pa.Schema, group: list[dict[str, Any]], mixed: set[str]) -> pa.Schema:
-    for column in dict.fromkeys(key for row in group for key in row):
-        try:
-            seen = pa.array([row.get(column) for row in group]).type
-            schema = pa.unify_schemas([schema, pa.schema([(column, seen)])], promote_options="permissive")
-        except (pa.ArrowException, OverflowError):
-            mixed.add(column)
-            if column not in schema.names:
-                schema = schema.append(pa.field(column, pa.string()))
-    return schema
-
-
-def _array(values: list[Any], kind: pa.DataType, mixed: bool) -> pa.Array:
-    if mixed:
-        values = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
-    return pa.array(values, kind)
-
-
-def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    group: list[dict[str, Any]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == ROWS:
-            yield group
-            group = []
-    if group:
-        yield group
-
-
-def loads(raw: bytes) -> Any:
-    """Read JSON, also what Python's `json` writes beyond it: NaN and Infinity as None, lone surrogates written out."""
-    try:
-        return orjson.loads(raw)
-    except ValueError:
-        return _plain(json.loads(raw.decode("utf-8-sig"), parse_constant=lambda _: None))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return {_plain(k): _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def _is_lines(name: str) -> bool:
-    """Return whether each line of a file stands for itself: the first one is an object, and another follows it."""
-    with pa.input_stream(name) as stream:
-        head = stream.read(8 << 20)
-    lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
-    suffixes = [s.lower() for s in Path(name).suffixes if s.lower() not in COMPRESSED]
-    if suffixes[-1:] in ([".jsonl"], [".ndjson"]):
-        return True
-    try:
-        first = loads(lines[0])
-    except ValueError:
-        return False
-    return isinstance(first, dict) and len(lines) > 1
-
-
-def _json_lines(name: str) -> Iterator[dict[str, Any]]:
-    for number, line in json_values(name):
-        if not isinstance(line, dict):
-            raise UsageError(f"{name} line {number}: not an object")
-        yield line
-
-
-def json_values(name: str) -> Iterator[tuple[int, Any]]:
-    """Read a file of JSON lines as (line number, value). Raises `UsageError` for a line that is no JSON."""
-    with pa.input_stream(name) as raw:
-        number = 0
-        for number, line in enumerate(_lines(raw), 1):
-            stripped = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
-            if not stripped:
-                continue
-            try:
-                yield number, loads(stripped)
-            except (ValueError, RecursionError) as problem:
-                raise UsageError(f"{name} line {number}: not a whole JSON value ({problem})") from None
-
-
-def _lines(stream: Any) -> Iterator[bytes]:
-    rest = b""
-    while block := stream.read(1 << 20):
-        pieces = (rest + block).split(b"\n")
-        rest = pieces.pop()
-        yield from pieces
-    if rest:
-        yield rest
-
-
-def _load(name: str) -> Any:
-    with pa.input_stream(name) as stream:
-        raw = stream.read()
-    try:
-        return loads(raw.removeprefix(b"\xef\xbb\xbf"))
-    except (ValueError, RecursionError) as problem:
-        raise UsageError(f"{name}: not a whole JSON document ({problem})") from None
-
-
-def _write(work: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Part:
+def write_staged(work: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Part:
+    """Write batches to a Parquet file in the work folder."""
     number = len(list(work.glob("staged*.parquet")))
     path, rows = work / f"staged{number}.parquet", 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -283,7 +139,8 @@ def _write(work: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> 
     return Part(path, rows, schema)
 
 
-def _check_columns(name: str, columns: Sequence[str]) -> None:
+def check_columns(name: str, columns: Sequence[str]) -> None:
+    """Refuse a table without a column, or with two of one name. Raises `UsageError`."""
     twice = sorted({c for c in columns if columns.count(c) > 1})
     if twice:
         raise UsageError(f"{name}: column '{twice[0]}' stands there twice")
@@ -292,7 +149,8 @@ def _check_columns(name: str, columns: Sequence[str]) -> None:
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def readable(name: str) -> Iterator[None]:
+    """Turn trouble with reading a file into a `UsageError` that names it."""
     try:
         yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:

@@ -1,0 +1,119 @@
+"""The columns of tables that are merged: one type for each, from those that the tables have."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.sandbox import quoted
+from musicflamingo_cli.results.sources import OVERALL, Table
+from musicflamingo_cli.results.table import DETAIL, HEAD
+
+STAGED = ("csv", "json")
+"""Forms whose types were only guessed."""
+
+
+def score_names(schema: pa.Schema) -> list[str]:
+    """Return the columns that hold scores: the overall, and every number that has a `<name>_detail`."""
+    names = set(schema.names)
+    detailed = [f.name for f in schema if f"{f.name}_detail" in names and pa.types.is_floating(f.type)]
+    known = [f.name for f in schema if pa.types.is_floating(f.type) and f.name in LEGACY_SCORES]
+    return list(dict.fromkeys(([OVERALL] if OVERALL in names else []) + detailed + known))
+
+
+LEGACY_SCORES = frozenset(
+    {
+        "content_usefulness",
+        "production_quality",
+        "content_enjoyment",
+        "production_complexity",
+        "overall_recommendation_score",
+    }
+)
+
+
+def together(name: str, one: tuple[pa.DataType, Table], other: tuple[pa.DataType, Table]) -> tuple[pa.DataType, Table]:
+    """Return the type that a column of two tables has in one."""
+    if one[0] == other[0]:
+        return one
+    guesses = [table.form in STAGED for _, table in (one, other)]
+    if guesses == [True, False]:
+        return other
+    if guesses == [False, True]:
+        return one
+    try:
+        schemas = [pa.schema([(name, kind)]) for kind, _ in (one, other)]
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type, one[1]
+    except pa.ArrowException:
+        raise UsageError(
+            f"column '{name}' is {one[0]} in {one[1].name} but {other[0]} in {other[1].name}; they can't be one column"
+        ) from None
+
+
+def known(name: str, kind: pa.DataType, names: set[str]) -> pa.DataType:
+    """Return the type that a column has in a table of ours, if this is one; text formats have lost it."""
+    if not {"song_id", "status", "reason", OVERALL} <= names:
+        return kind
+    if name.endswith("_detail") and name.removesuffix("_detail") in names:
+        return DETAIL
+    return HEAD.get(name, kind)
+
+
+def read_as(table: Table, position: int, kind: pa.DataType) -> str:
+    """Return SQL that gives a column (`x<position>`) of a table in a type."""
+    own = table.schema.field(position).type
+    if own == kind:
+        return f"x{position}"
+    if pa.types.is_string(own) and pa.types.is_nested(kind):
+        return f"CAST(CAST(x{position} AS JSON) AS {sql_type(kind)})"
+    return f"CAST(x{position} AS {sql_type(kind)})"
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """Return DuckDB's name of a type. Raises `UsageError` for one that it does not have."""
+    if isinstance(kind, pa.DictionaryType):
+        return sql_type(kind.value_type)
+    if pa.types.is_struct(kind):
+        fields = [kind.field(i) for i in range(kind.num_fields)]
+        return f"STRUCT({', '.join(f'{quoted(f.name)} {sql_type(f.type)}' for f in fields)})"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return f"{sql_type(kind.value_type)}[]"
+    if pa.types.is_map(kind):
+        return f"MAP({sql_type(kind.key_type)}, {sql_type(kind.item_type)})"
+    if pa.types.is_decimal128(kind):
+        return f"DECIMAL({kind.precision}, {kind.scale})"
+    if pa.types.is_timestamp(kind):
+        nanoseconds = kind.unit == "ns"
+        return (
+            ("TIMESTAMPTZ_NS" if nanoseconds else "TIMESTAMPTZ")
+            if kind.tz
+            else ("TIMESTAMP_NS" if nanoseconds else "TIMESTAMP")
+        )
+    found = PLAIN_TYPES.get(str(kind))
+    if found is None:
+        raise UsageError(f"a column of {kind} can't be merged; write it as another type")
+    return found
+
+
+PLAIN_TYPES = {
+    "bool": "BOOLEAN",
+    "int8": "TINYINT",
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "uint8": "UTINYINT",
+    "uint16": "USMALLINT",
+    "uint32": "UINTEGER",
+    "uint64": "UBIGINT",
+    "halffloat": "FLOAT",
+    "float": "FLOAT",
+    "double": "DOUBLE",
+    "string": "VARCHAR",
+    "large_string": "VARCHAR",
+    "string_view": "VARCHAR",
+    "binary": "BLOB",
+    "large_binary": "BLOB",
+    "date32[day]": "DATE",
+    "time64[us]": "TIME",
+    "null": "INTEGER",
+}
