@@ -91,6 +91,9 @@ class Cache:
             except FileNotFoundError:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(path, data)
+            except IsADirectoryError:
+                path.rename(path.with_name(f"{path.name}.foreign-{os.getpid()}"))
+                write_whole(path, data)
         except OSError as problem:
             raise OutputError(f"cache file {path}: {problem.strerror}; what was answered before is kept") from None
 

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from tqdm import tqdm
 
+from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.records import Tick
 from musicflamingo_cli.runs import PREVIEW_ROWS, Plan, Summary
 
@@ -33,13 +34,22 @@ def safe(text: object) -> str:
 
 def data(text: str) -> None:
     """Write a line of data to stdout."""
-    print(text)
+    if sys.stdout is None:
+        raise OutputError("could not write standard output: it is closed")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        raise OutputError(f"could not write standard output: {problem.strerror}") from None
 
 
 def note(text: str) -> None:
     """Write a line to stderr, over any progress bar."""
+    if sys.stderr is None:
+        return
     try:
-        tqdm.write(safe(text), file=sys.stderr)
+        tqdm.write("\n".join(map(safe, text.split("\n"))), file=sys.stderr)
     except (OSError, ValueError):
         return
 
@@ -86,7 +96,7 @@ class Progress:
             self._close()
             self._stage = tick.stage
             self._began = self._told = time.monotonic()
-            if sys.stderr.isatty():
+            if sys.stderr is not None and sys.stderr.isatty():
                 self._bar = tqdm(total=tick.total, desc=tick.stage, unit="song", file=sys.stderr, leave=False)
         if self._bar is not None:
             self._bar.set_postfix(cached=tick.cached, failed=tick.failed, refresh=False)

@@ -80,5 +80,5 @@ def status_of(where: str) -> list[dict[str, Any]]:
 
 def _expected_time(last: dict[str, Any] | None, waiting: int) -> float | None:
     """Return the seconds that so many songs would take at the last run's rate, where there was one."""
-    answered = last.get("answered", 0) if last else 0
-    return last["seconds"] / answered * waiting if last and answered else None
+    pace = last.get("seconds_per_song") if last else None
+    return pace * waiting if isinstance(pace, float) else None

@@ -17,8 +17,15 @@ PART = ".part"
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Open a part file beside `path`; on leaving without an exception it is synced and renamed to `path`.
 
+    A device or a FIFO is written to as it is.
+
     With an exception the part file is removed and whatever stood at `path` before is untouched. Raises `OSError`.
     """
+    if path.exists() and not path.is_file():
+        # A device or a FIFO: renaming would put a file in its place.
+        with path.open("wb") as straight:
+            yield straight
+        return
     part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}{PART}")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:

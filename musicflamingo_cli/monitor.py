@@ -32,6 +32,8 @@ class Monitor:
         self._started = datetime.now(UTC)
         self._told = self._logged = 0.0
         self._tick: Tick | None = None
+        old = read_status(files[0]) if files else None
+        self._pace = old.get("seconds_per_song") if old else None
         self._heard: Tick | None = None
         self.engine_seconds = 0.0
         """Time that the engine was busy."""
@@ -90,6 +92,7 @@ class Monitor:
             "audio_hours_per_hour": round(heard.audio_seconds / seconds, 2) if seconds else 0.0,
             "tokens_per_second": round(heard.tokens / seconds, 1) if seconds else 0.0,
             "engine_share": round(min(1.0, self.engine_seconds / seconds), 4) if seconds else 0.0,
+            "seconds_per_song": seconds / answered if answered else self._pace,
             "peak_memory_bytes": own * 1024,
             "peak_worker_memory_bytes": workers * 1024,
             **self.counts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
@@ -14,12 +15,12 @@ from typing import Any, Literal
 from musicflamingo_cli.cache import folders
 from musicflamingo_cli.engines.base import asked_fields, provenance
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
-from musicflamingo_cli.inference.conversation import prompt_hash, render
 from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
 from musicflamingo_cli.inference.locks import locked
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
-from musicflamingo_cli.records import Outcome, RejectedRow, Song, Tick, Watch
+from musicflamingo_cli.readback import Readback, read_back
+from musicflamingo_cli.records import Tick, Watch
 from musicflamingo_cli.results.card import run_card
 from musicflamingo_cli.results.table import (
     CAPTIONS,
@@ -27,14 +28,11 @@ from musicflamingo_cli.results.table import (
     TableForm,
     captions,
     column_type,
-    outcome_row,
-    rejected_row,
 )
-from musicflamingo_cli.results.writers import Layout, check_output, format_of, output, sweep_parts, write_table
+from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, format_of, output, sweep_parts, write_table
 from musicflamingo_cli.road import Road, open_road
 from musicflamingo_cli.runs import ScoreOptions, Summary
 from musicflamingo_cli.scoring.aggregate import ColumnStatistics
-from musicflamingo_cli.scoring.scorer import outcome
 
 INT64 = 2**63
 
@@ -105,31 +103,19 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
     """The cheap half: read the cache back, in manifest order, into the table."""
     form, began = how
     path = road.options.output
-    table = TableForm(road.pack, _keep_types(road), road.options.words)
+    table = TableForm(road.pack, _keep_types(road), road.options.words, road.lookup_rules.measures == "all")
     scores = tuple(f.name for f in road.pack.fields if f.kind == "score")
     layout = Layout(table.schema(), scores, lambda: _card(road, summary, began))
     if road.options.words and form == "csv":
         layout = replace(layout, schema=CAPTIONS)
     sweep_parts(path)
     with output(path) as file:
-        rows = _counted(_rows(road, run, table, _facts(road, began)), summary, watch, road.rows_total)
+        asked = asked_fields(road.engine, road.pack)
+        readback = Readback(road.cache, road.pack, asked, road.rules, table, _facts(road, began), run)
+        made = read_back(readback, road.rows(), road.rows_total, min(os.cpu_count() or 1, 8))
+        rows = _counted(made, summary, watch, road.rows_total)
         write_table(rows if layout.schema is not CAPTIONS else captions(rows), layout, file, form)
-    summary.output = None if path == "-" else path
-
-
-def _rows(road: Road, run: str, table: TableForm, facts: RunFacts) -> Iterator[dict[str, Any]]:
-    for row in road.rows():
-        if isinstance(row, RejectedRow):
-            yield rejected_row(row, table, facts)
-        else:
-            yield outcome_row(_outcome(row, road, run), table, facts)
-
-
-def _outcome(song: Song, road: Road, run: str) -> Outcome:
-    prompt, system = render(road.pack, song)
-    entry = road.cache.get(song.song_id)
-    what = outcome(song, entry, (prompt, prompt_hash(prompt, system)), asked_fields(road.engine, road.pack), road.rules)
-    return replace(what, cached=entry is not None and entry.run != run and what.reply is not None)
+    summary.output = None if path in STDOUT else path
 
 
 def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, total: int) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "partial", "failed", "skipped"]
 FieldKind = Literal["score", "text", "number", "measure"]
-EMPTY: Mapping[str, object] = MappingProxyType({})
+EMPTY: Mapping[str, object] = {}
+"""No columns; nobody writes into it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,12 @@ class Measures:
 
 
 MEASURE_NAMES = tuple(f.name for f in fields(Measures))
+BASIC_MEASURES = (
+    *("loudness_lufs", "true_peak_dbtp", "clipped_share", "silence_share", "leading_silence_seconds"),
+    *("trailing_silence_seconds", "dc_offset", "loudness_range_lu", "noise_floor_dbfs", "stereo_correlation"),
+    *("stereo_width", "abrupt_end"),
+)
+"""What is always measured; the rest is for engines that need it and for `--measure`."""
 MEASURES_VERSION = "1"
 """Goes up whenever a figure would come out differently."""
 

@@ -49,7 +49,7 @@ Weights = Annotated[
 ]
 AssumeScale = Annotated[
     float | None,
-    typer.Option(min=0.0, help="Read bare numbers out of range as parts of this.", rich_help_panel=SCORES),
+    typer.Option(min=0.0, help="Read every bare score as parts of this: with 10, 8 is 0.8.", rich_help_panel=SCORES),
 ]
 Measure = Annotated[
     bool, typer.Option("--measure", help="Take all measures beside the engine's answer.", rich_help_panel=SCORES)

@@ -76,8 +76,10 @@ def chosen(given: Mapping[str, Any]) -> ScoreOptions:
     for name, known in CHOICES.items():
         if given.get(name, known[0]) not in known:
             raise UsageError(f"--{name.replace('_', '-')} {given[name]}: it is {' or '.join(known)}")
-    if given["no_cache"] and (given["cache_dir"] or given["offline"] or given["refresh"]):
-        raise UsageError("--no-cache goes with none of --cache-dir, --offline and --refresh")
+    if given["no_cache"] and (given["offline"] or given["refresh"]):
+        raise UsageError("--no-cache goes with neither --offline nor --refresh")
+    if given.get("assume_scale") == 0:
+        raise UsageError("--assume-scale 0: a scale is above 0")
     if given["offline"] and given["refresh"]:
         raise UsageError("--offline and --refresh exclude each other")
     store_gb = given["audio_store_gb"]

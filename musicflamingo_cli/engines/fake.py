@@ -5,7 +5,7 @@ A reply depends only on the audio's fingerprint and the rendered prompt. Two env
 `MFQ_FAKE_SCRIPT` names a JSON file ``{"default": {...}, "<song id>": {...}}``. A song's entry is laid over the default;
 every key is optional:
 
-- ``reply`` (text): say this instead;
+- ``reply`` (text, or JSON to be said as such): say this instead;
 - ``delay_seconds`` (number): take so long; a batch takes the sum of its songs' delays;
 - ``garbage`` (true): reply with text that holds no answer, whatever ``reply`` says;
 - ``out_of_memory_above`` (integer): a batch of more songs than this does not fit (0: not even the song alone);
@@ -33,7 +33,15 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Failure, Field, Reply, Request
 
 FAKE_VERSION = "1"
-SCRIPT_KEYS = {"reply", "delay_seconds", "garbage", "out_of_memory_above", "hang", "crash"}
+SCRIPT_KEYS: dict[str, type | tuple[type, ...]] = {
+    "reply": (str, dict, list),
+    "delay_seconds": (int, float),
+    "garbage": bool,
+    "out_of_memory_above": int,
+    "hang": bool,
+    "crash": bool,
+}
+"""Key of a rule -> the type of its value."""
 GARBAGE = "zxq zxq ((( zxq \x00 ]]] zxq"
 WORDS = ("ambient", "baroque", "calm", "dense", "electric", "folk", "gentle", "heavy")
 
@@ -67,10 +75,14 @@ class FakeEngine:
             raise UsageError(f"MFQ_FAKE_SCRIPT={path}: {problem}") from None
         if not isinstance(script, dict) or not all(isinstance(rule, dict) for rule in script.values()):
             raise UsageError(f"MFQ_FAKE_SCRIPT={path}: it must be an object of objects")
-        unknown = sorted({key for rule in script.values() for key in rule} - SCRIPT_KEYS)
+        unknown = sorted({key for rule in script.values() for key in rule} - set(SCRIPT_KEYS))
         if unknown:
             raise UsageError(f"MFQ_FAKE_SCRIPT={path}: unknown key {unknown[0]!r} (keys: {sorted(SCRIPT_KEYS)})")
-        self._script = script
+        for song_id, rule in script.items():
+            for key, value in rule.items():
+                if value is not None and not isinstance(value, SCRIPT_KEYS[key]):
+                    raise UsageError(f"MFQ_FAKE_SCRIPT={path}: {song_id!r}: {key} = {value!r} is of the wrong type")
+        self._script = {i: {k: v for k, v in rule.items() if v is not None} for i, rule in script.items()}
 
     def reply(self, requests: Sequence[Request]) -> list[Reply | Failure]:
         """Answer, after whatever the script says comes first."""
@@ -99,7 +111,8 @@ class FakeEngine:
         if rule.get("garbage"):
             return GARBAGE
         if "reply" in rule:
-            return str(rule["reply"])
+            reply = rule["reply"]
+            return reply if isinstance(reply, str) else json.dumps(reply)
         seed = hashlib.sha256(f"{request.heard.fingerprint.sha256}\n{request.prompt}".encode()).digest()
         return json.dumps({f.name: _value(f, seed) for f in self._fields})
 

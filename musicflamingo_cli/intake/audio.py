@@ -123,7 +123,7 @@ def _heard(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> 
     if seconds <= plan.min_seconds:
         raise Unheard("too_short", f"{seconds:.3f} s of sound; more than {plan.min_seconds:g} s are needed")
     if best.samples.not_finite == best.samples.values:
-        raise Unheard("non_finite", "no sample is a finite number")
+        raise Unheard("non_finite", "no sample is a finite number that a recording can hold")
     measures = _measure(best, plan)
     used = best.clip.size / CLIP_RATE if best.clip is not None else len(best.head) / best.sample_rate
     return Heard(

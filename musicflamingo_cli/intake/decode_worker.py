@@ -6,27 +6,21 @@ Started by `intake.workers`. It never imports torch, and it is gone soon after i
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import queue
 import resource
 import signal
-import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from musicflamingo_cli.intake.wire import pack_result, read_frame, write_frame
-
-_PR_SET_PDEATHSIG = 1
-BLIND_SECONDS = 2.0
-"""How long a worker may outlive its parent where the kernel does not tell it."""
+from musicflamingo_cli.orphans import die_with
 
 
 def main(parent: int) -> None:
     """Serve one pool until its end of the pipe closes. `parent` is the process id of the pool."""
-    _die_with(parent)
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests_fd, results_fd = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -66,22 +60,6 @@ def _receive(read: Any, todo: queue.SimpleQueue[str]) -> None:
         while (frame := read_frame(read)) is not None:
             todo.put(os.fsdecode(bytes(frame[1])))
     os._exit(0)
-
-
-def _die_with(parent: int) -> None:
-    """Ask the kernel (Linux) for SIGKILL at the parent's death: a decoder may hold the GIL. Elsewhere, watch for it."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(BLIND_SECONDS)
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _limit(memory_bytes: int) -> None:

@@ -14,6 +14,9 @@ from musicflamingo_cli.intake.audio_formats import AudioFormat, mpeg_frame
 
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0O\x8e\xdb\x8a"
 
+_UNKNOWN_64 = 1 << 62
+"""64-bit sizes from here on are what streaming writers put where they can't know."""
+
 
 def _is_estimate(length: int) -> bool:
     """True for the 32-bit sizes that streaming writers put where they can't know (0, 0x7FFFF000, 0xFFFFFFFF, ...)."""
@@ -89,7 +92,7 @@ def _riff_data(fd: int, start: int, size: int) -> tuple[int, int] | None:
             large = int.from_bytes(os.pread(fd, 8, offset + 8), "little")
         elif name == b"data":
             if length == 0xFFFF_FFFF and large is not None:
-                return offset, large
+                return None if large == 0 or large >= _UNKNOWN_64 else (offset, large)
             return None if _is_estimate(length) else (offset, length)
     return None
 
@@ -119,7 +122,7 @@ def _w64_data(fd: int, start: int, size: int) -> tuple[int, int] | None:
         if len(head) < 24 or length < 24 or at >= size:
             return None
         if head[:16] == _W64_DATA:
-            return at + 24, length - 24
+            return None if length == 24 or length >= _UNKNOWN_64 else (at + 24, length - 24)
         at += (length + 7) & ~7
     return None
 

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.records import MEASURE_NAMES, Measures, Outcome, Pack, RejectedRow
+from musicflamingo_cli.records import BASIC_MEASURES, MEASURE_NAMES, Measures, Outcome, Pack, RejectedRow
 
 TIME = pa.timestamp("us", tz="UTC")
 DETAIL = pa.struct(
@@ -81,6 +81,8 @@ class TableForm:
     """The manifest columns that are carried along, by their name there, and their types."""
     words: bool = False
     """Whether the whole text of each reply has a column, and its thinking another."""
+    every_measure: bool = True
+    """Whether all measures are shown, or only those that are always taken."""
 
     def kept_name(self, name: str) -> str:
         """Return the column that holds a kept manifest column: its own name, or `manifest_<name>` if that is taken."""
@@ -156,7 +158,7 @@ def outcome_row(outcome: Outcome, form: TableForm, facts: RunFacts) -> dict[str,
         "audio": song.audio,
         "status": answer.status if answer else "failed",
         "reason": failure.reason if failure else (answer.reason if answer else None),
-        "error": failure.error if failure else None,
+        "error": failure.error if failure else _unanswered(outcome),
         "cached": outcome.cached,
         **_kept(song.columns, form),
     }
@@ -185,6 +187,15 @@ def outcome_row(outcome: Outcome, form: TableForm, facts: RunFacts) -> dict[str,
     return row
 
 
+def _unanswered(outcome: Outcome) -> str | None:
+    """Say in a sentence what a reply leaves open."""
+    answer = outcome.answer
+    missing = (
+        [f"{n} ({one.reason or 'missing'})" for n, one in answer.fields.items() if one.value is None] if answer else []
+    )
+    return f"the reply gives no value for {', '.join(missing)}; mfq show prints it" if missing else None
+
+
 def _heard_part(outcome: Outcome, form: TableForm) -> dict[str, Any]:
     heard = outcome.heard
     if heard is None:
@@ -200,7 +211,8 @@ def _heard_part(outcome: Outcome, form: TableForm) -> dict[str, Any]:
     }
     shown = {f.measure: f.name for f in form.pack.fields if f.measure}
     for name in MEASURE_NAMES:
-        value = _finite(getattr(heard.measures, name))
+        asked = form.every_measure or name in BASIC_MEASURES
+        value = _finite(getattr(heard.measures, name)) if asked else None
         row[shown.get(name) or measure_column(name)] = value
         if name in shown:
             plain = value if isinstance(value, float) else None

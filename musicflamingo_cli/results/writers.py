@@ -24,7 +24,9 @@ from musicflamingo_cli.results.card import CARD_KEY
 
 FORMATS = ("parquet", "jsonl", "csv", "json")
 ROW_GROUP = 8192
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+STDOUT = ("-", "/dev/stdout")
+"""Names of standard output."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A CSV cell that begins so is run as a formula by spreadsheets."""
 
 
@@ -37,7 +39,7 @@ def format_of(path: str, wanted: str | None) -> str:
     suffix = Path(path).suffix.lower().lstrip(".")
     if suffix in FORMATS:
         return suffix
-    if path == "-":
+    if path in STDOUT:
         return "jsonl"
     if suffix in ("", "pq"):
         return "parquet"
@@ -49,7 +51,7 @@ def check_output(path: str, form: str, sources: Sequence[str] = ()) -> None:
 
     Raises `UsageError`.
     """
-    if path == "-":
+    if path in STDOUT:
         if form == "parquet":
             raise UsageError("Parquet can't go to standard output; name a file with -o, or say --format jsonl|csv|json")
         return
@@ -66,7 +68,7 @@ def check_output(path: str, form: str, sources: Sequence[str] = ()) -> None:
 def output(path: str) -> Iterator[BinaryIO]:
     """Open an output that appears whole or not at all; `-` is standard output. Raises `OutputError` with the path."""
     try:
-        if path == "-":
+        if path in STDOUT:
             if sys.stdout is None:
                 raise OSError(errno.EBADF, "it is closed")
             yield sys.stdout.buffer
@@ -77,14 +79,14 @@ def output(path: str) -> Iterator[BinaryIO]:
             yield file
         sync_folder(target.parent)
     except OSError as problem:
-        where = "standard output" if path == "-" else path
+        where = "standard output" if path in STDOUT else path
         raise OutputError(f"could not write {where}: {problem.strerror or problem}") from None
 
 
 def sweep_parts(path: str) -> None:
     """Remove the part files that killed runs left beside an output."""
     target = Path(path).resolve()
-    if path != "-":
+    if path not in STDOUT:
         for part in target.parent.glob(f".{glob.escape(target.name[:60])}.*{PART}"):
             part.unlink(missing_ok=True)
 

@@ -13,6 +13,7 @@ from musicflamingo_cli.scoring.distributions import with_distributions
 from musicflamingo_cli.scoring.thinking import final_words, thinking_of
 
 NOT_CACHED = Failure("intake", "not_cached", "the cache holds no reply for this song under these settings", True)
+OTHER_AUDIO = Failure("intake", "not_cached", "the cached reply is about audio of another name", True)
 PROMPT_CHANGED = Failure("intake", "not_cached", "the cached reply answers another prompt", True)
 
 
@@ -59,7 +60,14 @@ def outcome(song: Song, entry: Entry | None, prompts: tuple[str, str], asked: Se
         return Outcome(song, failure=PROMPT_CHANGED)
     if not entry.replies:
         return Outcome(song, heard=entry.heard, failure=NOT_CACHED)
+    if entry.heard is not None and _is_other_file(song.path, entry.heard.fingerprint.path):
+        return Outcome(song, failure=OTHER_AUDIO)
     reply = entry.replies[-1]
     answer = read_reply(reply, prompt, asked, rules)
     score = aggregate(answer, asked, rules.weights, rules.min_coverage)
     return Outcome(song, entry.heard, reply, answer, score)
+
+
+def _is_other_file(path: str, heard: str) -> bool:
+    """True if a local file has another name than what was heard: folders differ between machines, names do not."""
+    return "://" not in path + heard and path.rpartition("/")[2] != heard.rpartition("/")[2]

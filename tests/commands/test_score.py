@@ -327,3 +327,73 @@ def test_hostile_text_does_not_reach_the_terminal(bench: Any) -> None:
     told = bench.stderr()
     assert "\x1b" not in told and "\u202e" not in told
     assert bench.result()[0]["song_id"] == "a\x1b[31m\u202eb"
+
+
+def test_a_device_is_written_to_and_stays_a_device(bench: Any) -> None:
+    import os
+    import threading
+
+    bench.songs(1)
+    pipe = bench.folder / "pipe"
+    os.mkfifo(pipe)
+    got: list[bytes] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+    reader.start()
+    assert bench.score("-o", pipe, "--format", "jsonl") == 0
+    reader.join(10)
+    assert json.loads(got[0])["song_id"] == "song-0"
+    assert pipe.is_fifo()
+
+
+def test_no_cache_goes_with_a_cache_dir_in_the_environment(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.songs(1)
+    monkeypatch.setenv("MFQ_CACHE_DIR", str(bench.folder / "elsewhere"))
+    assert bench.score("--no-cache") == 0
+    assert not (bench.folder / "elsewhere").exists()
+
+
+def test_offline_never_shows_the_answer_of_other_audio(bench: Any) -> None:
+    bench.songs(2)
+    assert bench.score("--limit", 1) == 0
+    bench.rows([{"id": "song-0", "audio": "1.wav"}])
+    assert bench.score("--offline") == 1
+    assert bench.result()[0]["reason"] == "not_cached"
+
+
+def test_measures_that_were_not_asked_for_are_not_shown(bench: Any) -> None:
+    bench.songs(1)
+    assert bench.score() == 0
+    first = same_rows(bench)
+    assert bench.score("--measure") == 0
+    assert bench.result()[0]["bandwidth_hz"] is not None
+    assert bench.score() == 0
+    assert same_rows(bench) == first
+
+
+def test_a_row_says_what_is_missing(bench: Any, script: Callable[..., None]) -> None:
+    bench.songs(1)
+    script({"default": {"reply": {**GOOD, "production_quality": 8, "mood": None}}})
+    assert bench.score() == 0
+    row = bench.result()[0]
+    assert row["status"] == "partial"
+    assert "production_quality (out_of_range)" in row["error"] and "mood (" in row["error"]
+
+
+def test_a_folder_at_the_place_of_an_entry_is_put_aside(bench: Any) -> None:
+    bench.songs(1)
+    assert bench.score() == 0
+    entry = next((bench.folder / "cache").glob("*/??/song-0.json"))
+    entry.unlink()
+    entry.mkdir()
+    assert bench.score() == 0
+    assert entry.is_file()
+
+
+@pytest.mark.parametrize(
+    "rule", [{"song-0": {"delay_seconds": "x"}}, {"song-0": {"nonsense": 1}}, {"song-0": {"hang": 1}}, []]
+)
+def test_a_fake_script_of_the_wrong_form_is_refused(bench: Any, script: Callable[..., None], rule: Any) -> None:
+    bench.songs(1)
+    script(rule)
+    assert bench.score() == 2
+    assert "MFQ_FAKE_SCRIPT" in bench.stderr()
