@@ -144,6 +144,8 @@ class Measures:
     """0..1."""
 
 
+CLAIMS = {"tempo": {"tempo_bpm": "float"}, "key": {"key_tonic": "str", "key_mode": "str"}}
+"""Text field -> the typed columns that its text may fill where it is plain."""
 MEASURE_NAMES = tuple(f.name for f in fields(Measures))
 BASIC_MEASURES = (
     *("loudness_lufs", "true_peak_dbtp", "clipped_share", "silence_share", "leading_silence_seconds"),
@@ -285,6 +287,8 @@ class Answer:
     reason: str | None = None
     repairs: tuple[str, ...] = ()
     """The repairs that were needed, in the order applied."""
+    claims: Mapping[str, float | str] = field(default_factory=dict)
+    """Plain values out of the texts: `tempo_bpm`, `key_tonic`, `key_mode`."""
     words: str | None = None
     """What was said besides thinking, whole; only where words were asked for."""
     thinking: str | None = None

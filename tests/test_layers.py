@@ -26,7 +26,10 @@ MAY = {
     "console": {"records", "runs", "errors"},
     "inference": {"intake", "engines", "cache", *GROUND},
     "scoring": {"cache", *GROUND},
-    "pipeline": {"road", "monitor", "readback", "inference", "engines", "cache", "results", "scoring", *GROUND},
+    "pipeline": {
+        *("road", "monitor", "readback", "inference", "intake", "engines", "cache", "results", "scoring"),
+        *GROUND,
+    },
     "recommender": {"results", *GROUND},
     "notebook": {"pipeline", "results", *GROUND},
     "commands": {

@@ -75,9 +75,15 @@ def _parsed(expression: str, sandbox: Sandbox) -> dict[str, Any]:
     if sandbox.has_comment(expression):
         raise refused(expression, "a comment has no place in a rule")
     plain, wrapped = _tree(f"SELECT {expression}", sandbox), _tree(f"SELECT ({expression}\n)", sandbox)
-    if "error" in (plain.get("error_type"), wrapped.get("error_type")) or plain.get("error"):
+    if plain.get("error_type") == "parser":
         raise refused(expression, str(plain.get("error_message") or "it can't be parsed"))
-    if wrapped.get("error") or not _is_single(plain) or not _is_single(wrapped) or _shape(plain) != _shape(wrapped):
+    if (
+        plain.get("error")
+        or wrapped.get("error")
+        or not _is_single(plain)
+        or not _is_single(wrapped)
+        or _shape(plain) != _shape(wrapped)
+    ):
         raise refused(expression, "it must be one expression and nothing else")
     return plain
 

@@ -79,6 +79,8 @@ def filter_table(options: FilterOptions) -> FilterResult:
         songs = open_table(options.songs, work)
         scores = open_table(options.scores, work) if options.scores else None
         joined = join_tables(songs, scores, options.on)
+        if options.ids and joined.songs_id is None:
+            raise UsageError(f"--ids: {songs.name} has no id column; name it with --on")
         if options.partition_by and options.partition_by not in joined.schema().names:
             raise UsageError(f"--partition-by: no column '{options.partition_by}' in the output")
         files = [*songs.files, *(scores.files if scores else ())]

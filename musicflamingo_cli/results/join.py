@@ -12,7 +12,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.card import CARD_KEY
 from musicflamingo_cli.results.rules import Column, Columns
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.results.sources import Table, id_column, id_sql
+from musicflamingo_cli.results.sources import ID_NAMES, Table, id_column, id_sql
 
 EXACT_ROWS = 1_000_000
 """Ids of a joined table that are compared before the join. Further on, a repeated id shows when it meets its song;
@@ -36,7 +36,8 @@ class Joined:
     """SONGS, and the tables at its side."""
 
     songs: Table
-    songs_id: int
+    songs_id: int | None
+    """Position of the id; None where there is none, and nothing is joined."""
     sides: tuple[Side, ...] = ()
 
     def columns(self) -> Columns:
@@ -102,6 +103,8 @@ class Joined:
 def join_tables(songs: Table, scores: Table | None, on: str | None) -> Joined:
     """Find the ids of SONGS and its scores: `on` is a column of both, or `left=right`. Raises `UsageError`."""
     left, equals, right = (on or "").partition("=")
+    if scores is None and not on and not set(ID_NAMES) & set(songs.schema.names):
+        return Joined(songs, None)
     songs_id = id_column(songs, left or None)
     if scores is None:
         return Joined(songs, songs_id)
@@ -138,9 +141,12 @@ def _listed(columns: Sequence[Column]) -> str:
     return "".join(f", {c.internal}" for c in columns)
 
 
-def selection(table: Table, id_position: int, prefix: str, columns: Sequence[Column], sandbox: Sandbox) -> str:
+def selection(table: Table, id_position: int | None, prefix: str, columns: Sequence[Column], sandbox: Sandbox) -> str:
     """Return a query of `id` (text; null or empty for none), `row` and the columns of one table."""
-    positions = sorted({id_position, *(int(c.internal.removeprefix(prefix)) for c in columns)})
-    one = table.schema.field(id_position)
-    key = id_sql(f"{prefix}{id_position}", one.type, f"{table.name}: column '{one.name}'")
-    return f"SELECT {key} AS id, row{_listed(columns)} FROM ({table.relation(sandbox, positions, prefix)})"
+    positions = {int(c.internal.removeprefix(prefix)) for c in columns}
+    key = "NULL::VARCHAR"
+    if id_position is not None:
+        one = table.schema.field(id_position)
+        positions.add(id_position)
+        key = id_sql(f"{prefix}{id_position}", one.type, f"{table.name}: column '{one.name}'")
+    return f"SELECT {key} AS id, row{_listed(columns)} FROM ({table.relation(sandbox, sorted(positions), prefix)})"

@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.records import BASIC_MEASURES, MEASURE_NAMES, Measures, Outcome, Pack, RejectedRow
+from musicflamingo_cli.records import BASIC_MEASURES, CLAIMS, MEASURE_NAMES, Field, Measures, Outcome, Pack, RejectedRow
 
 TIME = pa.timestamp("us", tz="UTC")
 DETAIL = pa.struct(
@@ -105,6 +105,11 @@ class TableForm:
                 f"pack {self.pack.name}: a field can't be named '{clash[0]}', every table has such a column"
             )
 
+    def _claims(self, field: Field) -> Mapping[str, str]:
+        names = {f.name for f in self.pack.fields}
+        claims = CLAIMS.get(field.name, {}) if field.kind == "text" else {}
+        return {name: kind for name, kind in claims.items() if name not in names}
+
     def _own(self) -> dict[str, pa.DataType]:
         shown = {f.measure for f in self.pack.fields if f.measure}
         columns = dict(HEAD)
@@ -112,9 +117,10 @@ class TableForm:
         if self.words:
             columns |= {"text": pa.string(), "thinking": pa.string()}
         for field in self.pack.fields:
-            kind = measure_type(field.measure) if field.measure else None
-            columns[field.name] = kind or (pa.string() if field.kind == "text" else pa.float64())
+            shown_type = measure_type(field.measure) if field.measure else None
+            columns[field.name] = shown_type or (pa.string() if field.kind == "text" else pa.float64())
             columns[f"{field.name}_detail"] = DETAIL
+            columns |= {n: MEASURE_TYPES[kind] for n, kind in self._claims(field).items()}
         return columns
 
 
@@ -173,6 +179,7 @@ def outcome_row(outcome: Outcome, form: TableForm, facts: RunFacts) -> dict[str,
     row |= _heard_part(outcome, form)
     if answer:
         row["repairs"] = list(answer.repairs)
+        row |= answer.claims
         if form.words:
             row |= {"text": answer.words, "thinking": answer.thinking}
         for name, one in answer.fields.items():

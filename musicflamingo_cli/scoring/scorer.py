@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from musicflamingo_cli.cache import Entry
-from musicflamingo_cli.records import Answer, Failure, Field, FieldAnswer, Outcome, Reply, Rules, Song
+from musicflamingo_cli.records import CLAIMS, Answer, Failure, Field, FieldAnswer, Outcome, Reply, Rules, Song
 from musicflamingo_cli.scoring.aggregate import aggregate
 from musicflamingo_cli.scoring.answers import parse_reply
 from musicflamingo_cli.scoring.distributions import with_distributions
+from musicflamingo_cli.scoring.tempo_key import key_of, tempo_bpm
 from musicflamingo_cli.scoring.thinking import final_words, thinking_of
 
 NOT_CACHED = Failure("intake", "not_cached", "the cache holds no reply for this song under these settings", True)
@@ -25,10 +26,26 @@ def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) 
         answer = with_distributions(answer, reply.scores, asked, min_number_mass=mass, score_from=source)
     if rules.words:
         answer = _with_words(answer, reply, asked)
+    answer = replace(answer, claims=_claims(answer, asked))
     if not reply.measured:
         return answer
     fields = {n: replace(one, obtained="measured" if one.obtained else None) for n, one in answer.fields.items()}
     return replace(answer, fields=fields)
+
+
+def _claims(answer: Answer, asked: Sequence[Field]) -> dict[str, float | str]:
+    """Take plain values out of the texts on tempo and key, for fields that are not asked themselves."""
+    names = {field.name for field in asked}
+    claims: dict[str, float | str] = {}
+    for name in CLAIMS.keys() & {field.name for field in asked if field.kind == "text"}:
+        text = answer.fields[name].value
+        if isinstance(text, str) and name == "tempo":
+            bpm = tempo_bpm(text)
+            claims |= {} if bpm is None else {"tempo_bpm": bpm}
+        elif isinstance(text, str):
+            key = key_of(text)
+            claims |= {} if key is None else {"key_tonic": key[0], "key_mode": key[1]}
+    return {name: value for name, value in claims.items() if name not in names}
 
 
 def _with_words(answer: Answer, reply: Reply, asked: Sequence[Field]) -> Answer:

@@ -434,3 +434,30 @@ def test_no_heavy_package_is_loaded() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("missing", ["drop", "keep"])
+def test_the_quick_way_and_the_whole_way_agree(missing: str) -> None:
+    rows, rng = 5000, np.random.default_rng(7)
+    scores = np.where(rng.random(rows) < 0.1, np.nan, rng.random(rows) * 1.2)
+    write("songs.parquet", {"song_id": [f"s{i % 4000}" for i in range(rows)], "n": rng.integers(0, 9, rows)})
+    found = {"song_id": [f"s{i}" for i in rng.permutation(rows)], "overall_quality_score": scores, "q": scores[::-1]}
+    write("scores.parquet", {**found, "q": pa.array(scores[::-1].copy())})
+    rules = ("--min", 0.3, "--max", "q=0.9", "--where", "n <> 3 and (q > 0.1 or n = 2)", "--top-percent", 80)
+    run = ("songs.parquet", "--scores", "scores.parquet", *rules, "--missing", missing)
+    assert mfq(*run, "-o", "quick.parquet", "--ids", "quick.txt", "--report-json", "quick.json") == 0
+    more = ("--dropped", "dropped.parquet", "--ids", "whole.txt", "--report-json", "whole.json")
+    assert mfq(*run, "-o", "whole.parquet", *more) == 0
+    for kind in ("parquet", "txt", "json"):
+        assert Path(f"quick.{kind}").read_bytes() == Path(f"whole.{kind}").read_bytes()
+    kept, dropped = pq.read_table("whole.parquet").num_rows, pq.read_table("dropped.parquet").num_rows
+    assert 0 < kept < rows == kept + dropped
+
+
+def test_a_table_without_ids_can_be_filtered_alone() -> None:
+    write("s.parquet", {"x": [1, 2, 3]})
+    assert mfq("s.parquet", "--where", "x > 1", "-o", "kept.parquet") == 0
+    assert pq.read_table("kept.parquet")["x"].to_pylist() == [2, 3]
+    assert mfq("s.parquet", "--where", "x > 1", "--ids", "ids.txt") == 2
+    assert mfq("s.parquet", "--on", "x", "--where", "x > 1", "--ids", "ids.txt") == 0
+    assert Path("ids.txt").read_text() == "2\n3\n"

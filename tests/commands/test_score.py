@@ -50,6 +50,12 @@ def test_the_overall_is_the_weighted_mean(bench: Any, script: Callable[..., None
     assert row["overall_quality_score"] == 0.8275
     assert row["coverage"] == 1.0
     assert row["genre"] == "jazz"
+    assert (row["tempo"], row["tempo_bpm"], row["key_tonic"], row["key_mode"]) == (
+        "around 120 BPM",
+        120.0,
+        "Eb",
+        "minor",
+    )
     assert row["production_quality"] == 0.92
     assert row["production_quality_detail"]["obtained"] == "json"
     assert row["production_quality_detail"]["written"] == 0.92
