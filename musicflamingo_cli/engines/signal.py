@@ -23,8 +23,6 @@ VERSION = "1"
 """Goes up whenever a mapping would give another score for the same measures."""
 JUDGED_FROM_SECONDS = 1.0
 """Shorter sounds get no score."""
-
-
 MONO_FROM = (0.97, 0.99)
 """Stereo correlation from which two channels begin to count as one, and fully do."""
 
@@ -68,7 +66,7 @@ def _bandwidth(measures: Measures, mono: float) -> float:
 
     Nothing where lone tones end rather than a filled band. A gentle edge costs a tenth: what is still there can be
     equalised back, and dull music ends like that. Gentle is up to 20 to 30 dB per octave, and 34 to 45 in mono, as of
-    old microphones. The edge of an old recording that is covered by its hiss costs a twenty-fifth.
+    old microphones. The edge of an old recording that is covered by its hiss costs a fortieth.
     """
     if measures.mean_bandwidth_hz is None:
         return 0.0
@@ -76,7 +74,7 @@ def _bandwidth(measures: Measures, mono: float) -> float:
     slope, flatness = measures.band_edge_db_per_octave, measures.band_edge_flatness_db
     gentle = 0.0 if slope is None else 1 - _ramp(slope, 20 + 14 * mono, 30 + 15 * mono)
     filled = 1.0 if flatness is None else _ramp(flatness, -22.0, -14.0)
-    forgiven = 0.96 if measures.old_recording else 0.9 * gentle
+    forgiven = 0.975 if measures.old_recording else 0.9 * gentle
     return filled * (1 - math.exp(-((octaves / 2.2) ** 2.5))) * (1 - forgiven)
 
 
@@ -138,9 +136,10 @@ def _judge(request: Request) -> Reply | Failure:
         return Failure("engine", "not_measured", "the signal engine needs all measures of the original")
     if heard.audio_seconds < JUDGED_FROM_SECONDS:
         return Failure("engine", "too_brief", f"{heard.audio_seconds:.2f} s can be heard but not judged; 1 s is needed")
-    if heard.measures.loudness_lufs is None:
+    scores = technical_scores(heard.measures)
+    if scores["production_quality"] is None:
         return Failure("engine", "silent", "nothing sounds above -70 LUFS")
-    return Reply(text=json.dumps(technical_scores(heard.measures)), finish_reason="stop", measured=True)
+    return Reply(text=json.dumps(scores), finish_reason="stop", measured=True)
 
 
 class SignalEngine:

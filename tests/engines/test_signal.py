@@ -105,7 +105,7 @@ def test_replies_in_order():
     requests = [request(), request(silent), request(seconds=0.8), request(measured="basic"), request(seconds=1.0)]
     replies = engine().reply(requests)
     assert [type(reply) for reply in replies] == [Reply, Failure, Failure, Failure, Reply]
-    assert [reply.reason for reply in replies if isinstance(reply, Failure)] == ["silent", "too_short", "not_measured"]
+    assert [reply.reason for reply in replies if isinstance(reply, Failure)] == ["silent", "too_brief", "not_measured"]
     first = replies[0]
     assert isinstance(first, Reply)
     assert json.loads(first.text) == technical_scores(SOUND)

@@ -17,7 +17,8 @@ def rms(wave):
 def test_bandwidth_is_where_a_steep_filter_cuts(cutoff):
     rng = np.random.default_rng(0)
     low_pass = signal.firwin(1001, cutoff, fs=RATE)[:, None]
-    wave = signal.oaconvolve(rng.standard_normal((RATE * 4, 2)) * 0.1, low_pass, axes=0)
+    bursts = rng.standard_normal((RATE * 4, 2)) * 0.1 ** (1 + np.arange(RATE * 4)[:, None] / RATE % 0.5 * 4)
+    wave = signal.oaconvolve(bursts, low_pass, axes=0)
     found = measure(wave.astype(np.float32), RATE, "all")
     assert found.bandwidth_hz == pytest.approx(cutoff, abs=600)
     assert found.mean_bandwidth_hz == pytest.approx(cutoff, abs=600)
