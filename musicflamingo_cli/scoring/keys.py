@@ -93,9 +93,7 @@ class FieldIndex:
                     self._variant.setdefault(variant, field)
         names = self._name_patterns()
         alternatives = "|".join(f"({name})" for name in names) or "(?!)"
-        self.label = re.compile(
-            rf"(?<!\w)(?<!\w[-./'’])(?:{alternatives})(?!\w)(?![-./]\w)(?!\[\d)", re.IGNORECASE
-        )
+        self.label = re.compile(rf"(?<!\w)(?<!\w[-./'’])(?:{alternatives})(?!\w)(?![-./]\w)(?!\[\d)", re.IGNORECASE)
         """Finds a field's name in prose; the matched group's number is the field's position plus 1."""
         any_name = "|".join(names) or "(?!)"
         self.quoted_key = re.compile(
