@@ -48,7 +48,7 @@ def losses(measures: Measures) -> dict[str, float]:
     return {
         "clipping": _clipping(measures.clipped_share),
         "bandwidth": _bandwidth(measures, mono),
-        "noise": _noise(measures.steady_noise_db, mono),
+        "noise": _noise(measures.steady_noise_db, bool(measures.old_recording)),
         "hum": _hum(measures.hum_db),
         "dropouts": _dropouts(measures.dropouts_per_minute, measures.dropout_share),
         "phase": _phase(measures.stereo_correlation, measures.bass_correlation),
@@ -78,14 +78,14 @@ def _bandwidth(measures: Measures, mono: float) -> float:
     return filled * (1 - math.exp(-((octaves / 2.2) ** 2.5))) * (1 - forgiven)
 
 
-def _noise(noise_db: float | None, mono: float) -> float:
+def _noise(noise_db: float | None, old: bool) -> float:
     """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB.
 
-    In mono, light noise (from 28 down to 34 dB under the programme) is that of old media and costs a fourteenth.
+    In an old recording, light noise (from 28 down to 34 dB under the programme) costs a fourteenth.
     """
     if noise_db is None:
         return 0.0
-    light = mono * (1 - _ramp(noise_db, -34.0, -28.0))
+    light = 1 - _ramp(noise_db, -34.0, -28.0) if old else 0.0
     return _logistic(noise_db, -22.0, 6.0, 0.85) * (1 - 0.93 * light)
 
 
@@ -101,11 +101,11 @@ def _dropouts(per_minute: float | None, share: float | None) -> float:
 
 
 def _phase(correlation: float | None, bass: float | None) -> float:
-    """What summing to mono cancels: 0.01 where wide music is slightly opposed, 0.6 where one channel is inverted."""
+    """What summing to mono cancels: 0.1 at a correlation of -0.3, as of very wide music, 0.6 for an inverted channel."""
     if correlation is None:
         return 0.0
     opposed = max(0.0, -(correlation + (correlation if bass is None else bass)) / 2)
-    return 0.6 * (1 - math.exp(-((opposed / 0.35) ** 3)))
+    return 0.6 * (1 - math.exp(-((opposed / 0.45) ** 4)))
 
 
 def _complexity(measures: Measures) -> float | None:
