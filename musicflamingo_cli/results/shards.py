@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import orjson
@@ -165,15 +166,13 @@ class Shards:
         return {CARD_KEY.encode(): orjson.dumps(merged)}
 
     def _refuse_mixed(self) -> None:
+        names = [name for name in KIND if name in self.schema.names]
+        columns = ", ".join(["t", *(f"c{self.schema.names.index(name)}::VARCHAR" for name in names)])
         seen: dict[str, dict[Any, str]] = {}
-        for t, table in enumerate(self.tables):
-            for name in KIND:
-                if name in table.schema.names:
-                    column = f"c{self.schema.names.index(name)}"
-                    for (value,) in self._sandbox.rows(
-                        f"SELECT DISTINCT {column}::VARCHAR FROM all_rows WHERE t = {t} LIMIT 9"
-                    ):
-                        seen.setdefault(name, {}).setdefault(value, table.name)
+        for t, *values in self._sandbox.rows(f"SELECT DISTINCT {columns} FROM all_rows ORDER BY ALL"):
+            for name, value in zip(names, values, strict=True):
+                if name in self.tables[t].schema.names:
+                    seen.setdefault(name, {}).setdefault(value, self.tables[t].name)
         mixed = {name: values for name, values in seen.items() if len(values) > 1}
         if mixed:
             told = "; ".join(
@@ -206,8 +205,8 @@ class Shards:
         )
 
     def _rejects(self) -> Iterator[Reject]:
-        for t, table in enumerate(self.tables):
+        for table in self.tables:
             yield from table.rejects
-            start = sum(other.rows for other in self.tables[:t])
-            for (pos,) in self._sandbox.rows(f"SELECT pos FROM all_rows WHERE t = {t} AND id IS NULL ORDER BY pos"):
-                yield Reject(table.name, f"row {pos - start + 1}", None, "no_id", "the row has no id")
+        starts = list(accumulate((table.rows for table in self.tables), initial=0))
+        for t, pos in self._sandbox.rows("SELECT t, pos FROM all_rows WHERE id IS NULL ORDER BY pos"):
+            yield Reject(self.tables[t].name, f"row {pos - starts[t] + 1}", None, "no_id", "the row has no id")
