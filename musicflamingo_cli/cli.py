@@ -12,6 +12,7 @@ import typer
 
 from musicflamingo_cli import console
 from musicflamingo_cli.commands.caption import caption
+from musicflamingo_cli.commands.doctor import doctor
 from musicflamingo_cli.commands.filter import filter_
 from musicflamingo_cli.commands.merge import merge
 from musicflamingo_cli.commands.report import report
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(score)
 app.command()(caption)
+app.command()(doctor)
 app.command()(report)
 app.command()(show)
 app.command()(status)

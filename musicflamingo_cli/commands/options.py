@@ -19,7 +19,10 @@ Manifest = Annotated[
 OlderManifest = Annotated[str | None, typer.Option("--input", help="The same as MANIFEST.", hidden=True)]
 Output = Annotated[str, typer.Option("--output", "-o", help="The table; its suffix tells the format. - for stdout.")]
 Format = Annotated[str | None, typer.Option("--format", help="parquet, jsonl, csv or json (id to scores).")]
-Engine = Annotated[str, typer.Option(help="Who listens: signal (measures, no model) or fake (for testing).")]
+Engine = Annotated[
+    str,
+    typer.Option(help="Who listens: signal (measures, no model), flamingo (a model on a GPU) or fake (for testing)."),
+]
 Prompt = Annotated[
     str | None, typer.Option(help="Pack by name, or a folder with pack.toml and prompt.md.", rich_help_panel=SCORES)
 ]

@@ -87,6 +87,7 @@ class Runner:
         if first is None and not self._alone:
             return self._tick
         self._engine.load()
+        self._items = self._settings.batch_items or self._engine.batch_items  # a model knows it only now
         try:
             for line in notes(self._engine):
                 self._watch.say(line)

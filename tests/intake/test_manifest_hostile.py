@@ -83,6 +83,7 @@ def refusal(path: Path | str) -> str:
         (gzip.compress(b"RIFF\x24\0\0\0WAVEfmt "), "holds audio"),
         (b"\x1b[31mred\x07", "no id column"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_broken_is_refused_in_words(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "songs.json"
