@@ -155,7 +155,8 @@ class Shards:
                 fields[name] = (kind, table) if name not in fields else together(name, fields[name], (kind, table))
         guessed = any(table.form in STAGED for table in self.tables)
         kinds = {name: known(name, kind, set(fields)) if guessed else kind for name, (kind, _) in fields.items()}
-        return pa.schema(list(kinds.items()), self._metadata())
+        full = {name for name in kinds if all(_is_full(table, name) for table in self.tables)} - {self.id_name}
+        return pa.schema([pa.field(n, k, nullable=n not in full) for n, k in kinds.items()], self._metadata())
 
     def _metadata(self) -> dict[bytes, bytes]:
         cards = [table.card for table in self.tables if table.card]
@@ -210,3 +211,8 @@ class Shards:
         starts = list(accumulate((table.rows for table in self.tables), initial=0))
         for t, pos in self._sandbox.rows("SELECT t, pos FROM all_rows WHERE id IS NULL ORDER BY pos"):
             yield Reject(self.tables[t].name, f"row {pos - starts[t] + 1}", None, "no_id", "the row has no id")
+
+
+def _is_full(table: Table, name: str) -> bool:
+    """Return whether a table promises that a column holds no null."""
+    return name in table.schema.names and not table.schema.field(name).nullable

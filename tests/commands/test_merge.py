@@ -146,6 +146,14 @@ def test_shards_of_other_formats_get_their_types_back() -> None:
         assert rows()["x"]["scored_at"] == datetime(2026, 1, 1, tzinfo=UTC)
 
 
+def test_a_table_merged_with_itself_is_the_same_table() -> None:
+    schema = pa.schema([pa.field("song_id", pa.string()), pa.field("manifest_row", pa.int64(), nullable=False)])
+    pq.write_table(pa.table([["b", "a"], [1, 2]], schema=schema), "a.parquet")
+    assert mfq("a.parquet", "a.parquet", "-o", "out.parquet", "--strict") == 0
+    assert pq.read_table("out.parquet").equals(pq.read_table("a.parquet"))
+    assert pq.read_schema("out.parquet").equals(schema)
+
+
 def test_a_merge_is_the_same_bytes_however_often() -> None:
     shard("a.parquet", [(f"s{i}", "ok", i / 1000, 1) for i in range(1000)])
     shard("b.parquet", [(f"s{i}", "ok", i / 1000, 2) for i in range(999, 500, -1)])
