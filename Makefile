@@ -53,6 +53,8 @@ bench: $(VENV)/.bench ## Measure: the signal engine on graded damage, decoding, 
 	$(BIN)/python scripts/bench_parser.py
 	$(BIN)/python scripts/bench_manifest.py
 	$(BIN)/python scripts/bench_offline.py
+	$(BIN)/python scripts/bench_filter.py
+	$(BIN)/python scripts/bench_flamingo.py
 
 torture: $(VENV)/.test ## Kill a run 500 times at random and count broken promises
 	$(BIN)/python scripts/torture.py

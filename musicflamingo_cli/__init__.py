@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from musicflamingo_cli.notebook import score_songs
+    from musicflamingo_cli.recommender import QualityFilter
     from musicflamingo_cli.scoring.answers import parse_reply
 
-__all__ = ["parse_reply", "score_songs"]
+__all__ = ["QualityFilter", "parse_reply", "score_songs"]
 _HOMES = {
+    "QualityFilter": "musicflamingo_cli.recommender",
     "parse_reply": "musicflamingo_cli.scoring.answers",
     "score_songs": "musicflamingo_cli.notebook",
 }
