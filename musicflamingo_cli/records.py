@@ -111,6 +111,8 @@ class Measures:
     """Level of the quietest moments, dBFS."""
     steady_noise_db: float | None = None
     """Upper bound of a steady white noise, dB relative to the programme's power."""
+    steady_hiss: bool | None = None
+    """True if an even, steady noise fills the upper end of the spectrum, so that the bound is no mere bound."""
     hum_db: float | None = None
     """Mains hum (50 or 60 Hz and harmonics), dB relative to the programme; None where none stands out."""
     dropouts_per_minute: float | None = None

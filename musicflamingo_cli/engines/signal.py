@@ -48,7 +48,7 @@ def losses(measures: Measures) -> dict[str, float]:
     return {
         "clipping": _clipping(measures.clipped_share),
         "bandwidth": _bandwidth(measures, mono),
-        "noise": _noise(measures.steady_noise_db, bool(measures.old_recording)),
+        "noise": _noise(measures),
         "hum": _hum(measures.hum_db),
         "dropouts": _dropouts(measures.dropouts_per_minute, measures.dropout_share),
         "phase": _phase(measures.stereo_correlation, measures.bass_correlation),
@@ -78,15 +78,18 @@ def _bandwidth(measures: Measures, mono: float) -> float:
     return filled * (1 - math.exp(-((octaves / 2.2) ** 2.5))) * (1 - forgiven)
 
 
-def _noise(noise_db: float | None, old: bool) -> float:
-    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB.
+def _noise(measures: Measures) -> float:
+    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a quarter of that where no hiss is heard as such.
 
-    In an old recording, light noise (from 28 down to 34 dB under the programme) costs a fourteenth.
+    (Then the level is what dense music could hide, and more likely the music itself.) In an old recording, light
+    noise, from 28 down to 34 dB under the programme, costs a fourteenth.
     """
-    if noise_db is None:
+    level = measures.steady_noise_db
+    if level is None:
         return 0.0
-    light = 1 - _ramp(noise_db, -34.0, -28.0) if old else 0.0
-    return _logistic(noise_db, -22.0, 6.0, 0.85) * (1 - 0.93 * light)
+    light = 1 - _ramp(level, -34.0, -28.0) if measures.old_recording else 0.0
+    heard = 1.0 if measures.steady_hiss else 0.25
+    return heard * _logistic(level, -22.0, 6.0, 0.85) * (1 - 0.93 * light)
 
 
 def _hum(hum_db: float | None) -> float:
@@ -101,7 +104,7 @@ def _dropouts(per_minute: float | None, share: float | None) -> float:
 
 
 def _phase(correlation: float | None, bass: float | None) -> float:
-    """What summing to mono cancels: 0.1 at a correlation of -0.3, as of very wide music, 0.6 for an inverted channel."""
+    """What summing to mono cancels: 0.1 at a correlation of -0.3 (very wide music), 0.6 for an inverted channel."""
     if correlation is None:
         return 0.0
     opposed = max(0.0, -(correlation + (correlation if bass is None else bass)) / 2)

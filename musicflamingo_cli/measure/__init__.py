@@ -91,6 +91,7 @@ def _closer(
         "band_edge_db_per_octave": slope,
         "band_edge_flatness_db": damage.edge_flatness(picture, bandwidth) if bandwidth else None,
         "steady_noise_db": steady.level_db if steady else None,
+        "steady_hiss": steady is not None and steady.hiss is not None,
         "hum_db": max((h for wave in waves if (h := hum.hum(wave, key.RATE)) is not None), default=None),
         "dropouts_per_minute": gaps,
         "dropout_share": gap_share,

@@ -73,9 +73,7 @@ def _runs(wave: NDArray[np.float32], ceiling: float, run: int, own: tuple[int, i
     return int((lasts - firsts + 1)[kept].sum()), int(kept.sum()), int(jumped.sum())
 
 
-def _flat_inside(
-    wave: NDArray[np.float32], run: int, own: tuple[int, int], ceilings: tuple[float, float]
-) -> int:
+def _flat_inside(wave: NDArray[np.float32], run: int, own: tuple[int, int], ceilings: tuple[float, float]) -> int:
     """Samples in the middle of flat runs well under both ceilings (the upper and the lower one) and over silence."""
     same = wave[1:] == wave[:-1]
     flat = np.flatnonzero(same[1:] & same[:-1]) + 1

@@ -24,10 +24,11 @@ CONTROL_HZ = np.array([-2.0, -1.5, -1.0, -0.6, 0.6, 1.0, 1.5, 2.0])
 """Beside a line: a bass note near it shows as strongly there."""
 NEAR_HZ = np.array([-7.0, -6.0, -5.0, -4.0, -3.0, 3.0, 4.0, 5.0, 6.0, 7.0])
 """What the music around a line has at each moment: quiet moments count for more."""
-OVER_CONTROL, OVER_CHANCE = 1.3, 8.0
+OVER_CONTROL, OVER_CHANCE = 1.1, 4.0
 """A line must be larger than its controls (in amplitude) and than what chance leaves of the music (in power)."""
-MOST_ABSENT = 0.3
-"""Share of a line's power that may be missing in the quiet moments: hum goes on, a bass note does not."""
+MOST_DEVIATION = 0.8
+"""What the windows may hold besides the line, relative to its power, by the same weights: hum stays below 0.3 in the
+quiet moments, a bass note that comes and goes lies above 1."""
 
 
 def hum(wave: NDArray[np.float32], sample_rate: int) -> float | None:
@@ -63,7 +64,7 @@ def _line(frames: NDArray[np.float32], frequency: float, programme: float) -> fl
     found = frames @ np.exp(-2j * np.pi * np.outer(seconds, at)).astype(np.complex64)
     beside = frames @ np.exp(-2j * np.pi * np.outer(seconds, NEAR_HZ + frequency)).astype(np.complex64)
     around = (np.abs(beside) ** 2).mean(axis=1).astype(np.float64) + 1e-9 * programme
-    rows, absences = [], []
+    rows = []
     for part in np.array_split(np.arange(frames.shape[0]), max(1, round(frames.shape[0] / SEGMENT_WINDOWS))):
         weight = 1 / around[part]
         weight /= weight.sum()
@@ -71,21 +72,12 @@ def _line(frames: NDArray[np.float32], frequency: float, programme: float) -> fl
         amplitude = np.abs((turned * weight[:, None]).sum(axis=0))
         # Neighbouring windows overlap by three quarters, so that there are about half as many independent ones.
         chance = 2 * float((weight**2 * around[part]).sum())
-        absences.append(_absence(turned[:, amplitude[: DRIFT_HZ.size].argmax()], around[part], weight))
-        rows.append((amplitude[: DRIFT_HZ.size].max(), amplitude[DRIFT_HZ.size :].max(), chance))
-    line, control, chance = np.median(np.array(rows), axis=0)
-    if line <= OVER_CONTROL * control or line**2 <= OVER_CHANCE * chance or np.median(absences) > MOST_ABSENT:
+        best = int(amplitude[: DRIFT_HZ.size].argmax())
+        rest = np.abs(turned[:, best] - (turned[:, best] * weight).sum()) ** 2
+        control = float(amplitude[DRIFT_HZ.size :].max())
+        rows.append((amplitude[best], control, chance, float((weight * rest).sum())))
+    line, control, chance, deviation = np.median(np.array(rows), axis=0)
+    certain = line > OVER_CONTROL * control and line**2 > OVER_CHANCE * chance
+    if not certain or deviation > MOST_DEVIATION * line**2:
         return 0.0
     return float(line**2 - max(control**2, chance)) / 2
-
-
-def _absence(turned: NDArray[np.complex128], around: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
-    """How far the line is from being there in the moments in which it would show, relative to its power.
-
-    `turned` is what each window holds at the line's frequency, turned to the common phase.
-    """
-    line = (turned * weight).sum()
-    quiet = around < abs(line) ** 2 / 4
-    if quiet.sum() < 4:
-        return 0.0
-    return float(np.median(np.abs(turned[quiet] - line) ** 2) / abs(line) ** 2)
