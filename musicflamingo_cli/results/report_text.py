@@ -23,7 +23,7 @@ def text_lines(report: Report, width: int) -> list[str]:
 
 
 def _lines(report: Report, width: int) -> Iterator[str]:
-    yield f"{report.name}: {report.rows:,} rows"
+    yield f"{report.rows:,} rows: {report.name}"
     named = settings_of(report.card)
     for key in ("engine", "model", "pack", "decode", "licence"):
         if named.get(key) is not None:

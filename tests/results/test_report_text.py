@@ -27,7 +27,7 @@ def test_no_line_is_wider_than_asked(width: int, tmp_path: Path) -> None:
 def test_it_prints_summary_quantiles_sweep_and_histograms(tmp_path: Path) -> None:
     lines = report_lines(build_report(write(tmp_path / "t.parquet", five_songs(), CARD), ReportOptions()), 100)
     text = "\n".join(lines)
-    assert lines[0].endswith("t.parquet: 5 rows")
+    assert lines[0].startswith("5 rows: ")
     assert "  failed not_audio                           1    20.0%  such as e" in lines
     assert "threshold on overall_quality_score (kept: at least the threshold; share of all 5 rows)" in lines
     assert f"      0.7{2:>14}    40.0%  {'#' * 26}" in lines
