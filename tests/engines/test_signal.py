@@ -76,7 +76,11 @@ def test_what_is_no_fault_costs_nothing(changed):
 
 def test_an_old_recording_is_not_punished():
     mono = {"stereo_correlation": None, "bass_correlation": None, "stereo_width": None}
-    assert quality() - quality(**mono, mean_bandwidth_hz=6000.0, steady_noise_db=-38.0, steady_hiss=True, old_recording=True) < 0.02
+    assert (
+        quality()
+        - quality(**mono, mean_bandwidth_hz=6000.0, steady_noise_db=-38.0, steady_hiss=True, old_recording=True)
+        < 0.02
+    )
     assert quality() - quality(**mono, mean_bandwidth_hz=9000.0, band_edge_db_per_octave=28.0) < 0.03
     assert quality() - quality(**mono, mean_bandwidth_hz=9000.0, band_edge_db_per_octave=90.0) > 0.15
     assert quality() - quality(mean_bandwidth_hz=22_050.0, steady_noise_db=-36.0, steady_hiss=True) > 0.05
