@@ -7,8 +7,9 @@ import pytest
 import typer
 
 from musicflamingo_cli.cli import app
+from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.intake.verdicts import FLAGS, REASONS
-from musicflamingo_cli.results.table import HEAD
+from musicflamingo_cli.results.table import HEAD, TableForm
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -52,7 +53,20 @@ def test_every_make_target_that_readme_names_exists() -> None:
     assert {"demo", "test"} <= targets
 
 
-@pytest.mark.parametrize("word", sorted({*FLAGS, *REASONS, *HEAD}))
+FIXED = {n for n in TableForm(load_pack("technical"), {}).schema().names if not n.endswith("_detail")}
+SCORING = {"no_answer", "gibberish", "empty", "token_cap", "loop_detected", "missing", "cut_off", "out_of_range"}
+SCORING |= {
+    "not_a_number",
+    "ambiguous",
+    "unclear_scale",
+    "placeholder",
+    "low_number_mass",
+    "engine_crash",
+    "not_cached",
+}
+
+
+@pytest.mark.parametrize("word", sorted({*FLAGS, *REASONS, *HEAD, *FIXED, *SCORING}))
 def test_every_flag_reason_and_column_is_explained(word: str) -> None:
     assert f"`{word}`" in README
 
