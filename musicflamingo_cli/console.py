@@ -169,6 +169,9 @@ def summary(what: Summary) -> None:
         note("")
     for line in table(STATISTICS, [s for s in what.scores if s["count"]], {"minimum": "min", "maximum": "max"}):
         note(line)
+    if what.buckets:
+        held = ", ".join(f"{name} {what.buckets[name]}" for name in ("high", "medium", "low"))
+        note(f"overall: {held} (high from 0.7, low below 0.4)")
     shares = ", ".join(f"{n} {status}" for status, n in sorted(what.status.items())) or "none"
     note(f"{what.rows} rows: {shares}  ({what.answered} answered now, {what.cached} from the cache)")
     for (status, reason), count in sorted(what.reasons.items(), key=lambda item: (-item[1], item[0])):

@@ -32,7 +32,7 @@ from musicflamingo_cli.results.table import (
 from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, format_of, output, sweep_parts, write_table
 from musicflamingo_cli.road import Road, open_road
 from musicflamingo_cli.runs import ScoreOptions, Summary
-from musicflamingo_cli.scoring.aggregate import ColumnStatistics
+from musicflamingo_cli.scoring.aggregate import ColumnStatistics, bucket
 
 INT64 = 2**63
 
@@ -125,6 +125,8 @@ def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, tot
         summary.add(row)
         for column in columns:
             column.add(row.get(column.name))
+        held = bucket(row.get("overall_quality_score"))
+        summary.buckets.update([held] if held else [])
         watch.on_tick(Tick("writing", summary.rows, total))
         yield row
     counted_columns = [column.summary() for column in columns]
@@ -228,6 +230,7 @@ def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
         "rows": summary.rows,
         **counted(summary.status, summary.reasons),
         "repeated_ids": summary.repeated,
+        "buckets": dict(summary.buckets),
         "scores": {
             s["name"]: {k: s[k] for k in ("count", "mean", "median", "std", "distinct")} for s in summary.scores
         },

@@ -113,6 +113,8 @@ class Summary:
     pack: Pack | None = None
     scores: list[dict[str, Any]] = field(default_factory=list)
     """Per score column: name, count, mean, median, minimum, maximum, std, distinct, top_share, quantiles."""
+    buckets: Counter[str] = field(default_factory=Counter)
+    """Songs by bucket of the overall score: high, medium, low."""
     notes: list[str] = field(default_factory=list)
     """Things that a person should know, a line each."""
     preview: list[dict[str, Any]] = field(default_factory=list)

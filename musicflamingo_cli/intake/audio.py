@@ -227,6 +227,7 @@ def _flags(heard: Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
         "mostly_silent": not is_silent and (measures.silence_share or 0.0) > 0.5,
         "non_finite_samples": samples.not_finite > 0,
         "over_full_scale": samples.peak > 4.0,
+        "old_recording": measures.old_recording is True and (measures.loudness_lufs or 0.0) >= -40.0,
         "one_sided": not is_silent and is_one_sided,
         "out_of_phase": (measures.stereo_correlation or 0.0) < -0.5,
         "silent": is_silent,

@@ -214,7 +214,7 @@ def _heard_part(outcome: Outcome, form: TableForm) -> dict[str, Any]:
         "truncated": used is not None and used < heard.audio_seconds - 0.02,
         "sample_rate": heard.sample_rate,
         "channels": heard.channels,
-        "audio_flags": list(heard.flags),
+        "audio_flags": [f for f in heard.flags if form.every_measure or f not in MEASURE_NAMES],
     }
     shown = {f.measure: f.name for f in form.pack.fields if f.measure}
     for name in MEASURE_NAMES:
