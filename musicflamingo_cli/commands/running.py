@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,8 +79,9 @@ def chosen(given: Mapping[str, Any]) -> ScoreOptions:
             raise UsageError(f"--{name.replace('_', '-')} {given[name]}: it is {' or '.join(known)}")
     if given["no_cache"] and (given["offline"] or given["refresh"]):
         raise UsageError("--no-cache goes with neither --offline nor --refresh")
-    if given.get("assume_scale") == 0:
-        raise UsageError("--assume-scale 0: a scale is above 0")
+    scale = given.get("assume_scale")
+    if scale is not None and not 0 < scale < math.inf:
+        raise UsageError(f"--assume-scale {scale:g}: a scale is a number above 0")
     if given["offline"] and given["refresh"]:
         raise UsageError("--offline and --refresh exclude each other")
     store_gb = given["audio_store_gb"]

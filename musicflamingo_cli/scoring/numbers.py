@@ -20,7 +20,12 @@ _HEDGE = (
     r"|[~≈≅]\s{0,3}){0,3}"
 )
 _START = re.compile(rf"{_OPENERS}{_HEDGE}[\"'*_(\[]{{0,3}}({LITERAL})", re.IGNORECASE)
-_GLUED = re.compile(r"(?!(?:percent|pct|per cent|out of)\b)[A-Za-z_$€£#@\\&](?<!&)", re.IGNORECASE)
+_GLUED = re.compile(
+    r"(?!(?:percent|pct|per cent|out of)\b)[A-Za-z_$€£#@\\&](?<!&)"
+    r"|(?![\s‐-―−’”“‘‛„»«›‹…→⇒×÷±≤≥≈⁄✓✔。，、；：！）］】」』〉》])[^\x00-\x7f]",
+    re.IGNORECASE,
+)
+"""Letters and signs that touch a number: `0.8x`, `0·82`, `1½` are no 0.8, 0 and 1."""
 _PERCENT = re.compile(r"[\s*_]{0,4}(?:%|percent\b|per cent\b|pct\b)", re.IGNORECASE)
 _FRACTION = re.compile(
     rf"[\s*_]{{0,4}}(?:[/⁄]|[(\[]?\s{{0,2}}out\s{{1,3}}of\s{{1,3}}(?:a\s+(?:possible|maximum|total)\s+(?:of\s+)?)?)[\s*_]{{0,4}}({LITERAL})",
@@ -34,7 +39,7 @@ _CONNECTED = re.compile(
 )
 _OPERATOR = re.compile(r"[ \t]{0,3}(?:[+±^×<>≤≥]|\*(?=\s?\w)|x\b)", re.IGNORECASE)
 _OTHER_UNIT = re.compile(
-    r"[\s-]{0,3}(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times|higher|lower|more|less"
+    r"[\s-]{0,3}[★☆⭐]|[\s-]{0,3}(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times|higher|lower|more|less"
     r"|better|worse|above|below|greater|fewer|points?\s+(?:higher|lower|more|less|better|worse|above|below)"
     r"|[- ]?point\s+scale|k|x|max(?:imum)?|min(?:imum)?|or\s+(?:more|less|higher|lower|above|below|so|better|worse)"
     r"|at\s+(?:most|least|best|worst)|needed|required)\b",
