@@ -215,7 +215,7 @@ def _plain(record: Any) -> dict[str, Any] | None:
 
 
 def _encodable(value: Any) -> Any:
-    """Return JSON data with lone surrogates written out as `\\udXXX`, since UTF-8 can't hold them."""
+    """Return JSON data with lone surrogates written out as `\\ud8ab`-like text, since UTF-8 can't hold them."""
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
