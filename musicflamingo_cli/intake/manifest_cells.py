@@ -27,7 +27,7 @@ class CellError(ValueError):
 
 
 def plain_text(text: str) -> str:
-    r"""`text` as valid UTF-8, a lone surrogate as the six characters ``\ud8ab`` of it. Raises `CellError` if over 1 MB."""
+    r"""`text` as valid UTF-8, a lone surrogate as six characters, ``\ud8ab``. Raises `CellError` if over 1 MB."""
     if text.isascii():
         if len(text) > MAX_CELL_BYTES:
             raise CellError(f"holds {len(text)} bytes, over {MAX_CELL_BYTES}")
