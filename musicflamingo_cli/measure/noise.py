@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 BANDS_HZ = (1000.0, 16_000.0)
 BELOW_EDGE = 0.85
 """Where the spectrum ends early, its slope there says nothing about noise; what lies below this share of it does."""
-TOP = 0.8
-"""From this share of the edge on, only noise is left where there is a hiss."""
+TOP, TOP_TO_HALF_RATE = 0.8, 0.9
+"""From this share of the edge on, only noise is left where there is a hiss; music hardly comes near half the rate."""
 STEADY = 0.5
 """Noise varies little: its quietest 0.1 s hold more than this share of its mean power."""
 LEVEL_DB = 4.0
@@ -49,6 +49,7 @@ def steady_noise(spectrum: Spectrogram, peak: float) -> Noise | None:
         return None
     half_rate = float(spectrum.edges_hz[-1])
     edge = float(spectrum.edges_hz[1:][filled].max())
+    lower = TOP_TO_HALF_RATE if edge > 0.97 * half_rate else TOP
     if edge < BELOW_EDGE * half_rate:
         edge *= BELOW_EDGE
     bands = filled & (centres > BANDS_HZ[0]) & (centres < min(BANDS_HZ[1], edge))
@@ -60,7 +61,7 @@ def steady_noise(spectrum: Spectrogram, peak: float) -> Noise | None:
     sounding = power[: count * length].reshape(count, length).mean(axis=1) > power.max() * 1e-6
     floor = np.percentile(smooth[sounding], 5, axis=0)
     level = float(decibels(max(float(floor[bands].min()) * min(half_rate, 22_050.0), 1e-15) / programme))
-    top = filled & (centres > TOP * edge) & (centres < edge)
+    top = filled & (centres > lower * edge) & (centres < edge)
     hiss = None
     if top.any() and np.median(floor[top] / mean[top]) > STEADY and np.ptp(decibels(mean[top])) < LEVEL_DB:
         hiss = float(np.median(mean[top]))
