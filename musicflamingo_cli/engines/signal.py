@@ -81,7 +81,7 @@ def _bandwidth(measures: Measures, mono: float) -> float:
 
 
 def _noise(measures: Measures) -> float:
-    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a quarter of that, 0.02 at most, where no hiss is heard.
+    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a quarter, 0.02 at most, where no hiss is heard.
 
     (Then the level is what dense music could hide, and more likely the music itself.) In an old recording, light
     noise, from 28 down to 34 dB under the programme, costs a fourteenth.
