@@ -66,22 +66,25 @@ def _clipping(share: float | None) -> float:
 def _bandwidth(measures: Measures, mono: float) -> float:
     """0.005 at 16 kHz, 0.15 at 10, 0.4 at 7, 0.9 at 3.5, after the anchors of ITU-R BS.1534-3 (7 and 3.5 kHz low-pass).
 
-    Nothing where lone tones end rather than a filled band. A gentle edge costs a tenth: what is still there can be
-    equalised back, and dull music ends like that. Gentle is up to 20 to 30 dB per octave, and 34 to 45 in mono, as of
-    old microphones. The edge of an old recording that is covered by its hiss costs a fortieth.
+    Nothing where lone tones end rather than a filled band, and nothing where no note begins. A gentle edge costs a
+    tenth: what is still there can be equalised back, and dull music ends like that. Gentle is up to 20 to 30 dB per
+    octave, and 34 to 45 in mono, as of old microphones. The edge of an old recording that is covered by its hiss costs
+    a fortieth.
     """
     if measures.mean_bandwidth_hz is None:
         return 0.0
     octaves = max(0.0, math.log2(FULL_BANDWIDTH_HZ / max(measures.mean_bandwidth_hz, 20.0)))
     slope, flatness = measures.band_edge_db_per_octave, measures.band_edge_flatness_db
     gentle = 0.0 if slope is None else 1 - _ramp(slope, 20 + 14 * mono, 30 + 15 * mono)
-    filled = 1.0 if flatness is None else _ramp(flatness, -22.0, -14.0)
+    filled = 1.0 if flatness is None else _ramp(flatness, -32.0, -26.0)
+    if measures.onset_rate_hz == 0:
+        filled = 0.0
     forgiven = 0.975 if measures.old_recording else 0.9 * gentle
     return filled * (1 - math.exp(-((octaves / 1.8) ** 2.5))) * (1 - forgiven)
 
 
 def _noise(measures: Measures) -> float:
-    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a quarter, 0.02 at most, where no hiss is heard.
+    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a quarter of that where no hiss is heard.
 
     (Then the level is what dense music could hide, and more likely the music itself.) In an old recording, light
     noise, from 28 down to 34 dB under the programme, costs a fourteenth.
@@ -91,7 +94,7 @@ def _noise(measures: Measures) -> float:
         return 0.0
     light = 1 - _ramp(level, -34.0, -28.0) if measures.old_recording else 0.0
     loss = _logistic(level, -22.0, 6.0, 0.85) * (1 - 0.93 * light)
-    return loss if measures.steady_hiss else min(0.02, loss / 4)
+    return loss if measures.steady_hiss else loss / 4
 
 
 def _hum(hum_db: float | None) -> float:

@@ -128,3 +128,9 @@ def test_identity_tells_every_version():
 def test_no_measure_library_is_loaded():
     code = "import sys, musicflamingo_cli.engines.signal; bad = {'numpy', 'scipy', 'soxr', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code + "; sys.exit(bool(bad))"], check=True)
+
+
+def test_a_lone_steady_tone_has_no_band_limit():
+    assert quality(mean_bandwidth_hz=800.0, onset_rate_hz=0.0) > 0.97
+    assert quality(mean_bandwidth_hz=2500.0, band_edge_flatness_db=-35.0) > 0.97
+    assert quality(mean_bandwidth_hz=2500.0, band_edge_flatness_db=-10.0) < 0.2
