@@ -89,13 +89,23 @@ def is_pattern(source: str) -> bool:
 
 
 def expand_pattern(pattern: str) -> tuple[str, list[FoundFile]]:
-    """The folder in front of the first wildcard, and the audio files that match, sorted and relative to it."""
+    """The folder in front of the first wildcard, and the audio files that match, sorted and relative to it.
+
+    `**` stands for any folders that are no links, so that a link that leads back up gives no file twice; a name that
+    begins with a dot is matched only by a pattern that begins with one.
+    """
     parts = Path(pattern).parts
     magic = next(index for index, part in enumerate(parts) if glob.has_magic(part))
-    root = str(Path(*parts[:magic]) if magic else Path())
+    root = Path(*parts[:magic]) if magic else Path()
+    wanted = [part if part == "**" else part.replace("**", "*") for part in parts[magic:]]
+    if wanted[-1] == "**":
+        wanted.append("*")
+    dotted = any(part.startswith(".") and part != ".." for part in wanted)
     matches = {
-        os.path.relpath(match, root)
-        for match in glob.iglob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-        if is_audio_name(match) and not os.path.isdir(match)  # noqa: PTH112 - a million times
+        str(path)
+        for match in root.glob("/".join(wanted))
+        if is_audio_name(match.name) and not match.is_dir()
+        for path in (match.relative_to(root),)
+        if dotted or not any(part.startswith(".") and part != ".." for part in path.parts)
     }
-    return root, [_file(path) for path in sorted(matches)]
+    return str(root), [_file(path) for path in sorted(matches)]

@@ -55,6 +55,18 @@ def test_a_glob_of_audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "no audio files" in refusal("*.dat")
 
 
+def test_a_glob_gives_no_file_twice_through_links_and_no_hidden_one(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x.wav").write_bytes(b"x")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden/z.wav").write_bytes(b"x")
+    (tmp_path / "a/up").symlink_to("..")
+    assert [row.song_id for row in read(f"{tmp_path}/**")] == ["a/x.wav"]
+    assert [row.song_id for row in read(f"{tmp_path}/a*/**/*.wav")] == ["a/x.wav"]
+    assert [row.song_id for row in read(f"{tmp_path}/.h*/*.wav")] == [".hidden/z.wav"]
+    assert [row.song_id for row in read(f"{tmp_path}/[a]/up/a/*")] == ["a/up/a/x.wav"]
+
+
 def test_a_file_name_that_is_not_utf8_is_a_bad_row(tmp_path: Path) -> None:
     try:
         (tmp_path / os.fsdecode(b"\xff.wav")).write_bytes(b"x")
