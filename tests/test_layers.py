@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "musicflamingo_cli"
-GROUND = {"records", "errors", "files", "runs"}
+GROUND = {"records", "errors", "files", "runs", "yardsticks"}
 MAY = {
     "records": set(),
     "errors": set(),
     "stops": {"errors"},
     "orphans": set(),
+    "yardsticks": set(),
     "readback": {"inference", "scoring", "cache", "results", "orphans", *GROUND},
     "monitor": {"records", "runs", "files", "errors"},
     "road": {"inference", "scoring", "intake", "engines", "cache", "results", *GROUND},
@@ -21,7 +22,7 @@ MAY = {
     "measure": {"records", "errors"},
     "engines": {"records", "errors"},
     "cache": {"records", "errors", "files"},
-    "results": {"records", "errors", "files"},
+    "results": {"records", "errors", "files", "yardsticks"},
     "intake": {"measure", "orphans", "records", "errors", "files"},
     "console": {"records", "runs", "errors"},
     "inference": {"intake", "engines", "cache", *GROUND},

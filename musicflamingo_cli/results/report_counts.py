@@ -7,14 +7,13 @@ import pyarrow as pa
 from musicflamingo_cli.results.report_columns import Columns, Dimension
 from musicflamingo_cli.results.report_records import Group, Obtained
 from musicflamingo_cli.results.sandbox import Sandbox
+from musicflamingo_cli.yardsticks import HIGH
 
 MOST_REASONS = 40
 MOST_GROUPS = 20
 MOST_SOURCES = 12
 NAME = 80
 """Characters of a genre or reason that count."""
-HIGH = 0.7
-"""Where the recommender's `high` begins, as a share of the range."""
 UNKNOWN = "(none)"
 
 

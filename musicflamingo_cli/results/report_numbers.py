@@ -16,14 +16,10 @@ from numpy.typing import NDArray
 from musicflamingo_cli.results.report_columns import Columns, Dimension
 from musicflamingo_cli.results.report_records import Correlation, Spread, Sweep
 from musicflamingo_cli.results.sandbox import Sandbox
+from musicflamingo_cli.yardsticks import QUANTILES, collapse
 
 BINS, FEW_BINS, FEW = 40, 20, 200
 """Bins of a histogram; 20 for fewer than 200 songs."""
-QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
-COLLAPSE_SHARE = 0.6
-"""More than this share of a score on one value: it cannot rank. The same rules as in the summary of a run."""
-COLLAPSE_DISTINCT, COLLAPSE_SONGS = 10, 100
-"""Fewer than 10 distinct values for more than 100 songs: the same."""
 TARGETS = (0.95, 0.9, 0.75, 0.5, 0.25, 0.1, 0.05, 0.01)
 """Shares of the songs for which the sweep names a threshold."""
 SAMPLE = 50_000
@@ -108,7 +104,7 @@ def spread(counted: Counted) -> Spread:
         top_share=share,
         edges=edges,
         counts=counts,
-        warning=_collapse(counted, float(counted.values[top]), share),
+        warning=collapse(counted.dimension.name, counted.total, len(counted.values), float(counted.values[top]), share),
     )
 
 
@@ -131,15 +127,6 @@ def _histogram(counted: Counted) -> tuple[list[float], list[int]]:
     place = np.clip(np.floor((counted.values - low) / width + 1e-6), 0, bins - 1).astype(np.int64)
     counts = np.bincount(place, weights=counted.counts, minlength=bins)
     return [float(low + width * i) for i in range(bins + 1)], [int(n) for n in counts]
-
-
-def _collapse(counted: Counted, top_value: float, share: float) -> str | None:
-    name, songs, distinct = counted.dimension.name, counted.total, len(counted.values)
-    if songs > COLLAPSE_SONGS and distinct < COLLAPSE_DISTINCT:
-        return f"{name} holds only {distinct} distinct values for {songs} songs: such scores cannot rank"
-    if share > COLLAPSE_SHARE and songs >= 3:
-        return f"{name} is {top_value:g} for {share:.0%} of {songs} songs: such scores cannot rank"
-    return None
 
 
 def sweep(counted: Counted, rows: int) -> Sweep:

@@ -13,16 +13,10 @@ from typing import Literal
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Answer, Field, Score
+from musicflamingo_cli.yardsticks import HIGH, LOW, QUANTILES, collapse
 
 DECIMALS = 9
 """Scores are rounded to 1e-9: five times 0.7 is 0.7 and passes a threshold of 0.7."""
-HIGH, LOW = 0.7, 0.4
-"""Bucket borders: high from 0.7, medium from 0.4."""
-COLLAPSE_SHARE = 0.6
-"""More than this share of one column on one value: the column cannot rank."""
-COLLAPSE_DISTINCT, COLLAPSE_SONGS = 10, 100
-"""Fewer than 10 distinct values for more than 100 songs: the same."""
-QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
 
 def aggregate(
@@ -235,16 +229,6 @@ class ColumnStatistics:
 
 def collapse_warning(summary: ColumnSummary) -> str | None:
     """One sentence if one value holds more than 60 % of the column, or under 10 values serve over 100 songs."""
-    if summary.count < 2 or summary.top_share is None:
+    if summary.top_value is None or summary.top_share is None:
         return None
-    if summary.count > COLLAPSE_SONGS and summary.distinct < COLLAPSE_DISTINCT:
-        return (
-            f"{summary.name} holds only {summary.distinct} distinct values for {summary.count} songs: "
-            "such scores cannot rank"
-        )
-    if summary.top_share > COLLAPSE_SHARE and summary.count >= 3:
-        return (
-            f"{summary.name} is {summary.top_value:g} for {summary.top_share:.0%} of {summary.count} songs: "
-            "such scores cannot rank"
-        )
-    return None
+    return collapse(summary.name, summary.count, summary.distinct, summary.top_value, summary.top_share)
