@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 MUSIC ?= data/sample
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types unit bench torture clean
+.PHONY: help demo test lint types unit bench bench-gpu torture clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -55,6 +55,9 @@ bench: $(VENV)/.bench ## Measure: the signal engine on graded damage, decoding, 
 	$(BIN)/python scripts/bench_offline.py
 	$(BIN)/python scripts/bench_filter.py
 	$(BIN)/python scripts/bench_flamingo.py
+
+bench-gpu: $(VENV)/.bench ## Measure the model at its true size, random weights, on a GPU (MUSIC=folder for your own songs)
+	$(BIN)/python scripts/bench_flamingo.py --size real --music $(MUSIC)
 
 torture: $(VENV)/.test ## Kill a run 500 times at random and count broken promises
 	$(BIN)/python scripts/torture.py

@@ -1,7 +1,7 @@
 """mfq: quality scores and captions for a catalogue of songs.
 
 >>> from musicflamingo_cli import score_songs
->>> table = score_songs("songs/")  # doctest: +SKIP
+>>> table = score_songs("songs/", engine="signal")  # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING, Any

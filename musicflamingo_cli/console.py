@@ -135,6 +135,9 @@ def plan(what: Plan) -> None:
     data(f"  failed for good {what.remembered}")
     data(f"  to do           {what.todo}")
     data(f"audio to hear     {hours}")
+    if what.audio_seconds is not None and what.spared_seconds:
+        share = what.spared_seconds / (what.audio_seconds + what.spared_seconds)
+        data(f"  not heard       {what.spared_seconds / 3600:.2f} h, {share:.0%} of the audio, is beyond the limit")
     data(f"repeated ids      {what.repeated}")
     if what.seconds is not None:
         data(f"time              {what.seconds / 3600:.2f} h at the last run's rate")
@@ -178,6 +181,8 @@ def summary(what: Summary) -> None:
         note(f"  {status} {reason}: {count}")
     if what.flags:
         note("audio flags: " + ", ".join(f"{flag} {n}" for flag, n in sorted(what.flags.items())))
+    if what.reruns:
+        note(f"asked once more, because the reply looped or hit the token cap: {what.reruns}")
     if what.repeated:
         some = ", ".join(what.repeated_ids[:5])
         more = ", ..." if what.repeated > len(what.repeated_ids[:5]) else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from musicflamingo_cli.cache import entry_in, folders
+from musicflamingo_cli.engines.base import clip_seconds
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.inference.lookup import look_up
 from musicflamingo_cli.intake.lengths import expected_seconds
@@ -28,14 +29,16 @@ def plan(options: ScoreOptions) -> Plan:
         road = open_road(options, stack)
         rules = road.lookup_rules
         states: Counter[str] = Counter()
-        waiting, known, seconds = 0, 0, 0.0
+        waiting, known, seconds, spared = 0, 0, 0.0, 0.0
+        most = clip_seconds(road.engine)
         for song in road.songs():
             state = look_up(song, road.pack, road.cache.get, rules).state
             states[state] += 1
             if state == "hear":
                 waiting += 1
                 length = expected_seconds(song.path) if waiting <= PROBED_SONGS else None
-                known, seconds = known + (length is not None), seconds + (length or 0.0)
+                known, seconds = known + (length is not None), seconds + min(length or 0.0, most)
+                spared += max(0.0, (length or 0.0) - most)
         scan = road.manifest.scan
         whole = road.shard is None
         return Plan(
@@ -47,6 +50,7 @@ def plan(options: ScoreOptions) -> Plan:
             remembered=states["failed"],
             todo=states["hear"] + states["measure"],
             audio_seconds=seconds / known * waiting if known else (None if waiting else 0.0),
+            spared_seconds=spared / known * waiting if known else 0.0,
             seconds=_expected_time(read_status(road.cache.folder / STATUS_NAME), waiting),
             gpu_hour_price=options.gpu_hour_price,
         )

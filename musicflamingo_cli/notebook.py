@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def score_songs(
     songs: str | Path | pd.DataFrame | Iterable[Mapping[str, Any]],
     *,
-    engine: str = "signal",
+    engine: str = "flamingo",
     cache_dir: str | Path | None = None,
     **options: Any,
 ) -> pd.DataFrame:

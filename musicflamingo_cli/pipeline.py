@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from musicflamingo_cli.cache import folders
-from musicflamingo_cli.engines.base import asked_fields, provenance
+from musicflamingo_cli.engines.base import asked_fields, provenance, reruns
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
 from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
 from musicflamingo_cli.inference.locks import locked
@@ -30,7 +29,7 @@ from musicflamingo_cli.results.table import (
     column_type,
 )
 from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, format_of, output, sweep_parts, write_table
-from musicflamingo_cli.road import Road, open_road
+from musicflamingo_cli.road import Road, kept_settings, open_road
 from musicflamingo_cli.runs import ScoreOptions, Summary
 from musicflamingo_cli.scoring.aggregate import ColumnStatistics, bucket
 
@@ -62,6 +61,7 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
             if not options.partial_output:
                 raise
             ended = end
+        summary.reruns = reruns(road.engine)
         _write(road, run, summary, watch, (form, began))
         monitor.counts = counted(summary.status, summary.reasons)
         if ended is not None:
@@ -155,9 +155,9 @@ def _check_offline(road: Road) -> None:
     if road.cache.folder.is_dir():
         return
     root = road.options.cache_dir or ""
-    there = [folder.name for folder, _ in folders(Path(root))]
-    known = f"it holds {', '.join(there)}" if there else "it is empty"
-    raise UsageError(f"the cache {root} holds no replies for {road.cache.folder.name}; {known}")
+    there = "".join(f"\n  {line}" for line in kept_settings(Path(root), road.identity))
+    known = f"it holds those of:{there}" if there else "it is empty"
+    raise UsageError(f"the cache {root} holds no replies of --engine {road.engine.name} with these settings; {known}")
 
 
 def _monitor(road: Road) -> Monitor:
@@ -230,6 +230,7 @@ def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
         "rows": summary.rows,
         **counted(summary.status, summary.reasons),
         "repeated_ids": summary.repeated,
+        "reruns": summary.reruns,
         "buckets": dict(summary.buckets),
         "scores": {
             s["name"]: {k: s[k] for k in ("count", "mean", "median", "std", "distinct")} for s in summary.scores

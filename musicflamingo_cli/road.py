@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from musicflamingo_cli.cache import Cache
+from musicflamingo_cli.cache import Cache, folders
 from musicflamingo_cli.engines.base import Engine, EngineSettings
 from musicflamingo_cli.engines.registry import build_engine, engine_class
 from musicflamingo_cli.errors import UsageError
@@ -24,6 +24,8 @@ from musicflamingo_cli.results.table import TableForm
 from musicflamingo_cli.runs import ScoreOptions
 from musicflamingo_cli.scoring.aggregate import parse_weights
 
+OPTION_OF = {"pack": "prompt"}
+"""What is called otherwise in a cache's settings than on the command line."""
 AUDIO_PREPARATION = {"sample_rate": 16000, "channels": "mean", "resampler": "soxr HQ"}
 
 
@@ -155,3 +157,20 @@ def identity_of(engine: Engine, pack: Pack) -> dict[str, object]:
         "fields": fields,
         "audio": AUDIO_PREPARATION,
     }
+
+
+def kept_settings(root: Path, wanted: Mapping[str, object]) -> list[str]:
+    """Return a line for each set of settings that a cache holds replies of: the options that tell it from `wanted`."""
+    lines = []
+    for _, held in folders(root):
+        if held.get("engine") != wanted["engine"]:
+            lines.append(f"--engine {held.get('engine')} --prompt {held.get('pack')}")
+            continue
+        told = [name for name in wanted if name not in ("engine", "prompt", "prompt_hash", "system", "fields", "audio")]
+        apart = [
+            f"{OPTION_OF.get(name, name).replace('_', '-')} {held.get(name)} (asked: {wanted[name]})"
+            for name in told
+            if held.get(name) != wanted[name]
+        ]
+        lines.append(f"--engine {held['engine']} with {', '.join(apart) or 'another text or other fields of the pack'}")
+    return lines

@@ -21,7 +21,7 @@ class ScoreOptions:
     output: str = "scores.parquet"
     form: str | None = None
     """`parquet`, `jsonl`, `csv` or `json`; None: by the output's suffix."""
-    engine: str = "signal"
+    engine: str = "flamingo"
     prompt: str | None = None
     """A pack's name or folder; None for the engine's own."""
     model: str | None = None
@@ -104,6 +104,8 @@ class Summary:
     repeated: int = 0
     """Manifest rows left out because their id was seen before."""
     repeated_ids: tuple[str, ...] = ()
+    reruns: int = 0
+    """Replies of this run that looped or hit the token cap and were asked for once more."""
     audio_seconds: float = 0.0
     """Audio heard in this run."""
     seconds: float = 0.0
@@ -162,8 +164,10 @@ class Plan:
     """Failures that would not be tried again."""
     todo: int
     audio_seconds: float | None
-    """Of the songs still to be heard, estimated from headers; None if no header could be read."""
+    """Of the songs still to be heard, what is heard of them, estimated from headers; None if none could be read."""
     seconds: float | None = None
     """How long it would take at the last run's rate; None if there was none."""
     gpu_hour_price: float | None = None
     """What an hour costs, in any currency."""
+    spared_seconds: float = 0.0
+    """Of the songs still to be heard, what lies beyond the part that is heard."""

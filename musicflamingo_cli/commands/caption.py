@@ -12,7 +12,7 @@ def caption(  # noqa: PLR0913 - a command's options
     manifest: options.Manifest = None,
     output: options.CaptionOutput = "captions.parquet",
     form: options.CaptionFormat = None,
-    engine: options.Engine = "signal",
+    engine: options.Engine = "flamingo",
     prompt: options.Prompt = None,
     model: options.Model = None,
     revision: options.Revision = None,

@@ -21,7 +21,7 @@ Output = Annotated[str, typer.Option("--output", "-o", help="The table; its suff
 Format = Annotated[str | None, typer.Option("--format", help="parquet, jsonl, csv or json (id to scores).")]
 Engine = Annotated[
     str,
-    typer.Option(help="Who listens: signal (measures, no model), flamingo (a model on a GPU) or fake (for testing)."),
+    typer.Option(help="Who listens: flamingo (a model on a GPU), signal (measures, no model) or fake (for testing)."),
 ]
 Prompt = Annotated[
     str | None, typer.Option(help="Pack by name, or a folder with pack.toml and prompt.md.", rich_help_panel=SCORES)

@@ -13,7 +13,7 @@ def score(  # noqa: PLR0913 - a command's options
     input_: options.OlderManifest = None,
     output: options.Output = "scores.parquet",
     form: options.Format = None,
-    engine: options.Engine = "signal",
+    engine: options.Engine = "flamingo",
     prompt: options.Prompt = None,
     model: options.Model = None,
     revision: options.Revision = None,

@@ -119,6 +119,12 @@ def notes(engine: Engine) -> tuple[str, ...]:
     return tuple(getattr(engine, "notes", ()))
 
 
+def reruns(engine: Engine) -> int:
+    """Return how many replies looped or hit the token cap and were asked for once more."""
+    counts: Mapping[str, int] = getattr(engine, "counts", None) or {}
+    return counts.get("rerun", 0)
+
+
 def provenance(engine: Engine) -> Mapping[str, object]:
     """Return what was used in the end (device, dtype, attention, commit, versions), for the run card; after `load`."""
     found: Mapping[str, object] = getattr(engine, "provenance", None) or {}

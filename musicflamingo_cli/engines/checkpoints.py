@@ -19,8 +19,10 @@ CAP_SECONDS = {
 }
 """The longest audio that a checkpoint hears, seconds."""
 CAP_BY_TYPE = {"musicflamingo": 1200.0, "audioflamingo3": 600.0}
+WAYS_OUT = "--engine signal needs no model; mfq doctor says what is here"
 NEEDED = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 """Files of a repository that are fetched: no code, no pickles."""
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def find(model: str, revision: str | None, *, fetch: bool = True) -> Checkpoint:
         from huggingface_hub import snapshot_download
     except ImportError as problem:
         raise EngineError(
-            f"{problem}; install the model's packages: pip install 'musicflamingo-cli[flamingo]'"
+            f"{problem}; install the model's packages: pip install 'musicflamingo-cli[flamingo]'. {WAYS_OUT}"
         ) from None
     whole: Checkpoint | None = None
     try:
@@ -111,10 +113,18 @@ def _described(folder: Path, name: str, commit: str | None) -> Checkpoint:
     missing = [n for n in needed if not (folder / n).is_file()]
     if not (folder / "processor_config.json").is_file() and (folder / "preprocessor_config.json").is_file():
         missing.remove("processor_config.json")
-    if missing or not shards:
+    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    if pickles and not any((folder / shard).is_file() for shard in shards):
         raise EngineError(
-            f"{name}: the checkpoint in {folder} is not whole, {missing[0] if missing else 'its weights'} is missing; "
-            f"fetch it again: hf download {name if commit else DEFAULT_MODEL}"
+            f"{name}: {folder} holds pickled weights only ({pickles[0]}), and pickles can run code when they are read; "
+            f"this engine reads safetensors. Take a checkpoint that has them, such as {DEFAULT_MODEL}. {WAYS_OUT}"
+        )
+    if missing or not shards:
+        what = missing[0] if missing else "a list of its weights"
+        only = " (safetensors are all that is read)" if what.endswith(".safetensors") else ""
+        raise EngineError(
+            f"{name}: the checkpoint in {folder} is not whole, {what} is missing{only}; "
+            f"fetch it again: hf download {name if commit else DEFAULT_MODEL}. {WAYS_OUT}"
         )
     weight_bytes = sum((folder / shard).stat().st_size for shard in shards)
     return Checkpoint(folder, name, commit, model_type, weight_bytes, _cap(folder, model_type))
@@ -142,8 +152,7 @@ def _absent(model: str, revision: str | None, offline: bool) -> str:
     return (
         f"{named} is not on this disk{', and downloads are off (HF_HUB_OFFLINE)' if offline else ''}. Fetch it where "
         "there is a network: "
-        f"hf download {model}{at}; or name its folder with --model. "
-        "Without weights: --engine signal; mfq doctor says what is here"
+        f"hf download {model}{at}; or name its folder with --model. {WAYS_OUT}"
     )
 
 
@@ -156,9 +165,7 @@ def _fetch_error(model: str, revision: str | None, problem: Exception) -> str:
         "HFValidationError": f"a name looks like {DEFAULT_MODEL}; a folder must exist",
     }.get(kind)
     if advice is None:
-        advice = (
-            f"check the network and the free disk space (16.5 GB), or fetch it elsewhere: hf download {model}; "
-            "without weights: --engine signal; mfq doctor says what is here"
-        )
+        advice = f"check the network and the free disk space (16.5 GB), or fetch it elsewhere: hf download {model}"
+        advice = f"{advice}. {WAYS_OUT}"
     first = (str(problem).strip() or kind).splitlines()[0][:200]
     return f"{named} can't be downloaded ({kind}: {first}); {advice}"

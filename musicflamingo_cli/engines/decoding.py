@@ -144,6 +144,9 @@ def allowed_tokens(guides: Sequence[Guide], grammar: Grammar, device: Any = "cpu
     grammar.executor.unsafe_compute_mask_ptr(rows, bits.ctypes.data, bits.strides[0], len(guides))
     for row, guide in zip(bits, guides, strict=True):
         guide.narrow(row)
+    if torch.device(device).type == "cpu":
+        flat = np.unpackbits(bits.view(np.uint8), axis=1, count=grammar.vocabulary.size, bitorder="little")
+        return torch.from_numpy(flat).bool()
     packed = torch.from_numpy(bits).to(device)
     flags = (packed[:, :, None] >> torch.arange(32, dtype=torch.int32, device=device)) & 1
     return flags.flatten(1)[:, : grammar.vocabulary.size].bool()

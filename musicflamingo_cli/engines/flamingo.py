@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory
@@ -32,7 +32,8 @@ VERSION = "1"
 """Goes up whenever the same settings would give another reply."""
 GPU_ITEMS, CPU_ITEMS = 64, 4
 HOPELESS = 3
-"""So many songs that fail in the model's code, before any was answered, end the run."""
+"""So many songs that fail in the model, before any was answered, end the run."""
+OF_THE_MODEL = ("engine_error", "not_finite")
 
 
 class FlamingoEngine:
@@ -200,18 +201,18 @@ class FlamingoEngine:
             return {group.places[0]: unexpected(problem)}
         return {place: self._ask([prepared.requests[place]])[0] for place in group.places}
 
-    def _check_alive(self, found: Iterable[Reply | Failure]) -> None:
-        """Raise `EngineError` if the first songs of a run fail one and all in the model's code: so would the rest."""
-        for one in found:
-            if isinstance(one, Reply):
-                self._answered += 1
-            elif one.reason == "engine_error":
-                self._errors += 1
-                if not self._answered and self._errors >= HOPELESS:
-                    raise EngineError(
-                        f"the model can't answer any song ({one.error}); is this a transformers release that "
-                        "the project was tested with? mfq doctor says what is here"
-                    )
+    def _check_alive(self, found: Sequence[Reply | Failure]) -> None:
+        """Raise `EngineError` if the first songs of a run fail one and all in the model: so would the rest."""
+        if self._answered:
+            return
+        errors = [one.error for one in found if isinstance(one, Failure) and one.reason in OF_THE_MODEL]
+        self._answered += sum(isinstance(one, Reply) for one in found)
+        self._errors += len(errors)
+        if errors and not self._answered and self._errors >= HOPELESS:
+            raise EngineError(
+                f"the model can't answer any song ({errors[0]}); are its weights whole, and is this a transformers "
+                "release that the project was tested with? mfq doctor says what is here"
+            )
 
 
 def _provenance(loaded: Loaded) -> Mapping[str, object]:

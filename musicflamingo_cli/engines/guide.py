@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.engines.reply_plan import Free, Number, ReplyPlan, allowance
 from musicflamingo_cli.engines.vocabulary import Vocabulary
+from musicflamingo_cli.errors import EngineError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +18,14 @@ class Grammar:
     """The compiled grammars of a plan's free parts, over one tokenizer."""
 
     def __init__(self, vocabulary: Vocabulary, plan: ReplyPlan) -> None:
-        import llguidance
-        import llguidance.hf
+        try:
+            import llguidance
+            import llguidance.hf
+        except (ImportError, OSError) as problem:
+            raise EngineError(
+                f"this way of decoding needs llguidance ({problem}); pip install 'musicflamingo-cli[flamingo]', or use "
+                "--decode text"
+            ) from None
 
         self.vocabulary = vocabulary
         self.plan = plan

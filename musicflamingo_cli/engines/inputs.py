@@ -66,14 +66,19 @@ class Inputs:
         return torch.cat([mask, mask.new_ones((self.rows, len(opening)))], 1)
 
     def tensors(self, rows: range, opening: Sequence[int], device: Any, dtype: Any) -> dict[str, torch.Tensor]:
-        """Return the model's arguments for some rows, on a device; floats in the model's dtype, ids as they are."""
+        """Return the model's arguments for some rows, on a device; floats in the model's dtype, ids as they are.
+
+        Padding that none of these rows needs is left out.
+        """
         import torch
 
         ids = self.held["input_ids"][rows.start : rows.stop]
         tail = torch.tensor(list(opening), dtype=ids.dtype).expand(len(ids), -1)
+        mask = self.mask(opening)[rows.start : rows.stop]
+        first = int(mask.any(0).int().argmax())
         chosen = {
-            "input_ids": torch.cat([ids, tail], 1).to(device),
-            "attention_mask": self.mask(opening)[rows.start : rows.stop].to(device),
+            "input_ids": torch.cat([ids, tail], 1)[:, first:].to(device),
+            "attention_mask": mask[:, first:].to(device),
         }
         if "input_features" in self.held:
             first, last = sum(self.windows[: rows.start]), sum(self.windows[: rows.stop])

@@ -17,19 +17,30 @@ BLOCK = 256
 
 
 def joined(caches: Sequence[Any]) -> Any:
-    """Join the caches of groups of songs into one that grows in blocks, giving back each part as it is copied."""
-    import torch
+    """Join the caches of groups of songs into one that grows in blocks, giving back each part as it is copied.
 
+    Shorter ones are padded on the left with zeros, which nothing may see.
+    """
     whole = caches[0]
-    for index, layer in enumerate(whole.layers):
+    for index in range(len(whole.layers)):
         parts = [one.layers[index] for one in caches]
-        if len(parts) == 1:
-            keys, values = layer.keys, layer.values
-        else:
-            keys, values = torch.cat([part.keys for part in parts]), torch.cat([part.values for part in parts])
+        keys, values = _stacked([part.keys for part in parts]), _stacked([part.values for part in parts])
         for part in parts:
             part.keys = part.values = None
         whole.layers[index] = _layer_class()(keys, values)
+    return whole
+
+
+def _stacked(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Put parts [songs, heads, positions, width] below each other, their ends in line."""
+    if len(parts) == 1:
+        return parts[0]
+    songs, longest = sum(len(part) for part in parts), max(part.shape[2] for part in parts)
+    whole = parts[0].new_zeros((songs, parts[0].shape[1], longest, parts[0].shape[3]))
+    start = 0
+    for part in parts:
+        whole[start : start + len(part), :, longest - part.shape[2] :] = part
+        start += len(part)
     return whole
 
 

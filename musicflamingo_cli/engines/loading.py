@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from musicflamingo_cli.engines.base import EngineSettings
-from musicflamingo_cli.engines.checkpoints import Checkpoint, find, is_local
+from musicflamingo_cli.engines.checkpoints import WAYS_OUT, Checkpoint, find, is_local
 from musicflamingo_cli.engines.memory import is_out_of_memory
 from musicflamingo_cli.errors import EngineError, UsageError
 
@@ -33,7 +33,7 @@ CPU_BYTES = 4 << 30
 """Without a GPU, a checkpoint larger than this is run only where the CPU was asked for."""
 NO_GPU = (
     "no GPU is at hand (torch {torch} sees none), and {model} on a CPU takes minutes a song. Run it on a GPU box; or "
-    "say --device cpu if you mean it; or --engine signal, which needs no model. mfq doctor says what is here"
+    f"say --device cpu if you mean it. {WAYS_OUT}"
 )
 
 
@@ -80,15 +80,14 @@ def import_transformers() -> Any:
         import transformers
     except (ImportError, OSError) as problem:
         raise EngineError(
-            f"the model's packages can't be imported ({problem}); pip install 'musicflamingo-cli[flamingo]', "
-            "or use --engine signal, which needs none"
+            f"the model's packages can't be imported ({problem}); pip install 'musicflamingo-cli[flamingo]'. {WAYS_OUT}"
         ) from None
     version = tuple(int(part) for part in transformers.__version__.split(".")[:2] if part.isdigit())
     if version < OLDEST_TRANSFORMERS:
         oldest = ".".join(map(str, OLDEST_TRANSFORMERS))
         raise EngineError(
             f"transformers {transformers.__version__} is too old for this engine; {oldest} or later is needed: "
-            "pip install --upgrade transformers"
+            f"pip install --upgrade transformers. {WAYS_OUT}"
         )
     return transformers
 
@@ -180,6 +179,8 @@ def load(settings: EngineSettings, model: str) -> Loaded:
             device_map={"": device} if device != "cpu" else None,
             use_safetensors=True,
             local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are in the info, by name
         )
 
     try:
@@ -191,21 +192,34 @@ def load(settings: EngineSettings, model: str) -> Loaded:
             attention, attention_note = "sdpa", f"flash_attention_2 can't be used ({_first(problem)}); sdpa is used"
             network = _loaded(build, attention, checkpoint)
         processor = transformers.AutoProcessor.from_pretrained(checkpoint.folder, local_files_only=True)
+        if not getattr(processor, "chat_template", None):
+            raise EngineError(f"{checkpoint.folder}: it has no chat_template.jinja; {_again(checkpoint)}")
     except EngineError:
         raise
     except Exception as problem:
-        raise EngineError(f"{checkpoint.folder}: {type(problem).__name__}: {_first(problem)}") from None
+        raise EngineError(
+            f"{checkpoint.folder}: {type(problem).__name__}: {_first(problem)}; if a file is damaged, "
+            f"{_again(checkpoint)}"
+        ) from None
     notes = tuple(note for note in (dtype_note, attention_note) if note)
     return Loaded(network.eval(), processor, checkpoint, device, dtype, attention, notes)
 
 
 def _loaded(build: Callable[[str], Any], attention: str, checkpoint: Checkpoint) -> Any:
+    """Return the model. Weights that its files lack would be random numbers; they are an error."""
     try:
-        return build(attention)
+        model, info = build(attention)
     except Exception as problem:
         if is_out_of_memory(problem):
             raise EngineError(_no_room(checkpoint, "the weights did not fit")) from None
         raise
+    absent = sorted((*info.get("missing_keys", ()), *(key[0] for key in info.get("mismatched_keys", ()))))
+    if absent:
+        raise EngineError(
+            f"{checkpoint.name}: its files lack {len(absent)} of the model's weights ({absent[0]}, ...); "
+            f"{_again(checkpoint)}"
+        )
+    return model
 
 
 def _check_room(checkpoint: Checkpoint, device: str, dtype: str) -> None:
@@ -225,6 +239,11 @@ def _no_room(checkpoint: Checkpoint, facts: str) -> str:
         f"{checkpoint.name} does not fit: {facts}. End what else uses the GPU (nvidia-smi shows it), choose another "
         "with --device cuda:N, or use a GPU of 24 GB or more"
     )
+
+
+def _again(checkpoint: Checkpoint) -> str:
+    source = f"hf download {checkpoint.name} --force-download" if checkpoint.commit else "from where it came"
+    return f"fetch it again: {source}. {WAYS_OUT}"
 
 
 def _first(problem: Exception) -> str:

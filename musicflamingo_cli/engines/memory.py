@@ -18,7 +18,8 @@ SPARE = 0.8
 """Share of the free memory that a batch may plan with; the rest is for fragments and workspaces."""
 PROMPT_TOKENS = 600
 """What a song's words take: system prompt, prompt, scaffold."""
-PREFILL_TOKENS = 65_536
+PREFILL_TOKENS = 16_384
+"""Three songs of three minutes: matrices tall enough to keep a GPU busy, and hardly any padding within a group."""
 CPU_BATCH_SECONDS = 240.0
 TYPICAL_SECONDS = 180.0
 
@@ -41,9 +42,9 @@ def passing_bytes(config: Any, item_bytes: int) -> int:
 
 
 def propose_prefill_tokens(free_bytes: float, config: Any, item_bytes: int) -> int:
-    """Return how many tokens may go through the prefill at once: a quarter of the free memory, at most 65 536.
+    """Return how many tokens may go through the prefill at once: a quarter of the free memory, at most 16 384.
 
-    More at once gains nothing (a GPU is busy with a song or two), and the rest of the memory is worth more as cache.
+    More at once gains nothing (a GPU is busy with a song or two), pads shorter songs, and takes room from the cache.
     """
     return int(min(PREFILL_TOKENS, 0.25 * free_bytes / passing_bytes(config, item_bytes)))
 

@@ -47,10 +47,10 @@ class TextMode:
         said = generate(self._network, inputs, self._settings)
         again = [n for n, one in enumerate(said) if not one.broken and (not one.finished or has_loop(one.tokens))]
         if again:
-            counts["rerun"] += len(again)
             seconds = generate(self._network, inputs.rows_of(again), replace(self._settings, careful=True))
             for n, one in zip(again, seconds, strict=True):
                 said[n] = min((said[n], one), key=_badness)
+            counts["rerun"] += len(again)  # not before: a batch that did not fit is asked again in parts
         return said
 
     def reply(self, said: Said, prompt_tokens: int, seconds: float) -> Reply | Failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +120,12 @@ def split_windows(model: Any) -> None:
     tower.mfq_split = True
 
 
-def slices(rows: int, tokens: int, limit: int | None) -> list[range]:
-    """Cut `rows` songs of `tokens` tokens into groups of at most `limit` tokens, one song at least."""
-    size = rows if limit is None else max(1, min(rows, limit // max(1, tokens)))
-    return [range(start, min(rows, start + size)) for start in range(0, rows, size)]
+def slices(lengths: Sequence[int], limit: int | None) -> list[range]:
+    """Cut songs into groups in which songs times the longest is at most `limit` tokens; one song at least."""
+    groups, start = [], 0
+    for stop in range(1, len(lengths) + 1):
+        held = lengths[start : stop + 1]
+        if stop == len(lengths) or (limit is not None and max(held) * len(held) > limit):
+            groups.append(range(start, stop))
+            start = stop
+    return groups

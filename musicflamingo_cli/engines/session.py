@@ -28,7 +28,7 @@ class Session:
 
         self.network = network
         caches, hidden = [], []
-        for rows in slices(inputs.rows, inputs.tokens + len(opening), network.prefill_tokens):
+        for rows in slices([n + len(opening) for n in inputs.lengths()], network.prefill_tokens):
             tensors = inputs.tensors(rows, opening, network.device, network.dtype)
             out = network.prompt(tensors)
             caches.append(out.past_key_values)

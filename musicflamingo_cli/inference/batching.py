@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from musicflamingo_cli.records import Request
 
@@ -22,21 +22,26 @@ def batches(
     for request in requests:
         held.append(request)
         if len(held) >= (LOOK_AHEAD_BATCHES * items if items > 1 else 1) or _seconds(held) > look_ahead_seconds:
-            yield from _grouped(held, items, seconds)
+            yield from grouped(held, items, seconds)
             held = []
-    yield from _grouped(held, items, seconds)
+    yield from grouped(held, items, seconds)
 
 
-def _grouped(held: list[Request], items: int, seconds: float) -> Iterator[list[Request]]:
+def grouped(held: list[Request], items: int, seconds: float) -> Iterator[list[Request]]:
+    """Cut some requests into batches, longest first, within `items` songs and `seconds` of audio; one song at least."""
     batch: list[Request] = []
     for request in sorted(held, key=lambda r: -(r.heard.used_seconds or 0.0)):
-        longest = (batch[0] if batch else request).heard.used_seconds or 0.0
-        if batch and (len(batch) >= items or longest * (len(batch) + 1) > seconds):
+        if batch and (len(batch) >= items or audio_room(batch, len(batch) + 1) > seconds):
             yield batch
             batch = []
         batch.append(request)
     if batch:
         yield batch
+
+
+def audio_room(batch: Sequence[Request], songs: int) -> float:
+    """Return the audio that so many songs like a batch's longest take, seconds; a song counts for 1 s at least."""
+    return songs * max(1.0, *(request.heard.used_seconds or 0.0 for request in batch))
 
 
 def _seconds(held: list[Request]) -> float:

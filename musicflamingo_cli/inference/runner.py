@@ -14,7 +14,7 @@ from itertools import chain
 from musicflamingo_cli.cache import Cache, Entry
 from musicflamingo_cli.engines.base import Engine, OutOfMemory, PreparingEngine, batch_seconds, clip_seconds, notes
 from musicflamingo_cli.errors import EngineError
-from musicflamingo_cli.inference.batching import batches
+from musicflamingo_cli.inference.batching import audio_room, batches, grouped
 from musicflamingo_cli.inference.journal import Journal
 from musicflamingo_cli.inference.limits import Limits, Pace
 from musicflamingo_cli.inference.lookup import Found, LookupRules, file_facts, look_up
@@ -66,6 +66,7 @@ class Runner:
         self._in_work: dict[str, Found] = {}
         self._alone: list[Found] = []
         self._items = settings.batch_items or engine.batch_items
+        self._room = float("inf")  # songs times the longest, seconds, that a batch may still hold
         self.engine_seconds = 0.0
         """Time that the engine was busy."""
 
@@ -115,11 +116,11 @@ class Runner:
                 self._pace.check()
                 self._answer(*prepared)
 
-    def _prepared(self, grouped: Iterable[list[Request]]) -> Iterator[Prepared]:
+    def _prepared(self, made: Iterable[list[Request]]) -> Iterator[Prepared]:
         """Turn batches into tensors, where the engine has a step for that."""
         engine = self._engine
-        for batch in grouped:
-            if not isinstance(engine, PreparingEngine) or len(batch) > self._items:
+        for batch in made:
+            if not isinstance(engine, PreparingEngine) or not self._fits(batch):
                 yield batch, None
                 continue
             try:
@@ -167,7 +168,7 @@ class Runner:
     def _answer(self, batch: list[Request], prepared: object | None = None) -> None:
         answers: list[Reply | Failure] | None = None
         ids = [request.song_id for request in batch]
-        if len(batch) <= self._items:
+        if self._fits(batch):
             with self._watch.holding(
                 f"the {len(batch)} songs in the model" if len(batch) > 1 else "the song in the model"
             ):
@@ -176,9 +177,12 @@ class Runner:
                     for request, answer in zip(batch, answers, strict=True):
                         self._keep(request, answer)
         if answers is None:
-            size = self._items
-            for start in range(0, len(batch), size):
-                self._answer(batch[start : start + size])
+            for part in grouped(batch, self._items, self._room):
+                self._answer(part)
+
+    def _fits(self, batch: list[Request]) -> bool:
+        """Say if a batch is no larger than what memory held so far."""
+        return len(batch) == 1 or (len(batch) <= self._items and audio_room(batch, len(batch)) <= self._room)
 
     def _ask(self, batch: list[Request], ids: list[str], prepared: object | None) -> list[Reply | Failure] | None:
         """Return the engine's answers, or None if the batch must be made smaller."""
@@ -193,7 +197,7 @@ class Runner:
         except OutOfMemory as problem:
             self._journal.end(ids)
             if len(batch) > 1:
-                self._items = max(1, len(batch) // 2)
+                self._room = audio_room(batch, len(batch) // 2)
                 return None
             return [Failure("engine", "out_of_memory", f"the song alone does not fit: {problem}", True)]
         except EngineError:

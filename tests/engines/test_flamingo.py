@@ -275,7 +275,7 @@ def test_a_batch_is_sized_by_the_free_memory():
     assert 60 * 180 < roomy < 300 * 180
     assert 2 * 180 < tight < 15 * 180
     assert propose_batch_seconds(0, config, 2, 512) == 30
-    assert propose_prefill_tokens(120e9, config, 2) == 65_536
+    assert propose_prefill_tokens(120e9, config, 2) == 16_384
     assert 5_000 < propose_prefill_tokens(6e9, config, 2) < 10_000
 
 

@@ -82,6 +82,8 @@ def test_packed_heads_attend_as_repeated_keys_do(one_thread, heads, key_heads, n
 
 
 def test_songs_are_cut_into_groups_of_at_most_so_many_tokens():
-    assert [list(group) for group in slices(5, 1000, 2500)] == [[0, 1], [2, 3], [4]]
-    assert [list(group) for group in slices(3, 5000, 2500)] == [[0], [1], [2]]
-    assert [list(group) for group in slices(3, 5000, None)] == [[0, 1, 2]]
+    assert [list(group) for group in slices([1000] * 5, 2500)] == [[0, 1], [2, 3], [4]]
+    assert [list(group) for group in slices([5000] * 3, 2500)] == [[0], [1], [2]]
+    assert [list(group) for group in slices([5000] * 3, None)] == [[0, 1, 2]]
+    assert [list(group) for group in slices([900, 500, 500, 800, 9000, 1], 2500)] == [[0, 1], [2, 3], [4], [5]]
+    assert slices([], 2500) == []
