@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results import rules as r
-from musicflamingo_cli.results.aligned import Aligned, Selected, column_of, numbers_of
+from musicflamingo_cli.results.aligned import Aligned, numbers_of
 from musicflamingo_cli.results.expressions import refused, rewrite
-from musicflamingo_cli.results.filter_records import Block, Counts, Judgement, Kept, cast
+from musicflamingo_cli.results.filter_records import Block, Judgement, cast
 from musicflamingo_cli.results.join import INTERNAL, Joined
 from musicflamingo_cli.results.rules import Column, Columns, Rule
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox
@@ -32,15 +32,17 @@ class Filter:
         self._columns: Columns = joined.columns()
         self._needed: list[Column] = []
         self._cleaned: dict[str, str] = {}
-        self._ruled = [self._column(rule) for rule in judgement.rules]
+        self.ruled = [self._column(rule) for rule in judgement.rules]
+        """The column that each rule goes by; None for an expression."""
         self._grouped = [self._columns.find(rule.per, "--per") if rule.per else None for rule in judgement.rules]
         self.rules = tuple(self._named(i, rule) for i, rule in enumerate(judgement.rules))
         self._verdicts = [self._verdict(i) for i in range(len(self.rules))]
         self._per = self._columns.find(judgement.per, "--per") if judgement.per else None
         self._sweep = self._columns.number(judgement.sweep, "--sweep") if judgement.sweep else None
-        self._added = tuple(joined.added())
-        self._judged, wanted = self._built()
-        self._statement = f"SELECT {', '.join(wanted)} FROM ({self._judged}) ORDER BY mfq_row"
+        self.added = tuple(joined.added())
+        self.judged, wanted = self._built()
+        """Query of all rows, each with its verdicts `mfq_v0`, `mfq_v1`, ..."""
+        self._statement = f"SELECT {', '.join(wanted)} FROM ({self.judged}) ORDER BY mfq_row"
         self._check()
 
     def blocks(self) -> Iterator[Block]:
@@ -52,51 +54,7 @@ class Filter:
                 yield self._block(batch, aligned.take(len(batch)))
             aligned.finish()
         except QueryError as problem:
-            raise self._spoken(problem) from None
-
-    def counts(self, *, rows: bool) -> tuple[Counts, Iterator[Kept]]:
-        """Return how often each combination of verdicts came, and the kept rows in order (if `rows`).
-
-        The join is done once, and what was dropped goes no further than the count: faster than `blocks`.
-        Raises `UsageError` for an id that the scores have twice.
-        """
-        self.joined.refuse_repeats(self._sandbox)
-        verdicts = [f"mfq_v{i}" for i in range(len(self.rules))]
-        added = [c.internal for c in self._added] + (["mfq_id"] if self.judgement.ids else [])
-        known = "mfq_m0 IS NOT NULL" if self.joined.sides else "true"
-        names = ", ".join(["mfq_row", *verdicts, f"({known})::TINYINT AS mfq_known", *added])
-        groups = ", ".join([*verdicts, "mfq_known"])
-        nulls = "".join(f", NULL AS {name}" for name in added)
-        statement = f"""WITH judged AS MATERIALIZED (SELECT {names} FROM ({self._judged}))
-            SELECT -1::BIGINT AS mfq_row, {groups}, count(*) AS mfq_count{nulls} FROM judged GROUP BY {groups}"""
-        if rows:
-            listed = "".join(f", {name}" for name in added)
-            statement += f" UNION ALL SELECT mfq_row, {groups}, 0{listed} FROM judged WHERE {self._is_kept()}"
-        try:
-            selected = Selected(self._sandbox.batches(f"{statement} ORDER BY mfq_row"))
-            first = selected.take(0)
-        except QueryError as problem:
-            raise self._spoken(problem) from None
-        counts = Counts.of(first, len(self.rules))
-        if counts.weights.sum() != self.joined.songs.rows:
-            self.joined.refuse_repeats(self._sandbox, exact=True)
-            raise UsageError(f"{self.joined.songs.name}: its rows changed while it was read; is something writing it?")
-        return counts, self._kept(selected)
-
-    def _kept(self, selected: Selected) -> Iterator[Kept]:
-        start = 0
-        for batch in self.joined.songs.batches():
-            table = selected.take(start + len(batch))
-            if table is not None and table.num_rows:
-                places = numbers_of(table, "mfq_row") - start
-                songs = batch if len(places) == len(batch) else batch.take(pa.array(places))
-                added = tuple(cast(column_of(table, c.internal), c.kind) for c in self._added)
-                yield Kept(songs, added, column_of(table, "mfq_id") if self.judgement.ids else None)
-            start += len(batch)
-
-    def _is_kept(self) -> str:
-        sign = f"<> {r.FAILED}" if self.judgement.missing == "keep" else f"= {r.PASSED}"
-        return " AND ".join(f"mfq_v{i} {sign}" for i in range(len(self.rules))) or "true"
+            raise self.spoken(problem) from None
 
     def sweep_ends(self) -> tuple[float, float]:
         """Return the lowest and highest threshold that a sweep tries: the column's range, 0..1 if it has none."""
@@ -113,7 +71,7 @@ class Filter:
             verdicts[i] = numbers_of(table, f"mfq_v{i}")
         known = numbers_of(table, "mfq_known").astype(bool) if self.joined.sides else None
         matched = np.ones(len(batch), bool) if known is None else known
-        return Block(batch, table, verdicts, matched, self._added)
+        return Block(batch, table, verdicts, matched, self.added)
 
     def _column(self, rule: Rule) -> Column | None:
         """Return the column that a rule goes by; None for an expression."""
@@ -123,11 +81,11 @@ class Filter:
 
     def _named(self, i: int, rule: Rule) -> Rule:
         """Return a rule with its columns by their full names."""
-        column, group = self._ruled[i], self._grouped[i]
+        column, group = self.ruled[i], self._grouped[i]
         return replace(rule, column=column.name if column else None, per=group.name if group else None)
 
     def _verdict(self, i: int) -> str:
-        rule, column = self.rules[i], self._ruled[i]
+        rule, column = self.rules[i], self.ruled[i]
         if column is not None:
             self._needed.append(column)
             return r.bound_verdict(rule, column)
@@ -149,7 +107,7 @@ class Filter:
         try:
             found = self._sandbox.rows(f"DESCRIBE {query}")
         except QueryError as problem:
-            raise refused(rule.expression, str(self._spoken(problem))) from None
+            raise refused(rule.expression, str(self.spoken(problem))) from None
         if found[0][1] not in ("BOOLEAN", '"NULL"', "NULL"):
             raise refused(rule.expression, f"it gives {found[0][1]}, not true or false")
 
@@ -161,7 +119,7 @@ class Filter:
         """Return the query of the judged rows, and what of it a block wants."""
         extra = [c for c in (self._per, self._sweep) if c]
         ranked = [group for group in self._grouped if group]
-        needed = [*self._needed, *extra, *ranked, *self._added]
+        needed = [*self._needed, *extra, *ranked, *self.added]
         query = self._with_clean(self.joined.statement(self._sandbox, needed))
         plain = ", ".join(f"{sql} AS mfq_v{i}" for i, sql in enumerate(self._verdicts))
         query = f"SELECT *{', ' + plain if plain else ''} FROM ({query})"
@@ -169,7 +127,7 @@ class Filter:
             if rule.ranks:
                 query = self._ranked(query, i, rule)
         wanted = ["mfq_row", *(f"mfq_v{i}" for i in range(len(self.rules)))]
-        wanted += [c.internal for c in self._added]
+        wanted += [c.internal for c in self.added]
         if self.joined.sides:
             wanted.append("(mfq_m0 IS NOT NULL)::TINYINT AS mfq_known")
         if self.judgement.ids:
@@ -182,7 +140,7 @@ class Filter:
 
     def _ranked(self, query: str, i: int, rule: Rule) -> str:
         """Rank the rows that are still in: all earlier rules passed, and the column to rank by is there."""
-        column, group = self._ruled[i], self._grouped[i]
+        column, group = self.ruled[i], self._grouped[i]
         missing = f" OR mfq_v{{}} >= {r.NULL}" if self.judgement.missing == "keep" else ""
         passed = [f"(mfq_v{j} = {r.PASSED}{missing.format(j)})" for j in range(i)]
         still = " AND ".join([*passed, f"mfq_v{i} = {r.PASSED}"])
@@ -201,10 +159,10 @@ class Filter:
         try:
             given = self._sandbox.schema(self._statement)
         except QueryError as problem:
-            raise self._spoken(problem) from None
-        check_types(given, self._added)
+            raise self.spoken(problem) from None
+        check_types(given, self.added)
 
-    def _spoken(self, problem: QueryError) -> UsageError:
+    def spoken(self, problem: QueryError) -> UsageError:
         """Return an error in which columns have the names that a person knows."""
         names = {c.internal: c.name for c in self._columns.all}
         found = INTERNAL.sub(lambda m: names.get(m[1], m[0]), str(problem))

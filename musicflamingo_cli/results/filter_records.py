@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from musicflamingo_cli.results.aligned import column_of, numbers_of
-from musicflamingo_cli.results.rules import Column, Rule
+from musicflamingo_cli.results.rules import PASSED, Column, Rule
 
 Missing = Literal["drop", "keep", "fail"]
 
@@ -70,6 +70,14 @@ class Counts:
     matched: NDArray[np.bool_]
     weights: NDArray[np.int64]
     """Rows of SONGS, by combination."""
+
+    def with_passed(self, rows: int) -> Counts:
+        """Return the counts with some rows more that are known to the scores and passed every rule."""
+        return Counts(
+            np.column_stack([self.verdicts, np.full(len(self.verdicts), PASSED, np.int8)]),
+            np.append(self.matched, True),
+            np.append(self.weights, rows),
+        )
 
     @classmethod
     def of(cls, table: pa.Table | None, rules: int) -> Counts:

@@ -19,6 +19,7 @@ from musicflamingo_cli.results.filter_records import Block, Judgement
 from musicflamingo_cli.results.funnel import Funnel, Sweep, reasons
 from musicflamingo_cli.results.join import Joined, join_tables
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
+from musicflamingo_cli.results.selection import Selection
 from musicflamingo_cli.results.sinks import (
     Outputs,
     ParquetSink,
@@ -87,7 +88,7 @@ def filter_table(options: FilterOptions) -> FilterResult:
         with Sandbox(work, files, options.limits) as sandbox:
             chosen = Filter(joined, options.judgement, sandbox)
             places = {} if options.dry_run else _places(options, forms, outputs, work)
-            run = _written(chosen, options, places)
+            run = _written(chosen, options, places, sandbox)
             run.check()
             for flag in ("-o", "--dropped"):
                 if flag in places:
@@ -137,8 +138,8 @@ def _places(options: FilterOptions, forms: dict[str, str], outputs: Outputs, wor
     return found
 
 
-def _written(chosen: Filter, options: FilterOptions, places: dict[str, Place]) -> _Run:
-    run = _Run(chosen, options)
+def _written(chosen: Filter, options: FilterOptions, places: dict[str, Place], sandbox: Sandbox) -> _Run:
+    run = _Run(chosen, options, sandbox)
     kept = ParquetSink(places["-o"].rows, run.kept_schema) if "-o" in places else None
     dropped = ParquetSink(places["--dropped"].rows, run.dropped_schema) if "--dropped" in places else None
     run.pass_through(kept, dropped, places["--ids"].part if "--ids" in places else None)
@@ -160,8 +161,9 @@ def _convert(place: Place, form: str, options: FilterOptions, scores: tuple[str,
 class _Run:
     """One pass over SONGS."""
 
-    def __init__(self, chosen: Filter, options: FilterOptions) -> None:
+    def __init__(self, chosen: Filter, options: FilterOptions, sandbox: Sandbox) -> None:
         judgement = options.judgement
+        self._sandbox = sandbox
         self.options = options
         self.filter = chosen
         self.funnel = Funnel(chosen.rules, judgement.missing, judgement.per)
@@ -197,16 +199,18 @@ class _Run:
 
     def _count_and_keep(self, kept: ParquetSink | None, allowed: BinaryIO | None) -> None:
         """Count all rows and write the kept ones, where nothing else is asked about the others."""
-        counts, rows = self.filter.counts(rows=kept is not None or allowed is not None)
-        self.funnel.add(counts.verdicts, counts.matched, counts.weights)
+        wanted = kept is not None or allowed is not None
+        selection = Selection(self.filter, self._sandbox, rows=wanted, tables=kept is not None)
         written = 0
-        for some in rows:
+        for some in selection.kept():
             written += len(some.songs)
             if kept is not None:
                 kept.write(pa.RecordBatch.from_arrays([*some.songs.columns, *some.added], schema=kept.schema))
             if allowed is not None and some.ids is not None:
                 allowed.write(_id_lines(some.ids))
-        if written not in (0, self.funnel.all.kept):
+        counts = selection.counts()
+        self.funnel.add(counts.verdicts, counts.matched, counts.weights)
+        if wanted and written != self.funnel.all.kept:
             raise AssertionError("the kept rows are not as many as were counted")
 
     def check(self) -> None:

@@ -14,7 +14,7 @@ from musicflamingo_cli.results.rules import Column, Columns
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.sources import ID_NAMES, Table, id_column, id_sql
 
-EXACT_ROWS = 1_000_000
+EXACT_ROWS = 250_000
 """Ids of a joined table that are compared before the join. Further on, a repeated id shows when it meets its song;
 these are to keep one that is repeated a million times from filling the disk first."""
 INTERNAL = re.compile(r"(?:w_)?(mfq_s\d+|mfq_q\d+_\d+)")

@@ -181,9 +181,14 @@ def bound_verdict(rule: Rule, column: Column) -> str:
     if column.span:
         whens.append(f"WHEN NOT ({name} BETWEEN {column.span[0]!r} AND {column.span[1]!r}) THEN {OUT_OF_RANGE}")
     if rule.kind in ("min", "max"):
-        sign = ">=" if rule.kind == "min" else "<="
-        whens.append(f"WHEN NOT ({_comparable(column)} {sign} {_threshold(rule.bound, column.kind)}) THEN {FAILED}")
+        whens.append(f"WHEN NOT ({bound_holds(rule, column)}) THEN {FAILED}")
     return f"(CASE {' '.join(whens)} ELSE {PASSED} END)::TINYINT"
+
+
+def bound_holds(rule: Rule, column: Column) -> str:
+    """Return SQL for what `--min` and `--max` ask; true of every row that passes them."""
+    sign = ">=" if rule.kind == "min" else "<="
+    return f"{_comparable(column)} {sign} {_threshold(rule.bound, column.kind)}"
 
 
 def _comparable(column: Column) -> str:

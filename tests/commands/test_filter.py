@@ -436,22 +436,39 @@ def test_no_heavy_package_is_loaded() -> None:
     assert done.stdout.strip() == "[]"
 
 
+RULE_SETS = {
+    "ranked": ("--min", 0.3, "--max", "q=0.9", "--where", "n <> 3 and (q > 0.1 or n = 2)", "--top-percent", 80),
+    "bounds": ("--min", 0.3, "--max", "q=0.9", "--min", "n=1"),
+    "bound and expression": ("--min", 0.3, "--where", "n <> 3 and (q > 0.1 or n = 2)"),
+    "expression": ("--where", "q > 0.3 or n = 2"),
+    "none passes": ("--min", 1, "--max", 0),
+    "no rule": (),
+}
+
+
 @pytest.mark.parametrize("missing", ["drop", "keep"])
-def test_the_quick_way_and_the_whole_way_agree(missing: str) -> None:
+@pytest.mark.parametrize("rules", RULE_SETS)
+@pytest.mark.parametrize("known", [5000, 2500])
+def test_the_quick_way_and_the_whole_way_agree(missing: str, rules: str, known: int) -> None:
     rows, rng = 5000, np.random.default_rng(7)
     scores = np.where(rng.random(rows) < 0.1, np.nan, rng.random(rows) * 1.2)
     write("songs.parquet", {"song_id": [f"s{i % 4000}" for i in range(rows)], "n": rng.integers(0, 9, rows)})
-    found = {"song_id": [f"s{i}" for i in rng.permutation(rows)], "overall_quality_score": scores, "q": scores[::-1]}
-    write("scores.parquet", {**found, "q": pa.array(scores[::-1].copy())})
-    rules = ("--min", 0.3, "--max", "q=0.9", "--where", "n <> 3 and (q > 0.1 or n = 2)", "--top-percent", 80)
-    run = ("songs.parquet", "--scores", "scores.parquet", *rules, "--missing", missing)
+    ids = [f"s{i}" for i in rng.permutation(rows)][:known]
+    q = pa.array(scores[::-1][:known].copy()).cast(pa.float32())
+    write("scores.parquet", {"song_id": ids, "overall_quality_score": scores[:known], "q": q})
+    run = ("songs.parquet", "--scores", "scores.parquet", *RULE_SETS[rules], "--missing", missing)
     assert mfq(*run, "-o", "quick.parquet", "--ids", "quick.txt", "--report-json", "quick.json") == 0
     more = ("--dropped", "dropped.parquet", "--ids", "whole.txt", "--report-json", "whole.json")
     assert mfq(*run, "-o", "whole.parquet", *more) == 0
+    assert mfq(*run, "--dry-run", "--report-json", "dry.json") == 0
+    assert mfq(*run, "--ids", "only.txt", "--report-json", "only.json") == 0
     for kind in ("parquet", "txt", "json"):
         assert Path(f"quick.{kind}").read_bytes() == Path(f"whole.{kind}").read_bytes()
+    assert Path("dry.json").read_bytes() == Path("only.json").read_bytes() == Path("quick.json").read_bytes()
+    assert Path("only.txt").read_bytes() == Path("quick.txt").read_bytes()
     kept, dropped = pq.read_table("whole.parquet").num_rows, pq.read_table("dropped.parquet").num_rows
-    assert 0 < kept < rows == kept + dropped
+    assert kept + dropped == rows
+    assert kept == json.loads(Path("quick.json").read_text())["kept"]
 
 
 def test_a_table_without_ids_can_be_filtered_alone() -> None:
