@@ -10,7 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Page
+from musicflamingo_cli.scoring.bounds import is_bound
+from musicflamingo_cli.scoring.keys import VALUE_NAMES, read_key
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Page, Torn
+from musicflamingo_cli.scoring.parents import standing_of
+from musicflamingo_cli.scoring.remarks import belongs_to_number, doubts, speaks_of_scale
 from musicflamingo_cli.scoring.strings import KEY, MISSING_COLON, QUOTE, StringReader
 
 MAX_DEPTH = 64
@@ -18,17 +22,20 @@ MAX_DEPTH = 64
 _SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
 _COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,8}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
-_NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”\\]|//|/\*|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
+_NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|\\(?![./%])|//|/\*|<!--|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
 _ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”\\]|//|/\*")
 _TEXT_BOUND = re.compile(
     r"[\n{}\"“”\]]|//\s|/\*|,(?=\s{0,32}(?:\\{0,8}[\"'`“‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`”’]\s{0,16}[:=]"
     r"|[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]|[}\]]|\Z))"
 )
+_ESCAPED_MARK = re.compile(r"\\([./%])")
 _GARBAGE = re.compile(r"[^,;\n{}\[\]]*")
 _ELLIPSIS = re.compile(r"(?:\.{2,}|…)")
 _STRAY_QUOTE = re.compile(r"\\{0,8}[\"'`“”‘’](?=\s{0,32}(?:[,;}\]\n]|\Z))")
 _NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")
 _PLAIN_ITEMS = re.compile(r"(?:(?:\"[^\"\\\n]{0,200}\"|-?\d{1,20}(?:\.\d{1,20})?)[ \n]{0,8},[ \n]{0,8})+")
+_SOLID = frozenset("{}[](),:;\"'=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+"""Characters that begin neither space nor a comment."""
 _LONG_LIST = 256
 """From so many items on a list is a loop; plain items in it are stepped over."""
 _QUOTES = ('"', "'", "\\", "“", "‘")
@@ -62,6 +69,7 @@ class ObjectReader:
         self._skips = 0
         self._quoted_style = False
         self._separated = True
+        self._last: tuple[Obj, int] | None = None
 
     def read(self, braceless: bool = False) -> tuple[Obj, int]:
         """The object and where reading stopped; it is not `closed` where its end is missing."""
@@ -75,6 +83,8 @@ class ObjectReader:
                 break
             if self.folded[self.pos] in "}])":
                 self._close(self.folded[self.pos])
+            elif len(self.stack) >= MAX_DEPTH and self.folded[self.pos] in "{[(":
+                break
             elif isinstance(self.stack[-1], Arr):
                 self._item(self.stack[-1])
             elif not self._member(self.stack[-1]):
@@ -91,15 +101,32 @@ class ObjectReader:
 
     def _skip_space(self) -> None:
         while self.pos < self.end:
+            if self.folded[self.pos] in _SOLID:
+                return
             if space := _SPACE.match(self.folded, self.pos, self.end):
                 self.pos = space.end()
                 if odd := space.group().strip(" \t\r\n"):
                     self.repairs["escaped_space" if "\\" in odd else "control_characters"] = None
             elif comment := _COMMENT.match(self.folded, self.pos, self.end):
                 self.repairs["comments"] = None
+                self._heed(comment.group(), self.pos)
                 self.pos = comment.end()
             else:
                 return
+
+    def _heed(self, comment: str, at: int) -> None:
+        """A comment on the scale of the number before it makes that doubtful; one on a line of its own, all of them."""
+        held = self._last
+        if held is not None and "\n" not in self.folded[held[1] : at]:
+            self._doubt(doubts(comment), comment)
+        elif isinstance(self.stack[-1], Obj) and speaks_of_scale(comment):
+            self.stack[-1].pairs.append(("rating_scale", comment.strip("/*#<!-> \t")))
+
+    def _doubt(self, doubtful: bool, why: str) -> None:
+        """Give up the value of the last member."""
+        if doubtful and self._last is not None and self._last[0].pairs:
+            key, _ = self._last[0].pairs[-1]
+            self._last[0].pairs[-1] = (key, Torn(why[:80]))
 
     def _skip_separators(self) -> None:
         commas = 0
@@ -132,6 +159,7 @@ class ObjectReader:
             self.repairs["missing_bracket"] = None
         self.stack.pop().closed = True
         self._separated = False
+        self._last = (self.stack[-1], self.pos) if self.stack and isinstance(self.stack[-1], Obj) else None
 
     def _push(self, node: Obj | Arr) -> None:
         self.pos += 1
@@ -156,6 +184,7 @@ class ObjectReader:
         folded, pos = self.folded, self.pos
         if folded[pos] in "{[(":
             if node.pairs or len(self.stack) >= MAX_DEPTH:
+                self._leave(pos, min(self.end, pos + 80))
                 return False
             child: Obj | Arr = Obj() if folded[pos] == "{" else Arr()
             node.pairs.append(("", child))
@@ -165,7 +194,7 @@ class ObjectReader:
         found = KEY.match(folded, pos, self.end)
         if found is None:
             found = MISSING_COLON.match(folded, pos, self.end)
-            if found is None or not self.known(found.group(3)):
+            if found is None or not self._may_lack_colon(found):
                 return self._recover()
             self.repairs["missing_colon"] = None
         key = found.group(3) if found.group(3) is not None else found.group(4)
@@ -176,11 +205,13 @@ class ObjectReader:
         self.pos = found.end()
         self._skips = 0
         self._separated = False
+        self._last = None
         self._skip_space()
         following = KEY.match(folded, self.pos, self.end) if self.folded[self.pos : self.pos + 1] in _QUOTES else None
         if following is None or following.group(3) is None or len(self.stack) >= MAX_DEPTH:
             self._value(lambda value: node.pairs.append((key, value)))
-        elif self.known(key):
+            self._last = (node, self.pos) if self.stack[-1] is node else None
+        elif self.known(key) and read_key(following.group(3)).joined not in VALUE_NAMES:
             node.pairs.append((key, None))
         else:
             child = Obj()
@@ -188,6 +219,12 @@ class ObjectReader:
             self.stack.append(child)
             self.repairs["missing_brace"] = None
         return True
+
+    def _may_lack_colon(self, found: re.Match[str]) -> bool:
+        key = found.group(3)
+        if self.known(key) or read_key(key).joined in VALUE_NAMES:
+            return True
+        return self.folded[found.end()] == "{" and standing_of(key) == "answer"
 
     def _note_key(self, found: re.Match[str], quoted: bool) -> None:
         if not self._separated:
@@ -212,6 +249,7 @@ class ObjectReader:
         """Step over what is no member; give up where another object begins or nothing like a member follows."""
         self._skips += 1
         if self.folded[self.pos] == "[" or self._skips > _MAX_SKIPS:
+            self._leave(self.pos, min(self.end, self.pos + 80))
             return False
         if dots := _ELLIPSIS.match(self.folded, self.pos, self.end):
             self.repairs["ellipsis"] = None
@@ -222,10 +260,21 @@ class ObjectReader:
             self.pos = stray.end()
             return True
         garbage = _GARBAGE.match(self.folded, self.pos, self.end)
+        self._leave(self.pos, garbage.end() if garbage else self.pos + 1)
         self.pos = garbage.end() if garbage else self.pos + 1
         if self.pos < self.end:
             self.repairs["skipped_text"] = None
         return self.pos < self.end and self.folded[self.pos] not in "{["
+
+    def _leave(self, start: int, end: int) -> None:
+        """What is left over from `start` to `end` may belong to the number before it: `0.3, 0.4`, `1, of 10`."""
+        if self._last is None:
+            return
+        key = KEY.match(self.folded, start + 1, self.end) if self.folded[start] == "{" else None
+        if key is not None and not is_bound(key.group(3) or key.group(4)):
+            return
+        rest = self.folded[start:end]
+        self._doubt(belongs_to_number(rest, "\n" not in self.folded[self._last[1] : start]), rest)
 
     def _value(self, put: Callable[[object], None]) -> None:
         self._skip_space()
@@ -264,4 +313,7 @@ class ObjectReader:
             raw, cut = raw + ",", True
         if not numeric and raw.strip() in ("None", "True", "False", "undefined"):
             self.repairs["python_literals"] = None
+        if numeric and "\\" in raw:
+            raw = _ESCAPED_MARK.sub(r"\1", raw)
+            self.repairs["bad_escape"] = None
         put(Bare(raw, self.text[start : self.pos].strip(), cut))

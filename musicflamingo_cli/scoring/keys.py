@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.notes import is_note
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]+")
 _ANNOTATION = re.compile(r"[(\[]([^()\[\]]{0,60})[)\]][\s*_:]{0,8}$")
 _NUMBERING = re.compile(r"^\W{0,8}\d{1,2}[.)]\s{0,4}(?=\D)")
+_UNIT = re.compile(r"[\s_]{0,4}(/\s?\d{1,4}|\bout[ _]of[ _]\d{1,4}|(?<=_)out_of_\d{1,4}|%)[\s*_:]{0,8}$", re.IGNORECASE)
 _SUFFIX = re.compile(r"(?:score|rating)$")
+_OWN_MARKS = frozenset(" \t\r\n_*-‐‑‒–—\"'“”‘’´`\\.:>#•·=\xa0\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\ufe0f")
+"""What may stand in and around a name and leave it what it is; `!`, `~`, `?`, `+` do not."""
 _OTHER_NAMES = frozenset(
     """weight weights weighting weightings weighted confidence confidences certainty uncertainty probability
     probabilities example examples sample samples template templates schema schemas placeholder placeholders default
@@ -39,6 +43,8 @@ class Key:
     """Its words in lower case, joined."""
     annotation: str
     """What stood in brackets behind it, e.g. `0-1`."""
+    plain: bool = True
+    """False if it holds signs that may change what it means: `!quality`, `quality?`, `quality (vocals)`."""
 
 
 @lru_cache(maxsize=4096)
@@ -49,8 +55,12 @@ def read_key(text: str) -> Key:
     if annotation is not None:
         text = text[: annotation.start()]
     text = _NUMBERING.sub("", text)
+    note = annotation.group(1) if annotation else ""
+    if not note and (unit := _UNIT.search(text)):
+        text, note = text[: unit.start()], unit.group(1).replace("_", " ")
     words = _WORD.findall(_CAMEL.sub(" ", text))
-    return Key("".join(words).lower(), annotation.group(1) if annotation else "")
+    plain = all(c in _OWN_MARKS or c.isalnum() or unicodedata.category(c) == "So" for c in text)
+    return Key("".join(words).lower(), note, plain and is_note(note))
 
 
 @lru_cache(maxsize=4096)
@@ -60,6 +70,8 @@ def is_other_name(text: str) -> bool:
     return any(word in _OTHER_NAMES for word in (w.lower() for w in _WORD.findall(spaced)))
 
 
+VALUE_NAMES = ("score", "value", "rating", "number", "result", "mark", "grade")
+"""Keys of the number in an object that a field has to itself."""
 HOLDERS = (
     *("answer", "finalanswer", "final_answer", "response", "output", "result", "content", "text", "message", "reply"),
 )
@@ -106,7 +118,10 @@ class FieldIndex:
 
     def match(self, key: str) -> tuple[Field, bool] | None:
         """The field that a key means, and whether it is the field's own name rather than with or without `score`."""
-        joined = read_key(key).joined
+        read = read_key(key)
+        joined = read.joined
+        if not read.plain:
+            return None
         field = self._exact.get(joined)
         if field is not None:
             return field, True

@@ -37,6 +37,13 @@ class Cut:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """A value that what follows it makes doubtful: `0.3, 0.4`, `1, out of 10`."""
+
+    text: str
+
+
 @dataclass(slots=True)
 class Arr:
     """A list."""

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from musicflamingo_cli.scoring.keys import HOLDERS, FieldIndex, is_other_name, read_key
-from musicflamingo_cli.scoring.nodes import Arr, Obj
-from musicflamingo_cli.scoring.values import VALUE_NAMES, Member, bears, stated_top
+from musicflamingo_cli.scoring.bounds import scale_notes
+from musicflamingo_cli.scoring.keys import HOLDERS, VALUE_NAMES, FieldIndex, is_other_name, read_key
+from musicflamingo_cli.scoring.nodes import Arr, Obj, Torn
+from musicflamingo_cli.scoring.parents import standing_of
+from musicflamingo_cli.scoring.values import Member, bears
 
 _MAX_NODES = 20_000
 _NAMES = ("name", "dimension", "metric", "criterion", "category", "field", "key", "aspect", "label", "attribute")
-_SCALES = ("scale", "scoringscale", "ratingscale", "scorescale", "scorerange", "outof", "maxscore")
 _HOLDERS = frozenset(name.replace("_", "") for name in HOLDERS)
+
+
+_RUN_ON = re.compile(r"[{}]|[\"'“”]\s{0,8}:")
+"""In a name or a score, this shows that a closing quote is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A value on the way through an object."""
+
+    value: object
+    name: str = ""
+    depth: int = 0
+    notes: tuple[str, ...] = ()
+    known: bool = True
 
 
 @dataclass(slots=True)
@@ -22,6 +39,8 @@ class Node:
 
     depth: int
     closed: bool
+    known: bool
+    """True if it stands under names of the answer only, such as `scores`; not under `Midnight Drive`."""
     members: dict[str, Member] = field(default_factory=dict)
 
 
@@ -43,7 +62,8 @@ def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) ->
     """Collect what an object and the objects in it say of the asked fields.
 
     A shallow object counts over a deeper one, a complete one over a broken one, and of two at one depth that answer the
-    same field the later one; the other is not used at all. Objects under names such as `weights` are left out.
+    same field the later one; the other is not used at all. Objects under names such as `weights` or `similar_songs` are
+    left out; those under names that say nothing fill gaps, as long as they answer no field that is answered elsewhere.
 
     Args:
         root: The object.
@@ -53,23 +73,27 @@ def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) ->
     nodes: list[Node] = []
     strings: list[tuple[str, str]] = []
     holders: list[str] = []
-    stack: list[tuple[object, str, int, str]] = [(root, "", 0, "")]
+    stack: list[_Place] = [_Place(root)]
     seen = 0
     while stack and seen < _MAX_NODES:
-        value, name, depth, scale = stack.pop()
+        place = stack.pop()
+        value = place.value
         seen += 1
         if isinstance(value, Obj):
-            node, inner, scale = _read_node(value, depth, index, scale)
+            node, inner = _read_node(place, value, index)
             nodes.append(node)
-            stack.extend((child, key, depth + 1, _scale_in_name(key) or scale) for key, child in reversed(inner))
+            stack.extend(reversed(inner))
         elif isinstance(value, Arr | list):
             items = value.items if isinstance(value, Arr) else value
-            stack.extend((item, name, depth + 1, scale) for item in reversed(items[:_MAX_NODES]))
+            deeper = replace(place, depth=place.depth + 1)
+            stack.extend(replace(deeper, value=item) for item in reversed(items[:_MAX_NODES]))
         elif isinstance(value, str):
-            strings.append((name, value))
-            if "{" in value and depth < 8:
-                stack.extend((child, name, depth + 1, scale) for child in reversed(reread(value)))
-            elif read_key(name).joined in _HOLDERS:
+            strings.append((place.name, value))
+            if standing_of(place.name) == "other":
+                continue
+            if "{" in value and place.depth < 8:
+                stack.extend(replace(place, value=child, depth=place.depth + 1) for child in reversed(reread(value)))
+            elif read_key(place.name).joined in _HOLDERS:
                 holders.append(value)
     members = _merge(nodes, index)
     for name, member in members.items():
@@ -80,46 +104,81 @@ def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) ->
     return Harvest(members, strings, numbers, holders)
 
 
-def _scale_in_name(name: str) -> str:
-    """The scale in a name such as `scores_out_of_10`."""
-    spaced = re.sub(r"[\W_]+", " ", name[:80])
-    found = re.search(r"\bout of \d+|\b\d+(?: to)? \d+\b", spaced)
-    return "" if found is None else re.sub(r"(\d) (?:to )?(\d)", r"\1-\2", found.group())
+def _notes_in_name(name: str) -> tuple[str, ...]:
+    """The scale in a name such as `scores_out_of_10`, `scores (0-10)`, `percent_scores`."""
+    spaced = re.sub(r"[\W_]+(?<![/%.-])", " ", re.sub(r"[^\w/%.-]|_", " ", name[:80])).strip()
+    spaced = re.sub(r"(?<=\d) (?:to )?(?=\d)", "-", spaced)
+    words = re.sub(r"\b(?:scores?|ratings?|values?|grades?)\b", " ", spaced, flags=re.IGNORECASE).strip()
+    if words == spaced and not re.search(r"\b(?:out of|percent|stars?|points|scale)\b|%|\d-\d", words, re.IGNORECASE):
+        return ()
+    return (words,) if words else ()
 
 
-def _read_node(obj: Obj, depth: int, index: FieldIndex, scale: str) -> tuple[Node, list[tuple[str, object]], str]:
-    node = Node(depth, obj.closed)
-    inner: list[tuple[str, object]] = []
-    for key, value in obj.pairs:
-        if read_key(key).joined in _SCALES:
-            scale = stated_top(value) or scale
+def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_Place]]:
+    node = Node(place.depth, obj.closed, place.known)
+    inner: list[_Place] = []
+    notes = scale_notes(obj.pairs, own=False) or place.notes
     for key, value in obj.pairs:
         found = index.match(key) if key else None
         if found is None:
-            if not is_other_name(key):
-                inner.append((key, value))
+            standing = standing_of(key)
+            if standing != "other" or (isinstance(value, str) and not is_other_name(key)):
+                known = place.known and standing == "answer"
+                inner.append(_Place(value, key, place.depth + 1, _notes_in_name(key) or notes, known))
             continue
         name, exact = found[0].name, found[1]
         held = node.members.get(name)
         if held is None or exact or not held.exact:
-            node.members[name] = Member(value, key, exact, scale)
+            node.members[name] = Member(value, key, exact, notes)
+        if isinstance(value, Obj) and not obj.closed:
+            _lift(value, node, index, notes)
+    for name, member in node.members.items():
+        if len(obj.pairs) > len(node.members) and name in index.scored:
+            member.notes = scale_notes(obj.pairs, True, read_key(name).joined) or member.notes
     if not node.members:
-        _read_named_pair(obj, node, index)
-    return node, inner, scale
+        _read_named_pair(obj, node, index, notes)
+    return node, inner
 
 
-def _read_named_pair(obj: Obj, node: Node, index: FieldIndex) -> None:
-    """An object such as ``{"name": "production_quality", "score": 0.8}``."""
+def _lift(inner: Obj, node: Node, index: FieldIndex, notes: tuple[str, ...]) -> None:
+    """Where the brace that closes one field's object is missing, the next fields stand in it."""
+    for key, value in inner.pairs:
+        found = index.match(key)
+        if found is not None and found[0].name not in node.members:
+            node.members[found[0].name] = Member(value, key, found[1], notes)
+            if isinstance(value, Obj):
+                _lift(value, node, index, notes)
+
+
+def _read_named_pair(obj: Obj, node: Node, index: FieldIndex, notes: tuple[str, ...]) -> None:
+    """An object such as ``{"name": "production_quality", "score": 0.8}``; not one that a lost quote made out of two."""
+    keys = [read_key(key).joined for key, _ in obj.pairs]
     by_key = {read_key(key).joined: value for key, value in obj.pairs}
     names = [value for key in _NAMES if isinstance(value := by_key.get(key), str)]
     found = index.match(names[0]) if names else None
-    if found is not None and any(key in by_key for key in VALUE_NAMES):
-        node.members[found[0].name] = Member(obj, names[0], found[1])
+    if found is None or not any(key in by_key for key in VALUE_NAMES):
+        return
+    torn = any(keys.count(key) > 1 for key in (*_NAMES, *VALUE_NAMES)) or any(
+        isinstance(value, str) and _RUN_ON.search(value) for value in by_key.values()
+    )
+    node.members[found[0].name] = Member(Torn(names[0]) if torn else obj, names[0], found[1], notes)
 
 
 def _merge(nodes: list[Node], index: FieldIndex) -> dict[str, Member]:
+    merged = _merge_known([node for node in nodes if node.members and node.known], index)
+    answered = {name for name, member in merged.items() if name in index.scored and bears(member.value, True)}
+    others = [node for node in nodes if node.members and not node.known]
+    useful = [node for node in others if not answered & node.members.keys()]
+    counts = Counter(name for node in useful for name in node.members if name in index.scored)
+    for node in useful:
+        for name, member in node.members.items():
+            if name not in answered:
+                merged[name] = replace(member, value=Torn("")) if counts[name] > 1 else member
+    return merged
+
+
+def _merge_known(holding: list[Node], index: FieldIndex) -> dict[str, Member]:
     merged: dict[str, Member] = {}
-    holding = [node for node in nodes if node.members]
     for depth in sorted({node.depth for node in holding}):
         level = [node for node in holding if node.depth == depth]
         level.sort(key=lambda node: node.closed)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.bounds import is_bound, scale_from, scale_notes
+from musicflamingo_cli.scoring.grids import Row, grids
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name, read_key
+from musicflamingo_cli.scoring.notes import is_note, stated_scale
 from musicflamingo_cli.scoring.numbers import Reading, read_number
-from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
+from musicflamingo_cli.scoring.parents import standing_of
+from musicflamingo_cli.scoring.scales import NO_SCALE, Scale
 
-_RULE = re.compile(r"[\s|:+=-]+")
-_SCORE_COLUMN = frozenset(("score", "scores", "rating", "ratings", "value", "values", "result", "mark", "grade"))
+_SCORE_COLUMN = frozenset(
+    ("score", "scores", "rating", "ratings", "value", "values", "result", "mark", "grade", "points")
+)
+_NAME_COLUMN = ("dimension", "metric", "criterion", "category", "field", "aspect", "name")
 _MAX_CELLS = 64
 _MOST_ROWS = 128
-
-
-@dataclass(slots=True)
-class _Row:
-    cells: list[tuple[int, str]]
-    """Where each cell begins, and what stands in it."""
-    start: int
-    end: int
-    cut: bool
+_SCORE_WORDS = re.compile(
+    r"\b(?:scores?|ratings?|values?|results?|marks?|grades?|final|my|your|overall)\b", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -38,32 +39,19 @@ class Tables:
 def read_tables(body: str, index: FieldIndex, assume: float | None) -> Tables:
     """Read every markdown table. A column of weights is no column of scores; two possible columns are none."""
     tables = Tables()
-    rows: list[_Row] = []
-    pos = 0
-    for line in [*body.splitlines(keepends=True), ""]:
-        if line.count("|") >= (1 if rows else 2) or (line.count("|") == 1 and line.lstrip().startswith("|")):
-            if not _RULE.fullmatch(line):
-                rows.append(_row(line, pos, pos + len(line) == len(body) and not line.endswith("\n")))
-        elif rows:
-            _read_table(rows, index, assume, tables)
-            rows = []
-        pos += len(line)
-    if rows:
+    for rows in grids(body, lambda cells: _is_head(cells, index)):
         _read_table(rows, index, assume, tables)
     return tables
 
 
-def _row(line: str, start: int, cut: bool) -> _Row:
-    cells: list[tuple[int, str]] = []
-    at = start
-    for part in line.split("|")[:_MAX_CELLS]:
-        cells.append((at, part))
-        at += len(part) + 1
-    if cells and not cells[0][1].strip():
-        cells.pop(0)
-    if len(cells) > 1 and not cells[-1][1].strip() and not cut:
-        cells.pop()
-    return _Row(cells, start, start + len(line), cut)
+def _is_head(cells: Sequence[str], index: FieldIndex) -> bool:
+    """Whether a line of separated words is the head of a table: it names two fields, or a column of scores."""
+    if sum(_field_of(cell, index) is not None for cell in cells) >= 2:
+        return True
+    return any(cell.strip(" \"'\n").lower() in _SCORE_COLUMN for cell in cells) and any(
+        read_key(cell).joined in ("dimension", "metric", "criterion", "category", "field", "aspect", "name")
+        for cell in cells
+    )
 
 
 def _field_of(cell: str, index: FieldIndex) -> Field | None:
@@ -71,7 +59,7 @@ def _field_of(cell: str, index: FieldIndex) -> Field | None:
     return found[0] if found is not None and found[0].kind != "text" else None
 
 
-def _read_table(rows: list[_Row], index: FieldIndex, assume: float | None, tables: Tables) -> None:
+def _read_table(rows: list[Row], index: FieldIndex, assume: float | None, tables: Tables) -> None:
     if len(rows) > 2 * _MOST_ROWS:
         tables.spans.append((rows[0].start, rows[-1].end))
         rows = rows[:_MOST_ROWS] + rows[-_MOST_ROWS:]
@@ -81,7 +69,7 @@ def _read_table(rows: list[_Row], index: FieldIndex, assume: float | None, table
         tables.spans.append((rows[0].start, rows[-1].end))
         _read_columns(rows, columns, assume, tables)
         return
-    held: list[tuple[_Row, Field, int]] = []
+    held: list[tuple[Row, Field, int]] = []
     for row in rows:
         for column, (_, text) in enumerate(row.cells[:2]):
             name = _field_of(text, index)
@@ -100,19 +88,21 @@ def _read_table(rows: list[_Row], index: FieldIndex, assume: float | None, table
 
 
 def _read_row(
-    row: _Row, name: Field, heads: tuple[list[str], int, int], assume: float | None
+    row: Row, name: Field, heads: tuple[list[str], int, int], assume: float | None
 ) -> tuple[Reading, int] | None:
     titles, named, columns = heads
     possible: list[tuple[Reading, int, str]] = []
-    if len(titles) != len(row.cells) and any(is_other_name(title) for title in titles):
+    if len(titles) != len(row.cells) and any(is_other_name(title) or is_bound(title) for title in titles):
         return None
-    label_scale = scale_of(read_key(row.cells[named][1]).annotation, name)
+    label_scale = stated_scale(read_key(row.cells[named][1]).annotation, name)
+    titled = list(zip(titles, (text.strip() for _, text in row.cells), strict=False))
+    notes = scale_notes(titled, own=True)
     for number, (at, text) in enumerate(row.cells[named + 1 :], start=named + 1):
         title = titles[number] if number < len(titles) else ""
-        if is_other_name(title) or is_other_name(text):
+        if _is_other(title) or is_other_name(text):
             continue
-        last = _is_last(row, number)
-        scale = _scale(title, name, label_scale)
+        last = row.is_last(number)
+        scale = scale_from(notes, name) if notes else _scale(title, name, label_scale)
         reading = read_number(text if last else text + "\n", name, last, scale, assume)
         if reading.reason not in ("not_a_number", "missing"):
             possible.append((reading, at, title))
@@ -125,19 +115,23 @@ def _read_row(
     return chosen[0][0], chosen[0][1]
 
 
-def _is_last(row: _Row, number: int) -> bool:
-    return row.cut and number == len(row.cells) - 1
+def _is_other(title: str) -> bool:
+    """Whether a column holds no scores of this song: weights, the scale, another song's."""
+    note = read_key(title).annotation
+    words = title.replace(note, " ") if note and is_note(note) else title
+    return is_bound(words) or is_other_name(words) or (bool(words.strip()) and standing_of(words) == "other")
 
 
 def _scale(title: str, name: Field, otherwise: Scale) -> Scale:
-    stated = scale_of(read_key(title).annotation, name)
+    stated = stated_scale(_SCORE_WORDS.sub(" ", title.strip(" *_`#\n")), name)
     return stated if stated != NO_SCALE else otherwise
 
 
-def _read_columns(rows: list[_Row], columns: list[Field | None], assume: float | None, tables: Tables) -> None:
+def _read_columns(rows: list[Row], columns: list[Field | None], assume: float | None, tables: Tables) -> None:
     """A table whose first row names the fields: the row of scores under it, if there is no doubt which that is."""
     whole = [row for row in rows[1:] if len(row.cells) == len(columns)]
-    usable = [row for row in whole if not is_other_name(row.cells[0][1])]
+    bounds = [row for row in whole if columns[0] is None and is_bound(row.cells[0][1])]
+    usable = [row for row in whole if row not in bounds and not _is_other(row.cells[0][1])]
     labelled = [row for row in usable if row.cells[0][1].strip(" *_:").lower() in _SCORE_COLUMN]
     usable = labelled or usable
     if len(usable) != 1:
@@ -146,8 +140,11 @@ def _read_columns(rows: list[_Row], columns: list[Field | None], assume: float |
     for number, (name, (at, text)) in enumerate(zip(columns, row.cells, strict=False)):
         if name is None:
             continue
-        scale = scale_of(read_key(rows[0].cells[number][1]).annotation, name)
-        last = _is_last(row, number)
-        reading = read_number(text + ("" if last else "\n"), name, last, scale, assume)
+        notes = scale_notes([(bound.cells[0][1], bound.cells[number][1].strip()) for bound in bounds], own=True)
+        label = stated_scale(_SCORE_WORDS.sub(" ", row.cells[0][1].strip()), name) if columns[0] is None else NO_SCALE
+        scale = stated_scale(read_key(rows[0].cells[number][1]).annotation, name)
+        scale = scale_from(notes, name) if notes else scale if scale != NO_SCALE else label
+        last = row.is_last(number)
+        reading = read_number(text.strip(' "') + ("" if last else "\n"), name, last, scale, assume)
         if reading.reason not in ("not_a_number", "missing"):
             tables.statements.append((name, (reading, at)))

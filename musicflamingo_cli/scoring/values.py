@@ -7,14 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from musicflamingo_cli.records import Field
-from musicflamingo_cli.scoring.keys import read_key
-from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj
+from musicflamingo_cli.scoring.bounds import is_bound, scale_from, scale_notes
+from musicflamingo_cli.scoring.keys import VALUE_NAMES, is_other_name, read_key
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Torn
+from musicflamingo_cli.scoring.notes import stated_scale
 from musicflamingo_cli.scoring.numbers import Reading, read_number
-from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
+from musicflamingo_cli.scoring.scales import NO_SCALE, Scale
 
-VALUE_NAMES = ("score", "value", "rating", "number", "result", "mark", "grade")
-"""Keys of the number in an object that a field has to itself."""
-_TOPS = ("outof", "max", "maxscore", "maximum", "maxvalue", "of", "scale", "scoremax", "denominator")
+_HARMLESS = frozenset(
+    "id index order position start end timestamp duration year page no bpm tempo stars_given version line".split()  # noqa: SIM905
+)
+"""Numbers that may stand beside a score in its object and are none."""
+_BROKEN = re.compile(
+    r"[\s\"'“”‘’`~≈]{0,8}[+-]?(?:\d{1,80}[.,]?\d{0,80}|[.,]\d{1,80})(?:[.,](?=\s*\Z|[A-Za-z_])|\s{0,3}(?:[\\{}&]|[|;](?!\s)|[\"'“”‘’`´]+(?=\s{0,3}[^\s\"'“”‘’`´])"
+    r"(?!\s{1,3}[A-Za-z][^\d%/]*\Z)))"
+)
+"""A number that is broken off, or with more behind a quote, brace or backslash: `0.`, `0"."82`, `0.5}, {`."""
+_LONE_NUMBER = re.compile(r"\s*[+-]?[.,]?\d[\d.,/%\s]*")
+_NEXT_MEMBER = re.compile(r"[\"'“”]\s{0,8}:|[}\]]\s{0,8},\s{0,8}[{\[\"']")
+"""A string that ran on into the members after it, because its closing quote is damaged."""
 _NULLS = frozenset(("", "null", "none", "nil", "undefined"))
 _NO_WORDS = _NULLS | {"nan", "na", "true", "false"}
 _PLACEHOLDER = re.compile(
@@ -34,14 +45,8 @@ class Member:
     key: str
     exact: bool
     """True if the key is the field's own name."""
-    scale: str = ""
+    notes: tuple[str, ...] = ()
     """What the object that holds it, or its name, says of the scale, e.g. `0-10`."""
-
-
-def stated_top(value: object) -> str:
-    """The scale that a member such as ``"out_of": 10`` or ``"scale": "0-10"`` states, as words."""
-    text = value.raw if isinstance(value, Bare) else value if isinstance(value, str) else ""
-    return f"out of {text.strip()}" if re.fullmatch(r"\s*\d+(?:\.\d+)?\s*", text) else text[:80]
 
 
 def bears(value: object, number: bool) -> bool:
@@ -65,9 +70,9 @@ def bears(value: object, number: bool) -> bool:
 
 def read_score(member: Member, field: Field, assume: float | None) -> Reading:
     """The number under a key."""
-    scale = scale_of(read_key(member.key).annotation, field)
-    if scale is NO_SCALE and member.scale:
-        scale = scale_of(member.scale, field)
+    scale = stated_scale(read_key(member.key).annotation, field)
+    if scale is NO_SCALE and member.notes:
+        scale = scale_from(member.notes, field)
     return _read_value(member.value, field, scale, assume)
 
 
@@ -75,11 +80,17 @@ def _read_value(value: object, field: Field, scale: Scale, assume: float | None)
     if isinstance(value, Bare):
         if value.raw.strip().lower() in _NULLS:
             return Reading(reason="missing")
+        if _BROKEN.match(value.raw):
+            return Reading(reason="cut_off" if value.cut else "ambiguous")
         return read_number(value.raw, field, value.cut, scale, assume)
     if isinstance(value, str):
+        if _BROKEN.match(value) or _NEXT_MEMBER.search(value):
+            return Reading(reason="ambiguous")
         return read_number(value, field, False, scale, assume)
     if isinstance(value, Cut):
         return Reading(reason="cut_off")
+    if isinstance(value, Torn):
+        return Reading(reason="ambiguous")
     if isinstance(value, Obj):
         return _read_object(value, field, scale, assume)
     if isinstance(value, Arr | list):
@@ -94,28 +105,28 @@ def _read_object(obj: Obj, field: Field, scale: Scale, assume: float | None) -> 
     """A number with its own object: ``{"score": 8, "out_of": 10, "reason": ...}``."""
     own = read_key(field.name).joined
     held: list[tuple[str, object]] = []
+    rival = False
     for key, value in obj.pairs:
         joined = read_key(key).joined
-        if joined in _TOPS:
-            stated = scale_of(stated_top(value), field)
-            scale = stated if stated != NO_SCALE else scale
-        elif joined in VALUE_NAMES or joined == own:
+        if joined in VALUE_NAMES or joined == own:
             held.append((key, value))
+        elif isinstance(value, Bare | str) and not (is_bound(key) or is_other_name(key) or joined in _HARMLESS):
+            rival = rival or _LONE_NUMBER.fullmatch(value.raw if isinstance(value, Bare) else value) is not None
+    notes = scale_notes(obj.pairs, own=True)
+    scale = scale_from(notes, field) if notes else scale
     plain = [(key, value) for key, value in held if not isinstance(value, Obj)]
-    readings = {key: _read_value(value, field, _joint(scale, key, field), assume) for key, value in plain}
+    readings = [_read_value(value, field, _joint(scale, key, field), assume) for key, value in plain]
     if not readings:
         return Reading(reason="missing")
-    values = {r.value for r in readings.values()}
-    if len(values) > 1:
+    if rival or len({r.value for r in readings}) > 1:
         return Reading(reason="ambiguous")
-    reading = next(iter(readings.values()))
-    if not obj.closed and reading.written is not None and reading.written == int(reading.written):
+    if not obj.closed and readings[0].written is not None and readings[0].written == int(readings[0].written):
         return Reading(reason="cut_off")
-    return reading
+    return readings[0]
 
 
 def _joint(scale: Scale, key: str, field: Field) -> Scale:
-    own = scale_of(read_key(key).annotation, field)
+    own = stated_scale(read_key(key).annotation, field)
     return own if own != NO_SCALE else scale
 
 

@@ -1,0 +1,47 @@
+"""What stands behind a number in an object and is no member: comments, leftovers, and whether they change it."""
+
+from __future__ import annotations
+
+import re
+
+_OWN_RANGE = re.compile(
+    r"\b(?:from |between )?0(?:\.0*)?\s{0,2}(?:-|–|to|and|\.\.|,)\s{0,2}1(?:\.0*)?(?![\d.,/])"
+    r"|(?:/|out of|of)\s{0,2}1(?:\.0*)?(?![\d.,])"
+)
+_SCALE = re.compile(
+    r"%|/\s{0,2}\d|\b(?:out of|of \d+|on (?:a )?(?:\d+|ten|five)|percent\w*|pct|scale|max(?:imum)?|min(?:imum)?|points?"
+    r"|pts|stars?|ten|hundred|range)\b|\d\s{0,2}(?:-|–|to)\s{0,2}\d",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(
+    r"\b(?:was|from|previously|before|not|instead of|formerly|originally|than)\b[^\d]{0,16}[\d.,]+", re.IGNORECASE
+)
+_DECIMAL = re.compile(r"\d[.,]\d|(?<!\w)[.,]\d")
+_LONE = re.compile(r"\W*\d[\d.,]*\W*")
+_NOT_FINAL = re.compile(r"\b(?:example|placeholder|default|dummy|weight|confidence|todo|tbd|wrong)\b", re.IGNORECASE)
+
+
+def speaks_of_scale(remark: str) -> bool:
+    """Whether a remark names another scale than 0 to 1 for the numbers around it."""
+    remark = _OWN_RANGE.sub(" ", remark[:400].strip("/*#<!->"))
+    return (
+        re.search(r"\d|ten|hundred|percent|%", remark, re.IGNORECASE) is not None and _SCALE.search(remark) is not None
+    )
+
+
+def doubts(comment: str) -> bool:
+    """Whether a comment right behind a number, or before it, may change what the number means."""
+    text = _BEFORE.sub(" ", _OWN_RANGE.sub(" ", comment[:400].strip("/*#<!->")))
+    if _LONE.fullmatch(text):
+        return True
+    return _SCALE.search(text) is not None or _DECIMAL.search(text) is not None or _NOT_FINAL.search(text) is not None
+
+
+def belongs_to_number(rest: str, same_line: bool) -> bool:
+    """Whether leftovers behind a number may be a part of it: another number, a unit, a scale."""
+    begins = rest.lstrip(" \t\"'`,;([{+-~")[:1]
+    if begins and not begins.isalpha():
+        return begins.isdigit() or begins in ".,/%:|\\=*^<>±~"
+    if not same_line:
+        return re.match(r"\W{0,8}(?:of|out of|percent|per|or|to)\b", rest, re.IGNORECASE) is not None
+    return re.search(r"\d|%", rest[:200]) is not None or _SCALE.search(rest[:200]) is not None
