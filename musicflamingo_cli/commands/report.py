@@ -26,6 +26,7 @@ def report(  # noqa: PLR0913 - a command's options
 ) -> int:
     """Turn a table of scores into one page to look at, or print it as text."""
     import shutil
+    import sys
 
     from musicflamingo_cli import console
     from musicflamingo_cli.results import report as reports
@@ -34,7 +35,8 @@ def report(  # noqa: PLR0913 - a command's options
     options = ReportOptions(against, score, group, songs, audio_root, memory_limit)
     if output is None:
         columns = shutil.get_terminal_size((WIDTH, 24)).columns
-        for line in reports.report_lines(reports.build_report(table, options), columns):
+        encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+        for line in reports.report_lines(reports.build_report(table, options), columns, encoding):
             console.data(console.safe(line))
         return 0
     reports.write_report(table, output, options)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.report_against import compare
-from musicflamingo_cli.results.report_columns import Columns, Dimension, columns_of, missing_of, rank_order
+from musicflamingo_cli.results.report_card import whole_card
+from musicflamingo_cli.results.report_columns import Columns, Dimension, columns_of, measures_of, missing_of, rank_order
 from musicflamingo_cli.results.report_counts import count_by, count_listed, facts, groups, obtained, reasons
-from musicflamingo_cli.results.report_numbers import Counted, correlation, count_values, spread, sweep
+from musicflamingo_cli.results.report_numbers import Counted, correlation, count_values, spread
 from musicflamingo_cli.results.report_page import check_packages, render_page
-from musicflamingo_cli.results.report_records import Comparison, Report, ReportOptions
+from musicflamingo_cli.results.report_records import Comparison, Report, ReportOptions, Spread, Sweep
 from musicflamingo_cli.results.report_songs import song_lists
+from musicflamingo_cli.results.report_sweep import sweep
 from musicflamingo_cli.results.report_text import text_lines
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.sources import OVERALL, open_table
@@ -25,9 +28,9 @@ VIEW = "new"
 SUFFIXES = (".html", ".htm")
 
 
-def report_lines(report: Report, width: int) -> list[str]:
-    """Return a report as text, no line wider than `width` columns."""
-    return text_lines(report, width)
+def report_lines(report: Report, width: int, encoding: str = "utf-8") -> list[str]:
+    """Return a report as text that `encoding` can hold, no line wider than `width` columns."""
+    return text_lines(report, width, encoding)
 
 
 def write_report(name: str, path: str, options: ReportOptions) -> None:
@@ -68,13 +71,15 @@ def _report(sandbox: Sandbox, columns: Columns, old: Columns | None, options: Re
     rank = next((counted[d.name].ranged for d in rank_order(columns, options.score) if d.name in counted), None)
     shown = [counted[d.name] for d in columns.dimensions if d.name in counted]
     found, left = groups(sandbox, columns, VIEW, rank)
+    card, unlike = whole_card(columns.table)
+    kept = sweep(sandbox, columns, VIEW, counted[rank.name], rows) if rank else None
     varied = [c.dimension.name for c in shown if len(c.values) > 1]
     return Report(
         name=columns.table.name,
         rows=rows,
-        card=columns.table.card,
+        card=card,
         facts=facts(sandbox, columns, VIEW, rank),
-        missing=[*missing_of(columns), *_empty(columns, counted, rank)],
+        missing=[*unlike, *missing_of(columns), *_empty(columns, counted, rank), *_outside(counted, kept)],
         rank=rank.name if rank else None,
         status=count_by(sandbox, columns, VIEW, "status"),
         reasons=reasons(sandbox, columns, VIEW),
@@ -82,7 +87,8 @@ def _report(sandbox: Sandbox, columns: Columns, old: Columns | None, options: Re
         repairs=count_listed(sandbox, columns, VIEW, "repairs"),
         endings=count_by(sandbox, columns, VIEW, "finish_reason"),
         spreads=[spread(c) for c in shown],
-        sweep=sweep(counted[rank.name], rows) if rank else None,
+        measures=_measures(sandbox, columns),
+        sweep=kept,
         correlation=correlation(sandbox, columns, VIEW, varied, rows),
         obtained=obtained(sandbox, columns, VIEW),
         group=columns.group,
@@ -103,6 +109,22 @@ def _view(sandbox: Sandbox, columns: Columns, view: str) -> None:
 def _counted(sandbox: Sandbox, columns: Columns) -> dict[str, Counted]:
     found = ((d.name, count_values(sandbox, columns, VIEW, d)) for d in columns.dimensions)
     return {name: counted for name, counted in found if counted is not None}
+
+
+def _measures(sandbox: Sandbox, columns: Columns) -> list[tuple[Spread, str]]:
+    found = ((count_values(sandbox, columns, VIEW, one), unit) for one, unit in measures_of(columns))
+    return [(replace(spread(counted), warning=None), unit) for counted, unit in found if counted is not None]
+
+
+def _outside(counted: Mapping[str, Counted], kept: Sweep | None) -> list[str]:
+    """Say how many values of the ranking score lie outside its range: `mfq filter` keeps none of them."""
+    if kept is None or kept.scored == counted[kept.name].total:
+        return []
+    one, songs = counted[kept.name].dimension, counted[kept.name].total - kept.scored
+    return [
+        f"{songs:,} songs have {kept.name} outside {one.low:g} to {one.high:g}: such a score counts as missing, "
+        "and no threshold keeps it."
+    ]
 
 
 def _empty(columns: Columns, counted: Mapping[str, Counted], rank: Dimension | None) -> list[str]:

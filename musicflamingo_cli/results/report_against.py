@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.report_card import settings_of
 from musicflamingo_cli.results.report_columns import Columns, Dimension
 from musicflamingo_cli.results.report_numbers import every_nth
 from musicflamingo_cli.results.report_records import Comparison, Moved
@@ -22,6 +23,8 @@ CROSSINGS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Thresholds, as shares of the range."""
 SHOWN = 60
 """Characters of a setting's value."""
+MEANING = ("engine", "model", "revision", "pack", "prompt_hash", "decode", "weights")
+"""Settings without which a score is another score."""
 EXACT = ("prompt", "fields", "system")
 """Settings too long to show; `prompt_hash` stands for them."""
 
@@ -56,6 +59,7 @@ def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None
         scores=[_moved(sandbox, name, i, both) for i, name in enumerate(names)],
         status=[(str(a or "(none)"), str(b or "(none)"), int(n)) for a, b, n in statuses],
         settings=differing(old.table.card, new.table.card),
+        cautions=_cautions(old.table.card, new.table.card, both),
         crossing=crossing,
         movers=_movers(sandbox, new) if ranks else [],
         pairs=[(a, b) for a, b in sandbox.rows(sample)] if ranks else [],
@@ -86,7 +90,7 @@ def _crossing(sandbox: Sandbox, low: float, high: float) -> tuple[int, int, list
     counts = [f"count(*) FILTER ({a} IS NULL AND {b} IS NOT NULL)" for a, b in (("old0", "new0"), ("new0", "old0"))]
     borders = [round(low + (high - low) * share, 9) for share in CROSSINGS]
     for border in borders:
-        then, now = (f"coalesce({column} >= {border - 1e-9!r}, false)" for column in ("old0", "new0"))
+        then, now = (f"coalesce({column} >= '{border!r}'::DOUBLE, false)" for column in ("old0", "new0"))
         counts += [f"count(*) FILTER ({now} AND NOT {then})", f"count(*) FILTER ({then} AND NOT {now})"]
     row = sandbox.rows(f"SELECT {', '.join(counts)} FROM pairs")[0]
     return row[0], row[1], [(b, row[2 + 2 * i], row[3 + 2 * i]) for i, b in enumerate(borders)]
@@ -129,6 +133,20 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str,
             a, b = then.get(key), now.get(key)
             if a != b and key not in EXACT:
                 told.append((str(key), plain(a), plain(b)))
+    return told
+
+
+def _cautions(old: Mapping[str, Any], new: Mapping[str, Any], both: int) -> list[str]:
+    told = []
+    if not both:
+        told.append("No song is in both tables: nothing can be compared. Do their ids mean the same songs?")
+    then, now = settings_of(old), settings_of(new)
+    differ = [name for name in MEANING if then.get(name) != now.get(name)] if then and now else []
+    if differ:
+        told.append(
+            f"The runs differ in {', '.join(differ)}: a score of one may mean something else in the other, "
+            "so that what moved need not be the songs."
+        )
     return told
 
 

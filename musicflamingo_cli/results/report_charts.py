@@ -114,7 +114,7 @@ def _percent(axis: Any) -> None:
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
 
 
-def histogram(spread: Spread, name: str) -> str:
+def histogram(spread: Spread, name: str, unit: str = "") -> str:
     """Draw how many songs have which score, with the 5 %, 50 % and 95 % quantiles."""
     with _drawing(name, 2.1) as (_, plot, drawn):
         edges = spread.edges
@@ -124,7 +124,7 @@ def histogram(spread: Spread, name: str) -> str:
             plot.axvline(at, color=MARK, linestyle=style, linewidth=1.2)
             if probability == 0.5:
                 plot.annotate(
-                    f"median {at:.3g}",
+                    f"median {at:.3g}" if abs(at) < 1000 else f"median {at:,.0f}",
                     (at, 1.0),
                     (0, 2),
                     xycoords=("data", "axes fraction"),
@@ -135,7 +135,10 @@ def histogram(spread: Spread, name: str) -> str:
                     annotation_clip=False,
                 )
         plot.set_xlim(edges[0], edges[-1])
+        plot.locator_params(axis="x", nbins=6)
         plot.set_ylabel("songs")
+        if unit:
+            plot.set_xlabel(unit)
         plot.grid(axis="y")
         _thousands(plot.yaxis)
     return drawn[0]

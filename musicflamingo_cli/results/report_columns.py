@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import MEASURE_NAMES
+from musicflamingo_cli.results.report_card import asks_no_scores, stated_scores
 from musicflamingo_cli.results.report_records import ReportOptions
 from musicflamingo_cli.results.sources import ID_NAMES, OVERALL, Table, nearest
 from musicflamingo_cli.results.table import HEAD, measure_column
@@ -20,6 +21,13 @@ MOST_TEXTS = 12
 LARGEST = "1e100"
 """A number of this size or more is no score, and neither is NaN or an infinity."""
 GROUPS = ("manifest_genre", "genre")
+COMBINED = "quality"
+"""What `mfq merge --combine` calls the score that it makes of several."""
+SHOWN_MEASURES = (
+    *(("loudness_lufs", "LUFS"), ("loudness_range_lu", "LU"), ("true_peak_dbtp", "dBTP")),
+    *(("noise_floor_dbfs", "dBFS"), ("bandwidth_hz", "Hz"), ("tempo_bpm", "BPM")),
+)
+"""(measure, unit) of the histograms beside the scores."""
 NO_TEXT = {*HEAD, *GROUPS, "id"}
 
 
@@ -88,19 +96,36 @@ def columns_of(table: Table, options: ReportOptions, prefix: str = "a") -> Colum
         if name is not None and name not in names:
             raise UsageError(f"{table.name}: no column '{name}' for {flag}{nearest(name, names)}")
     found = _score_names(table, options.score)
-    ranges = _stated(table.card)
+    ranges = stated_scores(table.card)
     shell = Columns(table, prefix, (), (), None, None)
     dimensions = []
     for name in found[:MOST_SCORES]:
-        ends = (0.0, 1.0) if name == OVERALL else ranges.get(name, (None, None))
+        like = next((stated for stated in ranges if name == stated or name.startswith(f"{stated}_")), name)
+        ends = (0.0, 1.0) if name.startswith(OVERALL) else ranges.get(like, (None, None))
         std = shell.detail(name, "std") is not None
         dimensions.append(Dimension(name, names.index(name), ends[0], ends[1], std))
     group = options.group or next((name for name in GROUPS if name in names and _is_text(shell.kind(name))), None)
     id_name = next((name for name in ID_NAMES if name in names), None)
-    texts = tuple(n for n in names if n not in NO_TEXT and n not in _measures() and _is_text(shell.kind(n)))
+    apart = {*NO_TEXT, *_measures()}
+    known = (*apart, *(f"{head}{ending}" for head in apart for ending in _sources(names)))
+    texts = tuple(n for n in names if n not in known and _is_text(shell.kind(n)))
     if "genre" in names and group != "genre":
         texts = ("genre", *texts)
     return Columns(table, prefix, tuple(dimensions), texts[:MOST_TEXTS], group, id_name, tuple(found[MOST_SCORES:]))
+
+
+def measures_of(columns: Columns) -> list[tuple[Dimension, str]]:
+    """Return the measures that are shown beside the scores, with their units."""
+    names = columns.table.schema.names
+    taken = {d.name for d in columns.dimensions}
+    found = []
+    for measure, unit in SHOWN_MEASURES:
+        # Without its prefix or a detail column, a tempo is what a model claims.
+        own = [n for n in (measure_column(measure), measure) if n in names]
+        name = next((n for n in own if n == measure_column(measure) or f"{n}_detail" in names), None)
+        if name is not None and name not in taken and _is_number(columns.kind(name)):
+            found.append((Dimension(name, names.index(name)), unit))
+    return found
 
 
 def rank_order(columns: Columns, wanted: str | None) -> list[Dimension]:
@@ -143,34 +168,21 @@ def _score_names(table: Table, wanted: str | None) -> list[str]:
     names = [n for n in schema.names if _is_number(schema.field(n).type)]
     if wanted is not None and wanted not in names:
         raise UsageError(f"{table.name}: column '{wanted}' holds {schema.field(wanted).type}, which can't rank songs")
-    stated = list(_stated(table.card))
-    if not stated:
+    stated = list(stated_scores(table.card))
+    if stated:
+        sources = tuple(f"{name}_" for name in (OVERALL, *stated))
+        floats = [n for n in names if pa.types.is_floating(schema.field(n).type)]
+        stated += [n for n in floats if n == COMBINED or n.startswith(sources)]
+    elif asks_no_scores(table.card):
+        return [wanted] if wanted else []
+    else:
         stated = [n for n in names if f"{n}_detail" in schema.names and n not in _measures()]
     if not stated:
         plain = {*HEAD, *_measures(), *ID_NAMES} - {OVERALL}
+        plain |= {f"{head}{ending}" for head in plain for ending in _sources(schema.names)}
         stated = [n for n in names if n not in plain and pa.types.is_floating(schema.field(n).type)]
     first = [n for n in (OVERALL, wanted) if n]
     return list(dict.fromkeys(n for n in (*first, *stated) if n in names))
-
-
-def settings_of(card: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the settings of a run card; empty if it has none."""
-    settings = card.get("settings")
-    return settings if isinstance(settings, dict) else {}
-
-
-def _stated(card: Mapping[str, Any]) -> dict[str, tuple[float | None, float | None]]:
-    """Return the scores that a run card names, each with its range as far as it is stated."""
-    fields = settings_of(card).get("fields")
-    listed: Sequence[object] = fields if isinstance(fields, list) else ()
-    scores = (f for f in listed if isinstance(f, dict) and f.get("kind") == "score")
-    return {str(f.get("name")): _range(f.get("low"), f.get("high")) for f in scores}
-
-
-def _range(low: object, high: object) -> tuple[float | None, float | None]:
-    if isinstance(low, int | float) and isinstance(high, int | float) and low < high:
-        return float(low), float(high)
-    return None, None
 
 
 def _measures() -> set[str]:
@@ -185,3 +197,11 @@ def _is_text(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.DictionaryType):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _sources(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the endings that `mfq merge --with` gave to columns that were there already, such as `_aes`."""
+    endings = Counter(
+        name[len(head) :] for name in names for head in HEAD if name.startswith(f"{head}_") and name not in HEAD
+    )
+    return tuple(ending for ending, count in endings.items() if count > 1)

@@ -71,14 +71,14 @@ def groups(sandbox: Sandbox, columns: Columns, view: str, rank: Dimension | None
     value = columns.number(rank.name) if rank else "NULL::DOUBLE"
     low = 0.0 if rank is None or rank.low is None else rank.low
     high = 1.0 if rank is None or rank.high is None else rank.high
-    border = low + (high - low) * HIGH - 1e-9
+    border = round(low + (high - low) * HIGH, 9)
     key = f"coalesce(nullif(trim({columns.text(columns.group, NAME)}), ''), '{UNKNOWN}')"
     source = f"SELECT {key} AS k, {value} AS v FROM {view}"
     total = int(sandbox.rows(f"SELECT count(DISTINCT k) FROM ({source})")[0][0])
     largest = f"SELECT k, count(*) AS songs FROM ({source}) GROUP BY k ORDER BY songs DESC, k LIMIT {MOST_GROUPS}"
     figures = (
         f"SELECT k, count(*) AS songs, count(v), avg(v), quantile_cont(v, [0.25, 0.5, 0.75]), "
-        f"count(*) FILTER (v >= {border!r}) FROM ({source}) JOIN ({largest}) USING (k) "
+        f"count(*) FILTER (v >= '{border!r}'::DOUBLE) FROM ({source}) JOIN ({largest}) USING (k) "
         "GROUP BY k ORDER BY songs DESC, k"
     )
     found = []
@@ -105,6 +105,10 @@ def facts(sandbox: Sandbox, columns: Columns, view: str, rank: Dimension | None)
         told.append(("of engine time", _hours(engine)))
     if generated:
         told.append(("tokens generated", f"{int(generated):,}"))
+    counts = columns.table.card.get("counts")
+    repeated = counts.get("repeated_ids") if isinstance(counts, dict) and counts.get("rows") == rows else None
+    if isinstance(repeated, int) and repeated:
+        told.append(("repeated ids left out", f"{repeated:,}"))
     if from_cache:
         told.append(("from the cache", f"{from_cache:,}"))
     return told

@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from musicflamingo_cli.results.report_columns import Columns, Dimension
-from musicflamingo_cli.results.report_records import Correlation, Spread, Sweep
+from musicflamingo_cli.results.report_records import Correlation, Spread
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.yardsticks import QUANTILES, collapse
 
 BINS, FEW_BINS, FEW = 40, 20, 200
 """Bins of a histogram; 20 for fewer than 200 songs."""
-TARGETS = (0.95, 0.9, 0.75, 0.5, 0.25, 0.1, 0.05, 0.01)
-"""Shares of the songs for which the sweep names a threshold."""
 SAMPLE = 50_000
 """Songs that rank correlations are computed from, about; all of them where there are fewer."""
 
@@ -119,43 +117,16 @@ def _quantile(counted: Counted, probability: float) -> float:
 
 def _histogram(counted: Counted) -> tuple[list[float], list[int]]:
     low, high = counted.low, counted.high
-    if high <= low:
-        low, high = low - 0.5, high + 0.5
+    if high - low <= abs(low) * 1e-12:
+        # All songs have one value: it stands in the middle, also where 0.5 more or less is no other number.
+        reach = max(0.5, abs(low) / 1000)
+        low, high = low - reach, high + reach
     bins = FEW_BINS if counted.total < FEW else BINS
     width = (high - low) / bins
     # A value that stands on a border belongs to the bin above it, also where floating point says 0.8499999.
     place = np.clip(np.floor((counted.values - low) / width + 1e-6), 0, bins - 1).astype(np.int64)
     counts = np.bincount(place, weights=counted.counts, minlength=bins)
     return [float(low + width * i) for i in range(bins + 1)], [int(n) for n in counts]
-
-
-def sweep(counted: Counted, rows: int) -> Sweep:
-    """Return what each threshold keeps (a song is kept if its score is at least the threshold)."""
-    thresholds = [round(float(t), 9) for t in np.linspace(counted.low, counted.high, 101)]
-    targets = []
-    for share in TARGETS:
-        wanted = max(1, math.ceil(share * counted.total - 1e-9))
-        threshold = _typed(float(counted.values[_first_with(counted, wanted)]), 100 * counted.step)
-        targets.append((share, threshold, kept_at(counted, threshold)))
-    kept = [kept_at(counted, t) for t in thresholds]
-    return Sweep(counted.dimension.name, rows, counted.total, thresholds, kept, targets)
-
-
-def _typed(value: float, step: float) -> float:
-    """Return a threshold that can be typed as it is shown: rounded down, so that the song it stands for passes it."""
-    return round(math.floor(value / step + 1e-6) * step, 12)
-
-
-def kept_at(counted: Counted, threshold: float) -> int:
-    """Return how many songs have a score of at least `threshold`."""
-    start = int(np.searchsorted(counted.values, threshold - counted.step / 2, side="left"))
-    return int(counted.counts[start:].sum())
-
-
-def _first_with(counted: Counted, wanted: int) -> int:
-    """Return the position of the highest value that at least `wanted` songs reach."""
-    reached = np.cumsum(counted.counts[::-1])
-    return len(counted.values) - 1 - int(np.searchsorted(reached, wanted, side="left"))
 
 
 def correlation(sandbox: Sandbox, columns: Columns, view: str, names: Sequence[str], rows: int) -> Correlation | None:

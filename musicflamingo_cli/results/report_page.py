@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.report_against import plain
-from musicflamingo_cli.results.report_columns import settings_of
+from musicflamingo_cli.results.report_card import settings_of
 from musicflamingo_cli.results.report_records import Report, Spread
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def render_page(report: Report) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(number=number, share=share, count=count, breakable=breakable)
+    environment.filters.update(number=number, share=share, count=count, songs=songs, breakable=breakable)
     drawn = draw(report)
     # matplotlib escapes all text in its SVG, and the style is a file of this package: they alone go in as they are.
     charts = {name: Markup(getattr(drawn, name)) for name in ("sweep", "correlation", "obtained", "groups", "moved")}
@@ -94,7 +94,8 @@ def draw(report: Report) -> Charts:
     ranked = next((s for s in report.spreads if s.name == report.rank), None)
     compared = report.comparison
     return Charts(
-        histograms={s.name: chart.histogram(s, f"histogram{i}") for i, s in enumerate(report.spreads)},
+        histograms={s.name: chart.histogram(s, f"histogram{i}") for i, s in enumerate(report.spreads)}
+        | {s.name: chart.histogram(s, f"measure{i}", unit) for i, (s, unit) in enumerate(report.measures)},
         sweep=chart.sweep(report.sweep, "sweep") if report.sweep else "",
         correlation=chart.correlation(report.correlation, "correlation") if report.correlation else "",
         obtained=chart.obtained(report.obtained, "obtained") if report.obtained else "",
@@ -116,6 +117,9 @@ def _settings(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     versions = card.get("versions")
     if isinstance(versions, dict):
         told.append(("versions", ", ".join(f"{k} {plain(v)}" for k, v in versions.items())))
+    merged = card.get("merged")
+    if isinstance(merged, list):
+        told.append(("merged from", plain(", ".join(map(str, merged)), SETTING)))
     if card.get("scored_at"):
         told.append(("scored at", plain(card["scored_at"])))
     return told
@@ -153,7 +157,9 @@ def number(value: float | None, digits: int = 3) -> str:
     """Return a score as text; a dash for none."""
     if value is None:
         return "\u2013"
-    return f"{value:.{digits}f}" if abs(value) < 1000 else f"{value:,.0f}"
+    if abs(value) < 1000:
+        return f"{value:.{digits}f}"
+    return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.4g}"
 
 
 def share(part: float, whole: float) -> str:
@@ -164,3 +170,8 @@ def share(part: float, whole: float) -> str:
 def count(value: int) -> str:
     """Return a whole number with separators."""
     return f"{value:,}"
+
+
+def songs(value: int) -> str:
+    """Return so many songs in words."""
+    return f"{value:,} song" if value == 1 else f"{value:,} songs"

@@ -172,6 +172,8 @@ class Comparison:
     """(status then, status now, songs), where it changed."""
     settings: Sequence[tuple[str, str, str]]
     """(setting, then, now), where the run cards differ."""
+    cautions: Sequence[str]
+    """Why the two may not be comparable, a sentence each."""
     crossing: Sequence[tuple[float, int, int]]
     """(threshold, songs that newly pass it, songs that no longer do)."""
     movers: Sequence[tuple[str, str | None, float, float]]
@@ -205,6 +207,8 @@ class Report:
     endings: Mapping[str, int]
     """How the replies ended: finish reason -> songs."""
     spreads: Sequence[Spread] = ()
+    measures: Sequence[tuple[Spread, str]] = ()
+    """How the plain measures lie, each with its unit; they rank nothing."""
     sweep: Sweep | None = None
     correlation: Correlation | None = None
     obtained: Sequence[Obtained] = ()

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from musicflamingo_cli.results.report_columns import Columns, Dimension, settings_of
+from musicflamingo_cli.results.report_card import settings_of
+from musicflamingo_cli.results.report_columns import Columns, Dimension
 from musicflamingo_cli.results.report_records import ReportOptions, SongList, SongView
 from musicflamingo_cli.results.sandbox import Sandbox
 
@@ -17,16 +18,24 @@ TEXT = 1200
 """Characters of one text that are shown."""
 PATH = 4000
 """Characters of an audio path or URL; a longer one is not played."""
-BEST, WORST, UNCERTAIN = "Best", "Worst", "Most uncertain"
-SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*:")
+BEST, WORST, UNCERTAIN, FIRST = "Best", "Worst", "Most uncertain", "First"
+WHOLE = "text"
+"""The column of whole replies; where a field holds all of one, it is shown once."""
+UNRANKED = "nothing here ranks songs, so these are the first of the table"
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+"""What makes an audio a URL, as for `mfq score`; a file may be called `Artist: Title.mp3`."""
 
 
 def song_lists(
     sandbox: Sandbox, columns: Columns, view: str, rank: Dimension | None, options: ReportOptions
 ) -> list[SongList]:
     """Return the best, the worst and the most uncertain songs; ties in the order of the table."""
-    if rank is None or options.songs < 1:
+    if options.songs < 1 or not columns.table.rows:
         return []
+    if rank is None:
+        views = _views(sandbox, columns, view, range(min(options.songs, columns.table.rows)))
+        folders = audio_folders(columns, options)
+        return [SongList(FIRST, UNRANKED, [_view(views[row], columns, None, folders, "") for row in sorted(views)])]
     value = columns.number(rank.name)
     scored = int(sandbox.rows(f"SELECT count({value}) FROM {view}")[0][0])
     chosen = f"SELECT row, {value} AS v FROM {view} WHERE {value} IS NOT NULL"
@@ -37,7 +46,7 @@ def song_lists(
         lists.append((heading, basis, {int(row): "" for row, _ in found}))
     lists.append(_uncertain(sandbox, columns, view, options.songs))
     wanted = {row for _, _, notes in lists for row in notes}
-    views = _views(sandbox, columns, view, rank, sorted(wanted))
+    views = _views(sandbox, columns, view, sorted(wanted))
     folders = audio_folders(columns, options)
     return [
         SongList(heading, basis, [_view(views[row], columns, rank, folders, note) for row, note in notes.items()])
@@ -70,9 +79,7 @@ def _uncertain(sandbox: Sandbox, columns: Columns, view: str, count: int) -> tup
     return UNCERTAIN, "nothing in this table tells: no spread of a model's own, and no song answered in part", {}
 
 
-def _views(
-    sandbox: Sandbox, columns: Columns, view: str, rank: Dimension, rows: Sequence[int]
-) -> dict[int, dict[str, Any]]:
+def _views(sandbox: Sandbox, columns: Columns, view: str, rows: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Read what is shown of some rows, and no other row's text."""
     if not rows:
         return {}
@@ -90,15 +97,19 @@ def _views(
     return {int(line[0]): dict(zip(parts, line, strict=True)) for line in found}
 
 
-def _view(row: Mapping[str, Any], columns: Columns, rank: Dimension, folders: Sequence[Path], note: str) -> SongView:
+def _view(
+    row: Mapping[str, Any], columns: Columns, rank: Dimension | None, folders: Sequence[Path], note: str
+) -> SongView:
     scores, overall = [], None
     for i, one in enumerate(columns.dimensions):
         std = row[f"s{i}"]
-        if one.name == rank.name:
+        if rank is not None and one.name == rank.name:
             overall = row[f"v{i}"]
         else:
             scores.append((one.name, row[f"v{i}"], std if isinstance(std, float) and math.isfinite(std) else None))
     texts = [(name, str(row[f"t{i}"])) for i, name in enumerate(columns.texts) if row[f"t{i}"]]
+    fields = {text.strip() for name, text in texts if name != WHOLE}
+    texts = [(name, text) for name, text in texts if name != WHOLE or text.strip() not in fields]
     flags = str(row["audio_flags"] or "").strip("[]")
     return SongView(
         song_id=str(row["song_id"]) if row["song_id"] is not None else f"row {row['row'] + 1}",

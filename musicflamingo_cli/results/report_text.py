@@ -6,20 +6,28 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from musicflamingo_cli.results.report_columns import settings_of
+from musicflamingo_cli.results.report_card import settings_of
 from musicflamingo_cli.results.report_records import Comparison, Report, SongList, Spread, Sweep
 
 NARROWEST = 40
 BAR = "#"
 TEXT_BINS = 20
 NAME = 30
+BIDI = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+SPARE = ("distinct", "std", "25%", "75%", "5%", "95%")
+"""Columns that a narrow terminal goes without, in this order."""
+LEAST_NAME = 22
 SHOWN = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def text_lines(report: Report, width: int) -> list[str]:
-    """Return the report's lines, each at most `width` columns wide (at least 40)."""
+def text_lines(report: Report, width: int, encoding: str = "utf-8") -> list[str]:
+    """Return the report's lines, each at most `width` columns wide (at least 40).
+
+    Characters that `encoding` lacks are written out, such as `\\u6c11`.
+    """
     width = max(NARROWEST, width)
-    return [cut(line, width).rstrip() for line in _lines(report, width)]
+    lines = (line.encode(encoding, "backslashreplace").decode(encoding) for line in _lines(report, width))
+    return [cut(line, width).rstrip() for line in lines]
 
 
 def _lines(report: Report, width: int) -> Iterator[str]:
@@ -30,23 +38,25 @@ def _lines(report: Report, width: int) -> Iterator[str]:
             yield f"  {key:<18}{named[key]}"
     for name, value in report.facts:
         yield f"  {name:<18}{value}"
-    yield from _counts("status", report.status, report.rows)
+    yield from _counts("status", report.status, report.rows, width)
     if report.reasons:
         yield ""
         yield "reasons"
         for status, reason, n, first in report.reasons[:10]:
-            told = f"  {fit(f'{status} {reason}', NAME)}  {n:>12,}  {_share(n, report.rows):>7}"
+            told = f"  {fit(f'{status} {reason}', min(NAME, width - 25))}  {n:>12,}  {_share(n, report.rows):>7}"
             yield f"{told}  such as {first}" if first else told
-    yield from _counts("audio flags", report.flags, report.rows)
+    yield from _counts("audio flags", report.flags, report.rows, width)
     remarks = [*(f"warning: {line}" for line in report.warnings), *(f"note: {line}" for line in report.missing)]
     if remarks:
         yield ""
     for remark in remarks:
         yield from textwrap.wrap(remark, width, subsequent_indent="  ")
     if report.comparison:
-        yield from _compared(report.comparison)
+        yield from _compared(report.comparison, width)
     if report.spreads:
-        yield from _quantiles(report.spreads, width)
+        yield from _quantiles("scores", report.spreads, width)
+    if report.measures:
+        yield from _quantiles("measures", [one for one, _ in report.measures], width)
     if report.sweep:
         yield from _sweep(report.sweep, width)
     for spread in report.spreads:
@@ -58,26 +68,33 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield from _songs(songs, width)
 
 
-def _counts(title: str, counts: Mapping[str, int], total: int) -> Iterator[str]:
+def _counts(title: str, counts: Mapping[str, int], total: int, width: int) -> Iterator[str]:
     if counts:
         yield ""
         yield title
         for name, n in counts.items():
-            yield f"  {fit(name, NAME)}  {n:>12,}  {_share(n, total):>7}"
+            yield f"  {fit(name, min(NAME, width - 25))}  {n:>12,}  {_share(n, total):>7}"
 
 
-def _quantiles(spreads: Sequence[Spread], width: int) -> Iterator[str]:
+def _quantiles(title: str, spreads: Sequence[Spread], width: int) -> Iterator[str]:
     heads = ["", "songs", "mean", "std", *(f"{q:.0%}" for q in SHOWN), "distinct"]
-    rows = []
+    rows: list[list[str]] = []
     for s in spreads:
         figures = [s.mean, s.std, *(s.quantiles[q] for q in SHOWN)]
         rows.append([s.name, f"{s.count:,}", *map(_number, figures), f"{s.distinct:,}"])
-    yield from _table("scores", heads, rows, width)
+    for spare in SPARE:
+        if sum(max(len(line[i]) for line in (heads, *rows)) + 2 for i in range(1, len(heads))) + LEAST_NAME <= width:
+            break
+        place = heads.index(spare)
+        for line in (heads, *rows):
+            del line[place]
+    yield from _table(title, heads, rows, width)
 
 
 def _sweep(sweep: Sweep, width: int) -> Iterator[str]:
     yield ""
-    yield f"threshold on {sweep.name} (kept: at least the threshold; share of all {sweep.rows:,} rows)"
+    told = f"threshold on {sweep.name} (kept: at least the threshold; share of all {sweep.rows:,} rows)"
+    yield from textwrap.wrap(told, width)
     room = max(10, width - 34)
     for threshold, kept in list(zip(sweep.thresholds, sweep.kept, strict=True))[::10]:
         bar = BAR * round(room * kept / max(1, sweep.rows))
@@ -100,22 +117,31 @@ def _songs(songs: SongList, width: int) -> Iterator[str]:
     rows = [[_number(s.overall), s.song_id, s.title or "", s.note] for s in songs.songs]
     if rows:
         yield ""
-        yield f"{songs.heading.lower()}, {songs.basis}"
+        yield from textwrap.wrap(f"{songs.heading.lower()}, {songs.basis}", width)
         room = max(8, (width - 26) // 2)
         for overall, song_id, title, note in rows:
             yield f"  {overall:>6}  {fit(song_id, room)}  {fit(title, room)}  {note}"
 
 
-def _compared(what: Comparison) -> Iterator[str]:
+def _compared(what: Comparison, width: int) -> Iterator[str]:
     yield ""
     yield f"against {what.name}"
     yield f"  {what.both:,} songs in both, {what.only_new:,} new, {what.only_old:,} gone"
     yield f"  gained a score: {what.gained:,}, lost it: {what.lost:,}"
-    for one in what.scores:
+    for caution in what.cautions:
+        yield from textwrap.wrap(f"caution: {caution}", width, initial_indent="  ", subsequent_indent="    ")
+    for one in what.scores if what.both else ():
         held = "-" if one.rank_correlation is None else f"{one.rank_correlation:.3f}"
         means = f"mean {_number(one.mean_old)} -> {_number(one.mean_new)}, moved by {_number(one.mean_change)}"
-        yield f"  {fit(one.name, NAME)}  {means}, rank correlation {held}"
-    for border, more, fewer in what.crossing:
+        told = f"  {fit(one.name, NAME)}  {means}, rank correlation {held}"
+        if columns_of(told) <= width:
+            yield told
+        else:
+            yield f"  {one.name}"
+            yield from textwrap.wrap(
+                f"{means}, rank correlation {held}", width, initial_indent="    ", subsequent_indent="    "
+            )
+    for border, more, fewer in what.crossing if what.both else ():
         yield f"  at {border:<6.3g} newly kept {more:,}, newly dropped {fewer:,}"
     for name, then, now in what.settings:
         yield f"  {name}: {then} -> {now}"
@@ -135,7 +161,7 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], widt
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.5g}"
 
 
 def _share(part: int, whole: int) -> str:
@@ -155,7 +181,7 @@ def fit(text: str, width: int) -> str:
 
 def cut(text: str, width: int) -> str:
     """Return a text of at most `width` columns; three dots stand for what was cut. Control characters become spaces."""
-    text = "".join(" " if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text)
+    text = "".join(" " if _steers(one) else one for one in text)
     if columns_of(text) <= width:
         return text
     kept, used = [], 0
@@ -165,6 +191,11 @@ def cut(text: str, width: int) -> str:
             break
         kept.append(one)
     return "".join(kept) + "..."
+
+
+def _steers(one: str) -> bool:
+    """Return whether a character breaks lines, turns their direction or is none."""
+    return unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(one) in BIDI
 
 
 def _columns(one: str) -> int:

@@ -47,6 +47,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     scored = folder / "sample.parquet"
     words = ["--engine", "fake", "--keep", "genre", "--no-cache", "--workers", "1", "-o", str(scored)]
     assert main(["score", str(SAMPLE / "manifest.jsonl"), *words]) == 0
+    captions = folder / "captions.parquet"
+    words = ["--engine", "fake", "--no-cache", "--workers", "1", "-o", str(captions)]
+    assert main(["caption", str(SAMPLE / "manifest.jsonl"), *words]) == 0
     tables = {
         "sample": [str(scored), "--audio-root", str(SAMPLE)],
         "large": [write(folder / "large.parquet", many_songs(100_000, 1), CARD)],
@@ -54,6 +57,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "hostile": [write(folder / "hostile.parquet", hostile_columns(), HOSTILE_CARD)],
         "bare": [write(folder / "bare.parquet", {"song_id": ["a", "b"]})],
         "few": [write(folder / "few.parquet", five_songs(), CARD)],
+        "captions": [str(captions), "--audio-root", str(SAMPLE)],
+        "huge": [
+            write(folder / "huge.parquet", five_songs() | {"content_enjoyment": [-1e99, 1e99, 0.1, 1e-99, 7]}, CARD)
+        ],
     }
     tables["compared"] += ["--against", write(folder / "old.parquet", many_songs(3000, 2), CARD)]
     found = {}
@@ -75,7 +82,7 @@ def visit(chromium: Browser, url: str, width: int = 1280, *, dark: bool = False)
     assert [request for request in chromium.requests if not request.startswith("data:")] == [url]
 
 
-@pytest.mark.parametrize("name", ["sample", "large", "compared", "hostile", "few"])
+@pytest.mark.parametrize("name", ["sample", "large", "compared", "hostile", "few", "captions"])
 def test_every_chart_is_drawn(name: str, chromium: Browser, pages: dict[str, str]) -> None:
     visit(chromium, pages[name])
     charts = chromium.run(DRAWN)
@@ -95,7 +102,7 @@ def test_a_histogram_has_a_bar_for_each_bin_that_holds_songs(chromium: Browser, 
     assert max(heights) > 80
 
 
-@pytest.mark.parametrize("name", ["sample", "large", "compared", "hostile", "bare", "few"])
+@pytest.mark.parametrize("name", ["sample", "large", "compared", "hostile", "bare", "few", "captions", "huge"])
 @pytest.mark.parametrize("width", [360, 768, 1100])
 def test_it_fits_a_screen_of_any_width(name: str, width: int, chromium: Browser, pages: dict[str, str]) -> None:
     visit(chromium, pages[name], width)

@@ -127,3 +127,14 @@ def test_songs_says_how_many(bench: Any, tmp_path: Path) -> None:
     page = tmp_path / "p.html"
     assert bench.mfq("report", bench.table, "-o", page, "--songs", 0) == 0
     assert '<li class="card song">' not in page.read_text("utf-8")
+
+
+def test_a_terminal_without_unicode_is_no_error(bench: Any) -> None:
+    write(bench.table, five_songs() | {"title": ["民謡", "\ud7ff", "é", "d", "e"]}, CARD)
+    code = "from musicflamingo_cli.cli import run; run()"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii:strict"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, "report", str(bench.table)], capture_output=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\u6c11" in done.stdout

@@ -11,7 +11,7 @@ from musicflamingo_cli.results.report import build_report
 from musicflamingo_cli.results.report_page import render_page
 from musicflamingo_cli.results.report_records import Report, ReportOptions
 from musicflamingo_cli.results.report_songs import player_url
-from tests.results.report_tables import CARD, five_songs, many_songs, write
+from tests.results.report_tables import CARD, detail, five_songs, many_songs, write
 
 
 @pytest.fixture
@@ -209,10 +209,14 @@ def test_a_large_table_gives_no_larger_a_page(tmp_path: Path) -> None:
         ("data:audio/wav;base64,AAAA", False),
         ("file:///etc/hostname", False),
         ("s3://bucket/a.mp3", False),
+        ("javascript://%0aalert(1)", False),
+        ("https://name@example.org/a.mp3", False),
+        ("Artist: Title.mp3", True),
     ],
 )
 def test_only_what_a_browser_may_play_is_played(audio: str | None, played: bool, tmp_path: Path) -> None:
-    (tmp_path / "song.wav").write_bytes(b"RIFF")
+    for name in ("song.wav", "Artist: Title.mp3"):
+        (tmp_path / name).write_bytes(b"RIFF")
     assert (player_url(audio, [tmp_path]) is not None) == played
 
 
@@ -222,3 +226,78 @@ def test_a_local_name_becomes_a_quoted_url(tmp_path: Path) -> None:
     found = player_url(name, [tmp_path]) or ""
     assert found.startswith("file:///")
     assert found.endswith("/so%23ng%20%221%22%20%3C%C3%A9%3E.wav")
+
+
+def test_captions_are_shown_though_nothing_ranks_them(tmp_path: Path) -> None:
+    card = {"settings": {"pack": "caption", "fields": [{"name": "caption", "kind": "text"}]}}
+    columns = {
+        "song_id": list("abc"),
+        "overall_quality_score": pa.nulls(3, pa.float64()),
+        "text": ["A waltz.", '{"caption": "A march."}', None],
+        "caption": ["A waltz.", "A march.", None],
+        "caption_detail": detail(["prose", "json", None], [None] * 3),
+    }
+    report = build_report(write(tmp_path / "t.parquet", columns, card), ReportOptions(songs=2))
+    (first,) = report.songs
+    assert (report.rank, report.spreads, first.heading) == (None, [], "First")
+    assert [(song.song_id, song.overall) for song in first.songs] == [("a", None), ("b", None)]
+    assert first.songs[0].texts == [("caption", "A waltz.")]
+    assert [name for name, _ in first.songs[1].texts] == ["text", "caption"]
+    assert "A waltz." in render_page(report)
+
+
+def test_the_score_that_merge_combined_is_one_and_so_are_those_of_a_second_source(tmp_path: Path) -> None:
+    columns = five_songs() | {
+        "title_aes": list("abcde"),
+        "status_aes": list("abcde"),
+        "overall_quality_score_aes": [0.1] * 5,
+        "production_quality_aes": [0.2] * 5,
+        "quality": [0.3] * 5,
+        "bpm": [120.0] * 5,
+    }
+    report = build_report(write(tmp_path / "t.parquet", columns, CARD), ReportOptions())
+    assert [s.name for s in report.spreads] == [
+        *("overall_quality_score", "production_quality", "content_enjoyment"),
+        *("overall_quality_score_aes", "production_quality_aes", "quality"),
+    ]
+    assert (report.spreads[4].low, report.spreads[4].high) == (0.0, 1.0)
+    assert report.songs[0].songs[0].texts == [("mood", "bright")]
+
+
+def test_measures_have_histograms_and_rank_nothing(tmp_path: Path) -> None:
+    columns = five_songs() | {
+        "loudness_lufs": [-14.0, -9.0, -30.5, None, None],
+        "tempo_bpm": [1.0] * 5,
+        "measured_tempo_bpm": [120.0] * 5,
+        "bandwidth_hz": ["a"] * 5,
+    }
+    report = build_report(write(tmp_path / "t.parquet", columns, CARD), ReportOptions())
+    assert [(s.name, unit, s.count) for s, unit in report.measures] == [
+        ("loudness_lufs", "LUFS", 3),
+        ("measured_tempo_bpm", "BPM", 5),
+    ]
+    assert report.measures[0][0].quantiles[0.5] == -14.0
+    assert report.warnings == ()
+    assert "loudness_lufs" not in [s.name for s in report.spreads]
+    assert "half below -14.0" in render_page(report)
+
+
+def test_files_that_were_not_made_alike_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for i, weight in enumerate((0.5, 0.5, 0.6)):
+        settings = {**CARD["settings"], "shard": f"{i + 1}/3", "weights": {"production_quality": weight}}
+        write(folder / f"{i}.parquet", five_songs(), {"settings": settings})
+    alike = build_report(str(folder), ReportOptions())
+    assert any("they differ in weights." in told for told in alike.missing)
+    (folder / "2.parquet").unlink()
+    alike = build_report(str(folder), ReportOptions())
+    assert alike.rows == 10
+    assert alike.missing == []
+    assert "shard" not in alike.card["settings"]
+
+
+def test_repeated_ids_are_told_as_in_the_run_card(tmp_path: Path) -> None:
+    card = {**CARD, "counts": {"rows": 5, "repeated_ids": 3}}
+    report = build_report(write(tmp_path / "t.parquet", five_songs(), card), ReportOptions())
+    assert ("repeated ids left out", "3") in report.facts

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.report import build_report
+from musicflamingo_cli.results.report import build_report, report_lines
 from musicflamingo_cli.results.report_against import differing
+from musicflamingo_cli.results.report_page import render_page
 from musicflamingo_cli.results.report_records import Comparison, ReportOptions
 from tests.results.report_tables import write
 
@@ -89,3 +90,36 @@ def test_settings_that_differ_are_named() -> None:
     old = {"settings": {"model": "a", "revision": "1", "prompt": "long"}, "versions": {"torch": "2.6"}}
     new = {"settings": {"model": "a", "revision": "2", "prompt": "longer"}, "versions": {"torch": "2.7", "numpy": "2"}}
     assert differing(old, new) == [("revision", "1", "2"), ("torch", "2.6", "2.7"), ("numpy", "(none)", "2")]
+
+
+def test_what_makes_runs_incomparable_is_said(tmp_path: Path) -> None:
+    cards = [{"settings": {"engine": "flamingo", "pack": pack, "prompt_hash": pack}} for pack in ("quality", "other")]
+    older = write(tmp_path / "old.parquet", OLD, cards[0])
+    same = build_report(write(tmp_path / "a.parquet", NEW, cards[0]), ReportOptions(against=older)).comparison
+    other = build_report(write(tmp_path / "b.parquet", NEW, cards[1]), ReportOptions(against=older)).comparison
+    assert same is not None
+    assert other is not None
+    assert list(same.cautions) == []
+    assert "The runs differ in pack, prompt_hash:" in other.cautions[0]
+
+
+def test_without_a_common_song_nothing_is_compared(tmp_path: Path) -> None:
+    older = write(tmp_path / "old.parquet", OLD)
+    new = {**NEW, "song_id": [f"other-{i}" for i in range(5)]}
+    report = build_report(write(tmp_path / "new.parquet", new), ReportOptions(against=older))
+    assert report.comparison is not None
+    assert (report.comparison.both, report.comparison.only_new, report.comparison.only_old) == (0, 5, 5)
+    page, text = render_page(report), "\n".join(report_lines(report, 100))
+    assert "No song is in both tables" in page
+    assert "No song is in both tables" in text
+    assert "What moved" not in page
+    assert "rank correlation" not in text
+
+
+def test_a_threshold_is_crossed_by_the_songs_that_reach_it(tmp_path: Path) -> None:
+    found = compared(
+        {"song_id": ["a", "b"], "overall_quality_score": [0.7, 0.7 - 1e-9]},
+        {"song_id": ["a", "b"], "overall_quality_score": [0.1, 0.1]},
+        tmp_path,
+    )
+    assert {border: more for border, more, _ in found.crossing}[0.7] == 1

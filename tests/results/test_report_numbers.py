@@ -1,11 +1,15 @@
 """Spread, quantiles, collapse, sweep and correlation, against numbers worked out by hand."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from musicflamingo_cli.cli import main
 from musicflamingo_cli.results.report import build_report
 from musicflamingo_cli.results.report_records import Report, ReportOptions
 from musicflamingo_cli.scoring import aggregate
@@ -82,8 +86,54 @@ def test_a_sweep_keeps_what_reaches_the_threshold(tmp_path: Path) -> None:
     sweep = report_of([0.7, 0.7 - 2e-7, 0.69, 0.1 * 7, 1.0, None], tmp_path).sweep
     assert sweep is not None
     kept = dict(zip(sweep.thresholds, sweep.kept, strict=True))
-    assert (kept[0.0], kept[0.69], kept[0.7], kept[0.71], kept[1.0]) == (5, 5, 4, 1, 1)
+    assert (kept[0.0], kept[0.69], kept[0.7], kept[0.71], kept[1.0]) == (5, 5, 3, 1, 1)
     assert (sweep.rows, sweep.scored) == (6, 5)
+
+
+def test_a_sweep_keeps_the_very_songs_that_a_filter_keeps(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    near = random.choice([0.1, 0.33, 0.5, 0.54, 0.7, 0.9], 400)
+    values = near + random.choice([-4e-7, -1e-9, 0.0, 1e-9, 4e-7], 400)
+    sweep = report_of(values, tmp_path).sweep
+    assert sweep is not None
+    for threshold, kept in [*zip(sweep.thresholds, sweep.kept, strict=True), *((t, n) for _, t, n in sweep.targets)]:
+        assert kept == int((values >= threshold).sum()), threshold
+        if threshold in (0.33, 0.54, 0.7):
+            words = [str(tmp_path / "t.parquet"), "-o", str(tmp_path / "kept.parquet"), "--min", str(threshold)]
+            assert main(["filter", *words]) == 0
+            assert kept == pq.read_metadata(tmp_path / "kept.parquet").num_rows
+    assert all(kept >= math.ceil(share * 400) for share, _, kept in sweep.targets)
+
+
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float16(), pa.decimal128(9, 4)])
+def test_a_sweep_of_other_numbers(kind: pa.DataType, tmp_path: Path) -> None:
+    numbers = np.array([0.75, 0.25, 0.5], np.float16) if pa.types.is_float16(kind) else [0.75, 0.25, 0.5]
+    values = pa.array(numbers) if pa.types.is_float16(kind) else pa.array(numbers).cast(kind)
+    sweep = report_of(values, tmp_path).sweep
+    assert sweep is not None
+    kept = dict(zip(sweep.thresholds, sweep.kept, strict=True))
+    assert (kept[0.0], kept[0.5], kept[0.51], kept[0.75], kept[0.76]) == (3, 2, 1, 1, 0)
+
+
+def test_a_score_outside_its_range_is_kept_by_no_threshold(tmp_path: Path) -> None:
+    report = report_of([0.5, 0.9, 7.0, -3.0, 1e9], tmp_path)
+    assert report.sweep is not None
+    assert (report.sweep.thresholds[0], report.sweep.thresholds[-1]) == (0.0, 1.0)
+    assert (report.sweep.scored, report.sweep.kept[0], report.sweep.kept[90]) == (2, 2, 1)
+    assert any("3 songs have overall_quality_score outside 0 to 1" in told for told in report.missing)
+
+
+def test_no_score_within_its_range(tmp_path: Path) -> None:
+    sweep = report_of([4.0, 5.0], tmp_path).sweep
+    assert sweep is not None
+    assert (sweep.scored, set(sweep.kept), list(sweep.targets)) == (0, {0}, [])
+
+
+def test_one_value_that_is_huge_has_a_histogram(tmp_path: Path) -> None:
+    table = write(tmp_path / "t.parquet", {"song_id": list("abc"), "x": [1e80] * 3})
+    (spread,) = build_report(table, ReportOptions()).spreads
+    assert sum(spread.counts) == 3
+    assert spread.edges[0] < 1e80 < spread.edges[-1]
 
 
 def test_the_sweep_names_a_threshold_that_keeps_at_least_a_share(tmp_path: Path) -> None:

@@ -167,3 +167,9 @@ def test_without_its_packages_the_page_says_what_to_install(monkeypatch: pytest.
         report_page.UsageError, match=r"jinja2 and matplotlib: pip install 'musicflamingo-cli\[report\]'"
     ):
         report_page.check_packages()
+
+
+def test_large_numbers_are_short() -> None:
+    assert [report_page.number(value) for value in (0.5, -14.25, 22050.0, 1e300, None)] == [
+        *("0.500", "-14.250", "22,050", "1e+300", "\u2013"),
+    ]

@@ -43,3 +43,24 @@ def test_wide_characters_take_two_columns() -> None:
     assert fit("民謡", 5) == "民謡 "
     assert cut("民謡民謡民謡", 8) == "民謡..."
     assert cut("a\tb\x1b\n", 9) == "a b  "
+
+
+def test_a_terminal_without_unicode_gets_the_same_lines_written_out(tmp_path: Path) -> None:
+    columns = five_songs() | {"title": ["民謡", "é", "\u202eturned", "d", "e"]}
+    report = build_report(write(tmp_path / "t.parquet", columns, CARD), ReportOptions())
+    lines = report_lines(report, 60, "ascii")
+    assert all(line.isascii() for line in lines)
+    assert max(map(len, lines)) <= 60
+    assert any("\\u6c11\\u8b21" in line for line in lines)
+    assert not any("\u202e" in line for line in report_lines(report, 60))
+
+
+def test_a_narrow_terminal_loses_columns_and_no_figures(tmp_path: Path) -> None:
+    table = write(tmp_path / "t.parquet", five_songs(), CARD)
+    report = build_report(table, ReportOptions(against=table))
+    lines = report_lines(report, 40)
+    figures = [line for line in lines if line.startswith(("  overall_quality_score", "  ok", "    rank"))]
+    assert figures
+    assert not any(line.endswith("...") for line in figures)
+    (heads,) = [line for line in lines if "songs" in line and "mean" in line and "50%" in line]
+    assert heads.split() == ["songs", "mean", "50%"]
