@@ -16,7 +16,12 @@ from musicflamingo_cli.scoring.keys import FieldIndex, index_of
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.reading import Found, ReplyReader
 
-_ENTITY = re.compile(r"&(?:quot|#34|#x22|lcub|#123|apos|#39|colon|#58);", re.IGNORECASE)
+_ENTITY = re.compile(
+    r"&(?:quot|#34|#x22|lcub|#123|apos|#39|colon|#58);|(?<=\d)&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});"
+    r"|&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});(?=\d)",
+    re.IGNORECASE,
+)
+"""Entities that JSON is written with, and any that touches a digit: `0&#46;82`."""
 _PART_OF_ENTITY = re.compile(r"&#?\w{0,8}\Z")
 _LONG = 400
 """Characters from which a complete reply is looked through for loops as well."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import (
     BEFORE_NAME,
     LAST_WORD,
@@ -50,7 +51,7 @@ def is_label(body: str, lead: str, start: int, boundary: int) -> bool:
 def may_state(body: str, lead: str, start: int, boundary: int) -> bool:
     """Whether the words before a name leave it what it is: no modifier, no condition, no weight."""
     sentence = sentence_of(lead)
-    if STRONG.search(sentence):
+    if STRONG.search(sentence) or is_other_lead(sentence):
         return False
     local = sentence[-min(len(sentence), start - boundary) :] if sentence and boundary < start else ""
     if WEAK.search(local):

@@ -10,33 +10,35 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.cuts import is_cut, is_open
 from musicflamingo_cli.scoring.folding import fold
 from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, scale_of_pair, to_decimal
+from musicflamingo_cli.scoring.tails import EMOJI, spoiled_by
 
 _PLAIN = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,20})?")
-_OPENERS = r"[\s\"'“”‘’`*_(\[{=:]{0,12}"
+_OPENERS = rf"(?:{EMOJI}|[\s\"'“”‘’`*_(\[{{=:]){{0,12}}"
 _HEDGE = (
     r"(?:(?:about|approximately|approx\.?|around|roughly|circa|ca\.|score|rating|value)\b[\s:=]{0,4}"
     r"|[~≈≅]\s{0,3}){0,3}"
 )
 _START = re.compile(rf"{_OPENERS}{_HEDGE}[\"'*_(\[]{{0,3}}({LITERAL})", re.IGNORECASE)
-_GLUED = re.compile(
-    r"(?!(?:percent|pct|per cent|out of)\b)[A-Za-z_$€£#@\\&](?<!&)"
-    r"|(?![\s‐-―−’”“‘‛„»«›‹…→⇒×÷±≤≥≈⁄✓✔。，、；：！）］】」』〉》])[^\x00-\x7f]",
-    re.IGNORECASE,
-)
-"""Letters and signs that touch a number: `0.8x`, `0·82`, `1½` are no 0.8, 0 and 1."""
 _PERCENT = re.compile(r"[\s*_]{0,4}(?:%|percent\b|per cent\b|pct\b)", re.IGNORECASE)
 _FRACTION = re.compile(
-    rf"[\s*_]{{0,4}}(?:[/⁄]|[(\[]?\s{{0,2}}out\s{{1,3}}of\s{{1,3}}(?:a\s+(?:possible|maximum|total)\s+(?:of\s+)?)?)[\s*_]{{0,4}}({LITERAL})",
+    rf"[\s*_]{{0,4}}(?:[/⁄]|(?:[,(\[\"“]{{0,2}}\s{{0,2}}out\s{{1,3}}of\s{{1,3}}|[(\[]\s?(?:/|of\s))"
+    rf"(?:a\s+(?:possible|maximum|total)\s+(?:of\s+)?)?)[\s*_]{{0,4}}({LITERAL})",
     re.IGNORECASE,
 )
 _CONNECTED = re.compile(
-    r"[\s\"'”’`*_)\]%]{0,6}(?:(?:[-–—~±/×*+^=<>≤≥:;,…→&|]|\.{2,3}|\b(?:to|or|and|through|thru|until|till|up|vs\.?|versus|"
+    r"[\s\"'”’`*_)\]%]{0,6}(?:(?:[^\w\s(\[\"'“*]|\.{2,3}|\b(?:to|or|and|through|thru|until|till|up|vs\.?|versus|"
     r"maybe|perhaps|possibly|then|now|but|not|even|plus|minus|times|x)(?![a-z]))[\s\"'“*_(\[]{0,4}){0,4}[\s(\[]{0,3}[~≈]?\s?"
     rf"({LITERAL})",
     re.IGNORECASE,
 )
+_AGAIN = re.compile(
+    rf"[\s,;(]{{0,4}}(?:=|≈|or|i\.e\.,?)\s{{0,3}}({LITERAL})(\s?%|\s?/\s?({LITERAL}))?(?![\w%/]|[.,]\d)\)?",
+    re.IGNORECASE,
+)
+"""The same number in another unit. Groups: literal, unit, top."""
 _OPERATOR = re.compile(r"[ \t]{0,3}(?:[+±^×<>≤≥]|\*(?=\s?\w)|x\b)", re.IGNORECASE)
 _OTHER_UNIT = re.compile(
     r"[\s-]{0,3}[★☆⭐]|[\s-]{0,3}(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times|higher|lower|more|less"
@@ -45,31 +47,28 @@ _OTHER_UNIT = re.compile(
     r"|at\s+(?:most|least|best|worst)|needed|required)\b",
     re.IGNORECASE,
 )
-_WEIGHT = re.compile(
-    r"\s{0,3}(?:%|percent)?\s{0,3}(?:weight|\(\s{0,3}(?:weight(?:ing|ed)?\s{0,3}\)|default|placeholder|example|e\.g))",
-    re.IGNORECASE,
-)
+_WEIGHT = re.compile(r"\s{0,3}(?:%|percent)?\s{0,3}(?:weight|\(\s{0,3}weight(?:ing|ed)?\s{0,3}\))", re.IGNORECASE)
 _POINTS = re.compile(r"\s{0,3}(?:points?|pts?|marks?)\b", re.IGNORECASE)
-_COUNTED = re.compile(
-    r"\s{0,3}(?!(?:because|as|since|due|given|for|with|but|and|in my|overall|on|out|i)\b)[^\W\d_]", re.IGNORECASE
-)
-"""What makes a whole number a count: `1 issue`, `0 of them`."""
 _LIST_MARK = re.compile(r"[.)]\s+\w")
 _ASIDE = re.compile(
     r"[(\[]?\s{0,2}\b(?:weight(?:ed|ing)?|confidence|certainty)\b[^\d\n(]{0,16}[\d.]{1,6}\s?%?\s{0,2}[)\]]?"
     r"|[(\[]?\s{0,2}[\d.]{1,6}\s?%?\s{0,2}(?:weight(?:ing)?|confidence)\b\s{0,2}[)\]]?",
     re.IGNORECASE,
 )
-_SCALE_WORDS = re.compile(r"\bscale\b|\bout\s+of\b|\brange\b|-point\b", re.IGNORECASE)
-_OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
-_LATER = (
-    *("/", "-", "–", "—", "~", "±", "→", "->", "=>", "to ", "or ", "and ", "vs.", "versus", "through ", "until "),
-    *("till ", "up to", "then ", "now ", "but ", "maybe", "perhaps", "possibly", "plus", "minus", "percent"),
-    *("per cent", "higher", "lower", "more", "less", "better", "worse", "above", "below", "greater", "fewer"),
-    *("db", "seconds"),
+_SCALED = re.compile(
+    rf"[\s(\[,;\"'*_–—-]{{0,6}}(?:[(\[]\s?|(?=(?:on|in|using|within|scale|range|from)\b))(?:(?:on|in|using|within)\s+)?"
+    rf"(?:(?:an?|the|my)\s+)?(?:(?:scale|range)\b\s{{0,3}})?(?:(?:of|from|is)\s+|:\s?)?{RANGE.pattern}(?:[\s-]?(?:scale|range))?\s{{0,2}}[)\]]?",
+    re.IGNORECASE,
 )
-_LATER_WHOLE = ("(", "[", "*", "×", "+", ".", ")", ":", "(out of", "[out of", "(/")
-"""What could still turn a number into something else when the text breaks off inside it."""
+"""The scale after a number: `(0-1)`, `on a scale of 0 to 10`. Groups: both ends."""
+_SCALE_WORDS = re.compile(
+    r"\bout\s+of\b|-point\b|(?<!dynamic )(?<!frequency )(?<!tonal )(?<!stereo )(?<!wide )(?<!full )(?<!vocal )"
+    r"(?<!large )(?<!grand )(?<!small )\b(?:scale|range)\b",
+    re.IGNORECASE,
+)
+_ESCAPED = re.compile(r"\\(?=[./%,+()\[\]-])")
+"""A backslash of Markdown before a sign that belongs to a number: `0\\.82`."""
+_OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +97,12 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     """
     if assume is None and scale is NO_SCALE and not cut and (plain := _PLAIN.fullmatch(raw)):
         return in_range(Decimal(plain.group()), None, field)
-    raw = fold(raw)
+    raw = _ESCAPED.sub("", fold(raw))
     start = _START.match(raw)
     if start is None:
         return Reading(reason="missing" if not raw.strip() else "not_a_number")
     literal, rest = start.group(1), raw[start.end() :]
-    if cut and (is_cut(literal, rest) or _is_open(raw[: start.start(1)], rest)):
+    if cut and (is_cut(literal, rest) or is_open(raw[: start.start(1)], rest)):
         return Reading(reason="cut_off")
     number = to_decimal(literal)
     if number is None:
@@ -117,42 +116,23 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
             return Reading(reason="cut_off")
         if top is None or top <= 0:
             return Reading(reason="ambiguous")
-    if reason := _spoiled(literal, rest, field, top):
-        return Reading(reason=reason)
+    stated = NO_SCALE
+    rest = _without_repeat(rest, number, top, field)
     if top is None:
         rest, stated = _stated_scale(rest, field)
         scale = stated if stated.unclear or stated.top is not None else scale
-        if scale.unclear:
-            return Reading(reason="unclear_scale", written=float(number))
+    reason = "unclear_scale" if stated.unclear else _spoiled(literal, rest, field, top)
+    if top is None and scale.unclear and reason != "not_a_number":
+        reason = "unclear_scale"
+    if reason is not None:
+        return Reading(written=float(number) if reason == "unclear_scale" else None, reason=reason)
+    if top is None:
         if scale.top is not None:
             top = Decimal(str(scale.top))
         elif assume is not None and field.kind == "score":
             top = Decimal(str(assume))
     reading = in_range(number, top, field)
     return Reading(reason="ambiguous") if _rivalled(rest, reading, field) else reading
-
-
-def is_cut(literal: str, rest: str) -> bool:
-    """Whether more text could still change this number, given that `rest` is all that follows it."""
-    if not rest:
-        return True
-    whole = literal.lstrip("+-").isdigit()
-    tail = rest.strip(" \t").lower()
-    if "\n" in rest:
-        return False
-    if not tail:
-        return whole or literal in ("0.0", "1.0")
-    if tail in (".", ",") and rest[0] == tail:
-        return whole
-    if tail in ("e", "e+", "e-") or (whole and tail.isalpha()) or tail.startswith("point"):
-        return True
-    tail = tail.lstrip(",;:").lstrip() or tail
-    return len(tail) < 16 and any(word.startswith(tail) for word in (_LATER + _LATER_WHOLE if whole else _LATER))
-
-
-def _is_open(before: str, rest: str) -> bool:
-    """Whether the number stands in a bracket that is not closed yet: a range or a list may still follow."""
-    return any(before.count(opener) and closer not in rest for opener, closer in ("()", "[]"))
 
 
 def in_range(number: Decimal, top: Decimal | None, field: Field) -> Reading:
@@ -171,32 +151,42 @@ def in_range(number: Decimal, top: Decimal | None, field: Field) -> Reading:
     return Reading(value, written, value != written)
 
 
+def _without_repeat(rest: str, number: Decimal, top: Decimal | None, field: Field) -> str:
+    """What follows a number, without the same value in another unit: `8/10 = 0.8`."""
+    again = _AGAIN.match(rest)
+    if again is None or (other := to_decimal(again.group(1))) is None:
+        return rest
+    unit = again.group(2)
+    other_top = Decimal(100) if unit and "%" in unit else to_decimal(again.group(3)) if unit else None
+    if other_top is not None and other_top <= 0:
+        return rest
+    same = in_range(other, other_top, field).value
+    return rest[again.end() :] if same is not None and same == in_range(number, top, field).value else rest
+
+
 def _spoiled(literal: str, rest: str, field: Field, top: Decimal | None) -> str | None:
     """Why what follows directly shows that this is not the number that is asked."""
-    if top is None and _GLUED.match(rest):
+    if rest[:1].isalpha():
         return "not_a_number"
     if _OPERATOR.match(rest):
         return "ambiguous"
     if _WEIGHT.match(rest):
         return "not_a_number"
-    whole = literal.lstrip("+-").isdigit()
-    if field.kind == "score":
-        if _OTHER_UNIT.match(rest) or (whole and top is None and _POINTS.match(rest)):
-            return "not_a_number"
-        if whole and top is None and (_LIST_MARK.match(rest) or _COUNTED.match(rest)):
-            return "ambiguous"
-    return None
+    whole = top is None and literal.lstrip("+-").isdigit()
+    if field.kind != "score":
+        return spoiled_by(rest, whole, None)
+    if _OTHER_UNIT.match(rest) or (whole and _POINTS.match(rest)):
+        return "not_a_number"
+    if whole and _LIST_MARK.match(rest):
+        return "ambiguous"
+    return spoiled_by(rest, whole, top is not None)
 
 
 def _stated_scale(rest: str, field: Field) -> tuple[str, Scale]:
     """What follows a bare number, without the scale that it may name, and that scale."""
-    if not _SCALE_WORDS.search(rest) and not re.match(r"\s{0,3}[(\[]", rest):
-        return rest, NO_SCALE
-    pair = RANGE.search(rest)
-    if pair is not None and pair.start() < 48:
-        plain_brackets = re.fullmatch(r"[\s(\[]{0,4}", rest[: pair.start()]) is not None
-        if plain_brackets or _SCALE_WORDS.search(rest[: pair.end() + 12]):
-            return rest[: pair.start()] + rest[pair.end() :], scale_of_pair(pair, field)
+    pair = _SCALED.match(rest)
+    if pair is not None:
+        return rest[pair.end() :], scale_of_pair(pair, field)
     if _SCALE_WORDS.search(rest[:48]):
         return rest, Scale(unclear=True)
     return rest, NO_SCALE

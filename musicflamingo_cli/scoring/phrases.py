@@ -7,16 +7,49 @@ from __future__ import annotations
 
 import re
 
-from musicflamingo_cli.scoring.scales import LITERAL
+from musicflamingo_cli.scoring.scales import LITERAL, RANGE
 
 QUOTES = "\"'“”‘’`*_ \t"
-ANNOTATED = re.compile(rf"[{QUOTES}]{{0,6}}(?:\(([^()\n]{{0,40}})\)|\[([^\[\]\n]{{0,40}})\])?[{QUOTES}]{{0,6}}")
-"""What may stand between a name and its separator: closing quotes, and a note in brackets (groups 1 and 2)."""
+ANNOTATED = re.compile(
+    rf"[{QUOTES}]{{0,6}}(?:\(([^()\n]{{0,40}})\)|\[([^\[\]\n]{{0,40}})\]"
+    r"|((?:/|out\s+of)\s?(?:\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)|(?:(?:in|as)\s+(?:a\s+)?)?(?:%|percent(?:age)?))"
+    rf"(?=[{QUOTES}]{{0,6}}(?:[:=|–—-]|is\b)))?[{QUOTES}]{{0,6}}",
+    re.IGNORECASE,
+)
+"""What may stand between a name and its separator: closing quotes, and a note in brackets (groups 1 and 2) or a scale
+without them (group 3)."""
 SEPARATOR = re.compile(
     r"(?:=>|->|:=|→|⇒|➜|:|=(?!=)|–|—|-(?=[\s])|[,;](?=\s?[\d.]{1,12}[ \t]{0,8}(?:\n|\Z))|\.{3,}|…|\t)"
     rf"[{QUOTES}]{{0,8}}"
 )
 """What separates a label from its value."""
+NEGATED = re.compile(r"[!~¬≠±?]\Z")
+"""A sign right before a name that takes it back."""
+SCALE_BEFORE = re.compile(
+    rf"\b(?:on|using)\s+(?:an?|the|my)\s+(?:(?:rating|score)\s+)?scale\s+(?:of|from)\s+({RANGE.pattern})[\s,:]{{0,3}}"
+    r"|\bout\s+of\s+(\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)\s?[,:]\s?",
+    re.IGNORECASE,
+)
+"""The scale that the sentence of a name states before it. Group 1: a range; 4: a top."""
+CORRECTION = re.compile(
+    r"(?:\A|[\n.!(;,–—])[\s\W_]{0,6}(?:correct(?:ion|ed|ing)|actually|wait|sorry|scratch\s+that|i\s+mean|i\s+meant|make\s+that|on\s+(?:second\s+"
+    r"thought|reflection)|edit(?:ed)?|updated?|revised?|revision|rather|oops|no|hmm+|let\s+me|instead|should\s+(?:be|read|say)|changed?"
+    r"|amend\w*|errat\w+|better|strike|typo|maybe|perhaps|adjusted|new\s+(?:score|value|rating)|that\s+(?:should|was)|after\s+an?\w*\s+\w+)\b"
+    r"[^\n\d]{0,60}[^\w\n]\.?\d|\b(?:chang|adjust|rais|lower|bump|updat|revis|mov|drop)\w*\s+(?:it|this|that|the\s+score)\s+(?:up\s+|down\s+)?to\s+\.?\d"
+    r"|\n[ \t]{0,8}[^\w\n]{0,4}[ \t]{0,4}[01]?[.,]\d+[ \t*_.]{0,6}(?:\n|\Z)",
+    re.IGNORECASE,
+)
+"""A later word that puts another number in a score's place."""
+FINAL_LINE = re.compile(r"\n[\s\W_]{0,8}final\b[^\n\d]{0,24}[^\w\n]\.?\d", re.IGNORECASE)
+"""A line with a final number, which is that of the only field that was named before it."""
+UNRATED = re.compile(r"\b(?:n/?a|tbd|tba|unknown|none|null|unrated|missing|unclear|undetermined)\b", re.IGNORECASE)
+"""Words that say that there is no score."""
+REVISED = re.compile(
+    r"\b(?:should|could|might|may|would|ought\s+to)\s+(?:rather\s+|really\s+|have\s+)?(?:be(?:en)?|get|read)\b|\bmore\s+like\b|\bcloser\s+to\b"
+    r"|\b(?:revis|chang|adjust|rais|lower|bump|updat|correct|downgrad|upgrad)(?:e|ed|ing|es|s)?\b",
+    re.IGNORECASE,
+)
+"""Words that change a score in a sentence which is no plain statement."""
 LEAD_MARKS = re.compile(r"[\W_]*(?:\d{1,2}[.):]|\(?[a-zA-Z][.)])?[\W_]*")
 """What may stand before a label that begins a line: list marks, numbering, emphasis."""
 LEAD_WORDS = re.compile(
@@ -35,21 +68,23 @@ BEFORE_NAME = frozenset(
 """Words after which a name is still only the name; after any other it may be a part of a longer one."""
 STRONG = re.compile(
     r"\b(?:weigh(?:t|ts|ted|ting|tings|s|ed)?|confiden(?:t|ce|ces)|certainty|examples?|e\.g|template|thresholds?|minimum|maximum|"
-    r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline|previous\w*)\b",
+    r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline|previous\w*|doubt\w*"
+    r"|false|claim(?:s|ed)?|nobody|no\s+one|who|whether|disagree|deny|unlikely|wish|hope|imagine|suppose|assum\w+"
+    r"|to\s+(?:get|reach|achieve|attain|have|hit|earn))\b",
     re.IGNORECASE,
 )
 """Words that make every number of their sentence something else than a score of this song."""
 WEAK = re.compile(
     r"\b(?:not|never|cannot|can't|couldn't|wouldn't|won't|don't|doesn't|isn't|if|unless|than|instead|rather|without|earlier|"
     r"initially|originally|could|might|may|should|scale|range|ranges|from|between|by|increase[sd]?|decrease[sd]?|"
-    r"reduce[sd]?|add(?:s|ed)?|drop(?:s|ped)?|difference|versus|vs)\b",
+    r"reduce[sd]?|no|hardly|barely|would\s+(?:have|get|be|need)|add(?:s|ed)?|drop(?:s|ped)?|difference|versus|vs)\b",
     re.IGNORECASE,
 )
 """Words that, close before a name, make its number no plain statement."""
 CONNECTOR = re.compile(
-    r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
+    r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
     r"earns?|earned|receives?|received|deserves?|deserved|scores?|scored|scoring|rates?|rated|rating|score|value|"
-    r"i'd|i|say|give|it|comes\s+(?:in|out)|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
+    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call))|say|give|rate|put|it|this|(?:of\s+)?(?:the|this)\s+(?:song|track|piece)|comes\s+(?:in|out)|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
     r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}"
@@ -72,6 +107,15 @@ SCORE_LINE = re.compile(
     re.IGNORECASE,
 )
 """The line of a score under a heading; group 1 is a note in brackets."""
+SCALE_LINE = re.compile(
+    r"^[ \t>*+\-•|_\"'`#]*(?:max\w*|min\w*|out[ _]of|scale|range|best|worst|total|units?|denominator|of)"
+    r"[ \t*_\"'`]{0,6}[:=]"
+    r"(?![ \t*_\"'`]{0,6}(?:[01](?:\.0+)?|[\[(]?0(?:\.0+)?\s?(?:-|–|to|,)\s?1(?:\.0+)?[\])]?)[ \t*_\"'`]{0,6}$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line beside a score line that names another scale: `max: 10`."""
+KEYED_LINE = re.compile(r"[ \t]+[-*]?[ \t]{0,4}[\"']?[A-Za-z][\w ]{0,24}[\"']?:[ \t]+\S")
+"""An indented line with a key of its own: `  reason: clean`."""
 NUMBER_LINE = re.compile(
     rf"[ \t>*+•|_\"'`]{{0,20}}(?=[~≈]?{LITERAL}\s{{0,2}}(?:/\s?\d|%|out of|[^\w\n]{{0,12}}(?:\n|\Z)))", re.IGNORECASE
 )

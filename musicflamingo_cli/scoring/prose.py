@@ -12,30 +12,43 @@ from dataclasses import dataclass
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.descriptions import Description, read_description
-from musicflamingo_cli.scoring.keys import FieldIndex
+from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
 from musicflamingo_cli.scoring.leads import begins_line, is_label, lead_of, may_state, sentence_of
 from musicflamingo_cli.scoring.nodes import Page
+from musicflamingo_cli.scoring.notes import is_note, stated_scale
 from musicflamingo_cli.scoring.numbers import Reading, read_number
+from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
     BAD_BEFORE_NUMBER,
     CONNECTOR,
+    CORRECTION,
     DECIMAL,
+    FINAL_LINE,
     GIVEN,
     IN_BRACKETS,
+    KEYED_LINE,
+    NEGATED,
     NUMBER_BEFORE,
     NUMBER_LINE,
     NUMERIC,
+    REVISED,
+    SCALE_BEFORE,
+    SCALE_LINE,
     SCORE_LINE,
     SCORE_WORD,
+    SENTENCE_END,
     SEPARATOR,
     STRONG,
+    UNRATED,
     WEAK,
 )
-from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, Scale, scale_of
-from musicflamingo_cli.scoring.sections import prose_body, scale_of_all, sections
+from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, Scale, digits_of, scale_of
+from musicflamingo_cli.scoring.sections import prose_body, sections
 from musicflamingo_cli.scoring.spans import Spans
+from musicflamingo_cli.scoring.stated_scales import scale_of_all
 from musicflamingo_cli.scoring.tables import read_tables
+from musicflamingo_cli.scoring.tails import continues
 from musicflamingo_cli.scoring.thinking import Stretch
 
 _NO_NUMBER = ("not_a_number", "missing")
@@ -45,6 +58,15 @@ _NOTED_SCORE = re.compile(
     rf"\s*(?:(?:score|rating)\s*[:=]?\s*{LITERAL}\s*%?|{LITERAL}\s*(?:/|out\s+of)\s*{LITERAL})\s*", re.IGNORECASE
 )
 _NOTED = re.compile(rf"\s*{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*")
+_DIGITS = re.compile(r"[\d.,]+")
+_WRITTEN = re.compile(r"\d+(?:[.,]\d+)*")
+_ASPECTS = re.compile(
+    r"(?:(?:sound|audio|mix(?:ing|down)?|master(?:ing)?|clarity|balance|recording|engineering|technical|fidelity|polish|production"
+    r"|quality|overall|arrangement|complexity|originality|enjoyment|usefulness|appeal|craft|depth|structure|layering|final|my|and"
+    r"|of|the)[\s,&/]{0,3}){2,8}",
+    re.IGNORECASE,
+)
+"""A note that says what a field is about, in several words."""
 _REACH = 400
 """How far from its name a number may stand, in characters."""
 _MOST_NAMES = 256
@@ -88,6 +110,11 @@ def read_prose(
     return reader.read()
 
 
+def _is_plain_note(note: str) -> bool:
+    """Whether a note behind a name leaves it what it is: a scale, its weight, its number, or what it is about."""
+    return is_note(note) or any(p.fullmatch(note) for p in (_NOTED, _NOTED_SCORE, _ASPECTS))
+
+
 class _ProseReader:
     """Goes through the names of fields in one text."""
 
@@ -124,11 +151,29 @@ class _ProseReader:
             limit = next((n.start for n in following if n.field.kind != "text"), len(self.body))
             limit = self._limit(name, limit)
             statement = self._forward(name, boundary, limit, scale) or self._backward(name, scale)
+            statement = self._unless_corrected(name, statement, following)
             if statement is not None and not self._is_echo(name, statement):
                 self.claims.append((name.field, statement))
                 boundary = max(boundary, statement.at)
             boundary = max(boundary, name.start)
         return self._settled()
+
+    def _unless_corrected(
+        self, name: _Name, statement: Statement | None, following: Sequence[_Name]
+    ) -> Statement | None:
+        """The statement, or doubt where the words after it put another number in its place."""
+        stop = min(following[0].start if following else len(self.body), name.end + _REACH)
+        if statement is None:
+            sentence = SENTENCE_END.split(self.body[name.end : stop], maxsplit=1)[0]
+            changed = REVISED.search(sentence) is not None and DECIMAL.search(sentence) is not None
+            return Statement(Reading(reason="ambiguous"), at=name.end) if changed else None
+        if statement.at < name.end or statement.reading is None or statement.reading.value is None:
+            return statement
+        number = _DIGITS.match(self.body, statement.at)
+        after = self.body[number.end() if number else statement.at : stop]
+        is_alone = len({other.field.name for other in self.names if other.field.kind != "text"}) == 1
+        changed = CORRECTION.search(after) or (is_alone and FINAL_LINE.search(after))
+        return Statement(Reading(reason="ambiguous"), at=statement.at) if changed else statement
 
     def _settled(self) -> dict[str, Statement]:
         """The last claim of every field; a number that two fields claim belongs to neither."""
@@ -168,7 +213,9 @@ class _ProseReader:
 
     def _forward(self, name: _Name, boundary: int, limit: int, scale: Scale) -> Statement | None:
         """A number after the name."""
-        lead = lead_of(self.body, name.start)
+        lead, scale = self._without_scale(lead_of(self.body, name.start), name, scale)
+        if NEGATED.search(lead):
+            return None
         label = is_label(self.body, lead, name.start, boundary)
         plain_label = label and begins_line(lead) and not STRONG.search(lead)
         if not plain_label and not may_state(self.body, lead, name.start, boundary):
@@ -176,9 +223,11 @@ class _ProseReader:
         line_end = self.body.find("\n", name.end)
         stop = min(limit, line_end + 1 if line_end >= 0 else len(self.body), name.end + _REACH)
         annotated = ANNOTATED.match(self.body, name.end, stop)
-        note = (annotated.group(1) or annotated.group(2) or "") if annotated else ""
+        note = (annotated.group(1) or annotated.group(2) or annotated.group(3) or "") if annotated else ""
         after = annotated.end() if annotated else name.end
-        stated = scale_of(note, name.field)
+        if note and not _is_plain_note(note):
+            return self._under_note(name, note, after, stop)
+        stated = stated_scale(digits_of(note), name.field)
         scale = stated if stated != NO_SCALE else scale
         separator = SEPARATOR.match(self.body, after, stop) if label else None
         if separator is not None:
@@ -196,6 +245,23 @@ class _ProseReader:
             return self._below(name, stop, limit, scale)
         return self._described(name, after, stop, scale)
 
+    def _without_scale(self, lead: str, name: _Name, scale: Scale) -> tuple[str, Scale]:
+        """The words before a name without the scale that they state: `on a scale from 0 to 10, `."""
+        spoken = sentence_of(lead)
+        found = SCALE_BEFORE.search(spoken)
+        if found is None:
+            return lead, scale
+        stated = stated_scale(found.group(1) or "out of " + digits_of(found.group(4)), name.field)
+        start = len(lead) - len(spoken) + found.start()
+        return lead[:start] + " " * len(found.group()) + lead[start + len(found.group()) :], stated
+
+    def _under_note(self, name: _Name, note: str, start: int, stop: int) -> Statement | None:
+        """A name with a note that is no scale, `(vocals)`: neither its number counts nor an earlier one."""
+        if is_other_lead(note) or is_other_name(note):
+            return None
+        number = re.compile(r"\d").search(self.body, start, stop)
+        return Statement(Reading(reason="ambiguous"), at=number.start()) if number else None
+
     def _after_separator(self, name: _Name, span: tuple[int, int], limit: int, scale: Scale) -> Statement | None:
         start, stop = span
         statement = self._at(name, start, stop, scale)
@@ -206,6 +272,8 @@ class _ProseReader:
             return statement
         connected = CONNECTOR.match(self.body, start, stop)
         if connected is not None and connected.end() > start:
+            if re.search(r"\bwas\b", connected.group(), re.IGNORECASE):
+                return Statement(Reading(reason="ambiguous"), at=connected.end())
             return self._at(name, connected.end(), stop, scale)
         if not self.body[start:stop].strip(" \t*_\"'`:|\n"):
             return self._below(name, stop, limit, scale)
@@ -214,7 +282,7 @@ class _ProseReader:
     def _described(self, name: _Name, start: int, stop: int, scale: Scale) -> Statement | None:
         """A number behind a description: `crisp and wide (0.85)`, `crisp and wide. Score: 0.85`."""
         text = self.body[start:stop]
-        if STRONG.search(text):
+        if STRONG.search(text) or UNRATED.search(text):
             return None
         spots = [m.end() for pattern in (IN_BRACKETS, SCORE_WORD) for m in pattern.finditer(text)]
         if spots and DECIMAL.search(text[: spots[0]]):
@@ -235,14 +303,17 @@ class _ProseReader:
                 lines += 1
                 scored = SCORE_LINE.match(self.body, pos, end)
                 if scored is not None:
+                    if SCALE_LINE.search(self.body, start, min(limit, end + 160)):
+                        return Statement(Reading(reason="unclear_scale"), at=scored.end())
                     stated = scale_of(scored.group(1) or "", name.field)
                     return self._at(name, scored.end(), min(end, limit), stated if stated != NO_SCALE else scale)
                 alone = NUMBER_LINE.match(self.body, pos, end) if lines == 1 else None
                 if alone is not None and not re.match(r"\d{1,2}[.)]\s", self.body[alone.end() : alone.end() + 5]):
                     return self._at(name, alone.end(), min(end, limit), scale)
                 words = self.body[pos:end].strip(" \t\n\r*_#:")
+                titled = len(words.split()) <= 6 and not words.endswith((".", "!", "?", ";", ","))
                 if self.body[pos:end].lstrip().startswith("#") or (
-                    len(words.split()) <= 6 and not words.endswith((".", "!", "?", ";", ","))
+                    titled and KEYED_LINE.match(self.body, pos, end) is None
                 ):
                     return None
             pos = end
@@ -270,5 +341,11 @@ class _ProseReader:
         glued = not cut and stop > start and self.body[stop - 1] != "\n" and self.body[stop].isalpha()
         raw = self.body[start : stop + 1 if glued else stop]
         reading = read_number(raw, name.field, cut, scale, self.assume)
-        number = re.search(r"\d", raw)
-        return Statement(reading, at=start + number.start()) if number else None
+        number = _WRITTEN.search(raw)
+        if number is None:
+            return None
+        if raw.endswith("\n") and reading.value is not None:
+            below = self.body[stop : stop + 32]
+            if continues(raw[number.end() :], below, number.group().isdigit()):
+                reading = Reading(reason="ambiguous")
+        return Statement(reading, at=start + number.start())

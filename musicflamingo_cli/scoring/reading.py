@@ -16,6 +16,7 @@ from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading
 from musicflamingo_cli.scoring.prose import Statement, read_prose
 from musicflamingo_cli.scoring.spans import Spans
+from musicflamingo_cli.scoring.stated_scales import scale_around
 from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
 from musicflamingo_cli.scoring.values import read_score, read_text
 
@@ -84,6 +85,7 @@ class ReplyReader:
             answer = choose([c for c in finder.braceless(stretches) if c.bears], finder.is_rejected)
         kept = [c for c in objects[-_MOST_OTHERS:] if c is not answer and not finder.is_rejected(c)]
         if answer is not None:
+            self._note_scale(answer, page, stretches)
             return self._of_object(answer, kept)
         holding = choose([c for c in objects if c.said.members], finder.is_rejected)
         found = self._of_object(holding, []) if holding else Found()
@@ -97,6 +99,15 @@ class ReplyReader:
                 inner = Page(text + "\n", text + "\n", True)
                 self._add_prose(found, inner, [Stretch(0, len(text) + 1, 1)], Spans(()))
         return found
+
+    def _note_scale(self, answer: Candidate, page: Page, stretches: Sequence[Stretch]) -> None:
+        """Give the members of an object the scale that the words around it state for all scores."""
+        start = max((s.start for s in stretches if s.start <= answer.start), default=0)
+        end = min((s.end for s in stretches if s.end >= answer.end), default=len(page.folded))
+        stated = scale_around(page.folded[start : answer.start], page.folded[answer.end : end], self.index)
+        words = "scale" if stated.unclear else f"out of {stated.top:g}" if stated.top is not None else ""
+        for member in answer.said.members.values():
+            member.notes = member.notes or ((words,) if words else ())
 
     def _add_prose(self, found: Found, page: Page, stretches: Sequence[Stretch], spans: Spans) -> None:
         for name, statement in read_prose(page, stretches, spans, self.index, (self.prompt, self.assume)).items():

@@ -28,6 +28,16 @@ class Scale:
 
 
 NO_SCALE = Scale()
+_DIGITS = {"five": "5", "ten": "10", "twenty": "20", "hundred": "100"}
+_WORDS = re.compile(r"\b(?:(?:an?|one)\s+(?=hundred))?(five|ten|twenty|hundred)\b", re.IGNORECASE)
+_PERCENT = re.compile(
+    r"(?:(?:in|as)\s+)?(?:an?\s+)?(?:%|percents?|percentages?|per\s+cent|pct\.?)(?:\s+scale)?", re.IGNORECASE
+)
+
+
+def digits_of(text: str) -> str:
+    """The same text with the tops of scales that are written out in digits: `out of ten`."""
+    return _WORDS.sub(lambda word: _DIGITS[word.group(1).lower()], text)
 
 
 def to_decimal(literal: str) -> Decimal | None:
@@ -51,16 +61,20 @@ def to_decimal(literal: str) -> Decimal | None:
 
 def scale_of(label: str, field: Field) -> Scale:
     """The scale that an annotation such as `0-1`, `out of 10`, `/10` or `%` states; nothing for other words."""
-    text = label.strip().strip("()[]").strip()
+    text = digits_of(label.strip().strip("()[]").strip())
     if not text or field.high is None:
         return NO_SCALE
-    if text in ("%", "percent", "in %", "pct"):
+    if _PERCENT.fullmatch(text):
         return Scale(100.0)
     if re.search(r"weight|confiden|importance", text, re.IGNORECASE):
         return NO_SCALE
     if pair := RANGE.search(text):
         return scale_of_pair(pair, field)
     if out := re.search(rf"(?:out\s+of|/|\bmax(?:imum)?\b[\s:=]*(?:of)?|\bof)\s*({LITERAL})", text, re.IGNORECASE):
+        return _scale_of_top(out.group(1), field)
+    if out := re.fullmatch(
+        rf"({LITERAL})\s*(?:max(?:imum)?|total|possible|points?(?:\s+max(?:imum)?)?)", text, re.IGNORECASE
+    ):
         return _scale_of_top(out.group(1), field)
     if "scale" in text.lower() or "point" in text.lower():
         return Scale(unclear=True)

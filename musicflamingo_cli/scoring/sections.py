@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
 from musicflamingo_cli.scoring.nodes import Page
+from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
 from musicflamingo_cli.scoring.spans import Spans
+from musicflamingo_cli.scoring.stated_scales import scale_of_sentence
 from musicflamingo_cli.scoring.thinking import Stretch
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w -]{0,60})(?:\s[^<>\n]{0,200})?/?>")
@@ -16,14 +18,11 @@ _DECORATION = re.compile(
     r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;"
     r"|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)"
 )
+_ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=])")
+"""A backslash of Markdown, which never ends the text."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _OWN = re.compile(r"\b(?:final|answer|my)\b", re.IGNORECASE)
 _MARKS = ("-", "*", "+", "•", "|")
-_ALL_SCORES = re.compile(
-    r"\b(?:all|scores|ratings|values|numbers|everything)\b[^.\n\d]{0,40}"
-    r"\b((?:out of|on a scale|scale of|scale from|from)\b[^.\n\d]{0,12}\d[\d.]{0,5}(?:\s?(?:-|–|to)\s?[\d.]{1,6})?)",
-    re.IGNORECASE,
-)
 
 
 def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: FieldIndex, prompt: str) -> str:
@@ -39,13 +38,20 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
         known = {" ".join(line.split()) for line in prompt.splitlines()}
         lines = body.split("\n")
         body = "\n".join(" " if line.strip() and " ".join(line.split()) in known else line for line in lines)
-    return _DECORATION.sub(lambda mark: " " * len(mark.group()), body.replace("\\_", "_"))
+    return _DECORATION.sub(lambda mark: " " * len(mark.group()), _ESCAPED.sub("", body))
+
+
+def _names_score(text: str, index: FieldIndex) -> bool:
+    """Whether the name of a field that asks for a number stands in a text."""
+    return any(m.lastindex and index.fields[m.lastindex - 1].kind != "text" for m in index.label.finditer(text))
 
 
 def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
     """XML-like tags named after a field become its label; others become space."""
     if index.known(tag.group(2)):
         return "\n" if tag.group(1) else f"\n{tag.group(2)}: "
+    if re.search(r"\s\d", tag.group(2)):
+        return tag.group()
     return "\n" if tag.group(2).lower() in ("br", "p", "li", "tr", "div", "ul", "ol") else " "
 
 
@@ -63,10 +69,14 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
         heads = bool(stripped) and (
             (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
             or stripped.startswith("#")
+            or (len(stripped) < 120 and ends_open(stripped))
             or (len(stripped) < 32 and is_other_name(stripped))
         )
         begins = _FIRST_LABEL.match(stripped)
         is_bad = begins is not None and is_other_name(begins.group(1))
+        told = stripped.partition(":")[0] if ":" in stripped else ""
+        is_led = 0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told)
+        is_bad = is_bad or is_led
         inline = is_bad and not heads and bool(stripped.partition(":")[2].strip("*_ "))
         heads = inline or (heads and (is_bad or not index.label.search(title)))
         if opened >= 0 and stripped and inner < 0 and not heads:
@@ -82,18 +92,9 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             opened = -1
         if heads and line is not None:
             last = re.split(r"[.!?;]\s", title)[-1]
-            is_other = is_bad or (is_other_name(last) and not _OWN.search(last))
-            kind = scale_of(last, score) if score is not None else NO_SCALE
+            is_other = is_bad or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
+            kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
             opened, indent, inner = pos if inline else pos + len(line), here, -1
             needs_inner = inline
         pos += len(line) if line is not None else 0
     return others, scales
-
-
-def scale_of_all(body: str, index: FieldIndex) -> Scale:
-    """A sentence on the scale of all scores makes bare numbers doubtful, unless it is the fields' own scale."""
-    score = next((f for f in index.fields if f.kind == "score"), None)
-    if score is None:
-        return NO_SCALE
-    stated = (scale_of(found.group(1), score) for found in _ALL_SCORES.finditer(body))
-    return Scale(unclear=True) if any(scale != NO_SCALE for scale in stated) else NO_SCALE

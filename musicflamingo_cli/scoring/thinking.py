@@ -6,10 +6,14 @@ import re
 from dataclasses import dataclass
 
 _TAG = re.compile(
-    r"(?:<|&lt;|\[|◁)[ \t]{0,4}(/?)[ \t]{0,4}\|?"
-    r"(?:(think|thinking|thoughts?|reasoning|reflection|scratchpad)|(answer|final_answer|final))\b"
-    r"[^<>\[\]▷&\n]{0,64}(?:>|&gt;|\]|▷)",
-    re.IGNORECASE,
+    r"(?:<|&lt;|\[|◁)[ \t]{0,4}\|?[ \t]{0,4}(?P<closing>/|end[_ -](?:of[_ -])?)?[ \t]{0,4}\|?"
+    r"(?:(?:begin|start)[_ -](?:of[_ -])?|\w{1,12}:)?"
+    r"(?:(?P<thinking>think|thinking|thoughts?|reasoning|reflection|scratchpad|(?<=<)analysis|(?<=/)analysis"
+    r"|chain_of_thought|inner_monologue)|answer|final_answer|final|solution)"
+    r"(?:[_ -](?:(?P<end>end)|start|begin))?(?![\w-])[^<>\[\]▷&\n]{0,64}(?:>|&gt;|\]|▷)"
+    r"|<\|channel\|>[ \t]{0,4}(?:(?P<channel>analysis|commentary)|final)\b[^<>\n]{0,40}<\|message\|>"
+    r"|^[ \t]{0,4}(?P<begun>Thinking)\.\.\.[ \t]{0,4}$|^[ \t]{0,4}(?P<done>\.\.\.[ \t]?done)[ \t](?:thinking)\.?[ \t]{0,4}$",
+    re.IGNORECASE | re.MULTILINE,
 )
 OUTSIDE, AFTER, ANSWER = 1, 2, 3
 """Ranks: outside all thinking; after the end of thinking; inside an answer tag."""
@@ -32,11 +36,11 @@ def answer_stretches(text: str) -> list[Stretch]:
     opener makes all that precedes it thinking.
     """
     tags = list(_TAG.finditer(text))
-    last_closer = max((i for i, tag in enumerate(tags) if tag.group(2) and tag.group(1)), default=-1)
+    last_closer = max((i for i, tag in enumerate(tags) if _is_thinking(tag) and _is_closing(tag)), default=-1)
     found: list[Stretch] = []
     state, start, outside = "outside", 0, OUTSIDE
     for index, tag in enumerate(tags):
-        closing, thinking = bool(tag.group(1)), bool(tag.group(2))
+        closing, thinking = _is_closing(tag), _is_thinking(tag)
         if thinking and closing:
             if state != "thinking":
                 found.clear()
@@ -57,6 +61,14 @@ def answer_stretches(text: str) -> list[Stretch]:
     if state != "thinking":
         found.append(Stretch(start, len(text), ANSWER if state == "answer" else outside))
     return [s for s in found if s.end > s.start]
+
+
+def _is_closing(tag: re.Match[str]) -> bool:
+    return bool(tag.group("closing") or tag.group("end") or tag.group("done"))
+
+
+def _is_thinking(tag: re.Match[str]) -> bool:
+    return bool(tag.group("thinking") or tag.group("channel") or tag.group("begun") or tag.group("done"))
 
 
 def thinking_of(text: str) -> str | None:

@@ -1,0 +1,77 @@
+"""Words that lead up to numbers which are not this song's scores: weights, confidence, other songs, hypotheses."""
+
+from __future__ import annotations
+
+import re
+
+_WEIGHING = (
+    r"weigh(?:t|ts|ted|ting|tings|s|ed)?|confidences?(?!\s+(?:level\s+)?(?:of\s+)?\d)|certainty"
+    r"|how\s+(?:sure|certain|confident)|uncertaint(?:y|ies)|importances?|deviations?|errors?|margins?|thresholds?"
+    r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random"
+)
+_SUPPOSING = (
+    r"hypothe\w+|if(?!\s+i\s+(?:had|have|were|must|may))|suppose|imagine|pretend|e\.g|for\s+(?:instance|example)"
+    r"|would(?!\s+(?:rate|give|say|score|assess|assign|put|be\s+my|like|describe))|worst|best\s+case|ideal(?:ly)?"
+    r"|minimum|maximum|acceptable|targets?(?=\W*\Z|\s+(?:values?|scores?|ratings?))|optimistic(?:ally)?"
+    r"|pessimistic(?:ally)?|(?:low|upp)er\s+(?:bound|limit)s?|(?:low|high)\s+estimates?"
+)
+_EARLIER = (
+    r"first\s+(?:impression|pass|draft|guess|attempt)|initial(?:ly)?|drafts?|preliminary|provisional|tentative"
+    r"|scratch(?:pad|\s+work)?|placeholder|(?:sample|dummy|mock)\s+(?:output|json|answers?|responses?|scores?|values?)"
+    r"|formerly|yesterday'?s?"
+)
+_REFUSED = (
+    r"discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|(?:an?|the)\s+bad\s+\w+|instead\s+of"
+    r"|not\s+th(?:is|ese)|you\s+(?:asked|gave|sent|wrote)|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
+)
+_NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
+"""Whatever else is said, what follows these is no score of the song as it is."""
+_TITLE = re.compile(
+    r"\W*(?:(?:the\s+)?(?:expected\s+)?(?:output\s+|json\s+)?(?:format|schema|structure)(?:\s+is)?"
+    r"|(?:my\s+)?(?:thinking|reasoning)|user|system|prompt|input|questions?|instructions?|labels?|fields|caps"
+    r"|(?:scor\w+\s+)?guid(?:e|elines?)|(?:run|attempt|pass|try)\s+\d{1,3}(?:\s?\([^()]{0,24}\))?"
+    r"|(?:(?:in|for|on|only)\s+)?(?:the\s+)?(?:(?:first|second|left|right)\s+)?(?:intro|outro|verses?|chorus(?:es)?"
+    r"|bridge|half|channel|vocals?|drums?|bass|guitars?)(?:\s+(?:only|alone))?"
+    r"|(?:before|after|without)\s+(?:\w+ing|vocals?|drums?|bass))\W*",
+    re.IGNORECASE,
+)
+"""Titles that, alone, head something else: a format, an input, a part of the song."""
+_OTHER_SONGS = re.compile(
+    r"\b(?:typical(?:ly)?|usual(?:ly)?|averages?|averaged|mean|median|norms?|others?(?!\s+words)|another(?!\s+way)"
+    r"|similar|template|previous(?:ly)?|earlier|old(?!-|\s+school)|last(?!\s+but)|references?|most\s+\w+s|comparison"
+    r"|contrast|genre'?s?\s+\w+|remix|remaster(?:ed)?|demo|original|(?:the|an?)\s+cover|cover\s+version|live\s+version"
+    r"|(?:song|track|version|candidate|option|clip)\s+(?:[b-e2-9]|two|three|ii|iii)"
+    r"|(?:critics?|listeners|reviewers?|fans|humans?|people|they|he|she|spotify|pitchfork|wikipedia|audience|friends?)\s+"
+    r"(?:g[ai]ves?|says?|said|rate[sd]?|scored?|scores|ratings?|claims?|think|thought|consensus)"
+    r"|(?:an?|any|every)\s+(?:\w+\s+){0,2}(?:song|track|recording|album)\s+(?:gets?|has|have|scores?|earns?|receives?))\b",
+    re.IGNORECASE,
+)
+"""What follows these belongs to something else, unless the same words speak of this song or of the final answer."""
+_OWN = re.compile(
+    r"\b(?:my|final|answer|actual|result|requested|updated|revised|corrected|filled|completed"
+    r"|this\s+(?:song|track|piece|music|one|audio|recording)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign|assess))\b",
+    re.IGNORECASE,
+)
+_COMPARES = re.compile(r"\b(?:for|by|in|as\s+a)\s+(?:comparison|contrast|reference)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")
+
+_OPEN_END = re.compile(
+    r"\b(?:has|have|gets?|got|is|are|was|were|g[ai]ves?(?:\s+it)?|says?|said|scores?|scored|received?s?)\Z",
+    re.IGNORECASE,
+)
+
+
+def ends_open(line: str) -> bool:
+    """Whether a line leads up to what stands below it though it ends without a colon: `the remix has`."""
+    return _OPEN_END.search(line[-40:].rstrip()) is not None
+
+
+def is_other_lead(words: str) -> bool:
+    """Whether words that lead up to numbers say that these are not the scores of the song that was heard."""
+    words = words[-240:]
+    clause = _CLAUSE.split(words.rstrip(" :=\t*_#\"'`"))[-1]
+    if _NEVER.search(clause) or _TITLE.fullmatch(clause):
+        return True
+    if _OWN.search(clause):
+        return False
+    return _OTHER_SONGS.search(clause) is not None or _COMPARES.search(words) is not None

@@ -1,0 +1,80 @@
+"""Scales that a sentence or a heading states for all scores: `Scores out of 10:`, `I rate from 1 to 10.`"""
+
+from __future__ import annotations
+
+import re
+
+from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.keys import FieldIndex
+from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, digits_of, scale_of
+
+_SENTENCES = re.compile(r"\n|(?<=[.!?;])\s|:(?=\s{0,3}[{\[`])")
+_SUBJECT = re.compile(
+    r"\b(?:all|scores?|scored|scoring|ratings?|rates?|rated|rating|graded?|grades|values|numbers|everything|each|every|dimensions?"
+    r"|criteri(?:on|a)|marks|points)\b",
+    re.IGNORECASE,
+)
+_TOP = r"(?:4|5|6|7|8|9|10|20|50|100|1000)(?![\d.]*\d)"
+_CUE = re.compile(
+    rf"\bscale\b[^.\n]{{0,24}}?{RANGE.pattern}|{RANGE.pattern}[^.\n]{{0,12}}\bscale\b"
+    rf"|\b(?:from|between)\s+{LITERAL}(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+{LITERAL}"
+    rf"|(?<!\d)(?<!\d\s)(?:\bout\s+of\s+(?:a\s+(?:possible|maximum)\s+)?|/\s?|\bmax(?:imum)?\b[\s.:=]{{0,3}}(?:of\s+|is\s+)?|\bon\s+){_TOP}"
+    rf"|[(\[]\s?{RANGE.pattern}\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b|\bscored?\s+{RANGE.pattern}"
+    r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?%\s?[)\]]|\bpercentages?\b|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
+    re.IGNORECASE,
+)
+_ALONE = re.compile(
+    r"\W*(?:(?:on|using|with)\s+)?(?:(?:an?|the|my|rating|score)\s+){0,3}\W{0,3}(?:scale\b\W{0,3})?(?:(?:of|from|is)\s+)?\Z",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(
+    rf"({LITERAL})(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+({LITERAL})", re.IGNORECASE
+)
+_HINT = re.compile(r"[\d%]|percent|\b(?:five|ten|twenty|hundred)\b", re.IGNORECASE)
+_REACH = 1500
+"""Characters before and after the scores in which a sentence on their scale is looked for."""
+
+
+def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
+    """The scale that one sentence states for all scores; None if it states none at all."""
+    sentence = digits_of(sentence)
+    cue = _CUE.search(sentence)
+    if cue is None:
+        return None
+    words_after = len(re.findall(r"[^\W\d_]{2,}", sentence[cue.end() :]))
+    alone = _ALONE.fullmatch(sentence[: cue.start()]) is not None and words_after <= 3
+    if not alone and _SUBJECT.search(sentence) is None:
+        return None
+    said = _BETWEEN.sub(r"\1 to \2", cue.group())
+    if re.search(r"%|percent", said, re.IGNORECASE):
+        return Scale(100.0)
+    if re.search(r"point", said, re.IGNORECASE):
+        return Scale(unclear=True)
+    stated = scale_of(re.sub(r"^on\b", "out of", said, flags=re.IGNORECASE), field)
+    return stated
+
+
+def scale_of_all(text: str, index: FieldIndex) -> Scale:
+    """Doubt on bare numbers where a sentence states another scale than the fields' own for all of them."""
+    field = next((f for f in index.fields if f.kind == "score"), None)
+    if field is None:
+        return NO_SCALE
+    for sentence in _SENTENCES.split(text):
+        if 3 < len(sentence) < 400 and _HINT.search(sentence):
+            label = index.label.search(sentence)
+            stated = scale_of_sentence(sentence[: label.start()] if label else sentence, field)
+            if stated is not None and stated != NO_SCALE:
+                return Scale(unclear=True)
+    return NO_SCALE
+
+
+def scale_around(before: str, after: str, index: FieldIndex) -> Scale:
+    """The scale stated for an object: exactly by the line right before it, else a doubt by a sentence around it."""
+    field = next((f for f in index.fields if f.kind == "score"), None)
+    if field is None:
+        return NO_SCALE
+    lines = [line for line in before[-_REACH:].splitlines() if line.strip("`~ \t") not in ("", "json")]
+    last = [s for s in _SENTENCES.split(lines[-1]) if s.strip(" \t`*_:.([{")] if lines else []
+    if last and (stated := scale_of_sentence(last[-1], field)) is not None and not index.label.search(last[-1]):
+        return stated
+    return scale_of_all(f"{before[-_REACH:]}\n{after[:_REACH]}", index)
