@@ -6,6 +6,7 @@ A folder holds what was answered under one set of settings; `run.json` in it say
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -27,6 +28,8 @@ MAX_ENTRY_BYTES = 64 * 1024 * 1024
 MAX_NAME = 120
 """A file name longer than this (before `.json`) is cut and ends in a hash."""
 BODY = b',"body":'
+LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
+"""What a file could not be opened for that says nothing of it: a reply that was paid for may be there."""
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 
 
@@ -56,10 +59,10 @@ class Cache:
 
     def __init__(self, root: Path, name: str, settings: Mapping[str, object]) -> None:
         """`root` is the cache folder of the user; `name` leads the folder's name; `settings` decide the folder."""
-        body = orjson.dumps(settings, option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps(_encodable(settings), option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(body).hexdigest()[:12]
         self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[:60]}-{digest}"
-        self._settings = dict(settings)
+        self._settings = _encodable(dict(settings))
 
     def open(self) -> None:
         """Make the folder and its readable `run.json`. Raises `OutputError` if that can't be written."""
@@ -77,23 +80,26 @@ class Cache:
         return self.folder / level / f"{escaped(song_id)}.json"
 
     def get(self, song_id: str) -> Entry | None:
-        """Return a song's entry, or None if there is none that is whole, its own and of this format."""
+        """Return a song's entry, or None if there is none that is whole, its own and of this format.
+
+        Raises `OutputError` if the system can't open files now.
+        """
         raw = _read_regular(self.path(song_id))
         return None if raw is None else decode_entry(raw, song_id)
 
     def put(self, entry: Entry) -> None:
-        """Write an entry, durably. Raises `OutputError` with the path if that fails."""
+        """Write an entry; one with replies durably, for they were paid for. Raises `OutputError` with the path."""
         path = self.path(entry.song_id)
-        data = encode_entry(entry)
+        data, durable = encode_entry(entry), bool(entry.replies)
         try:
             try:
-                write_whole(path, data)
+                write_whole(path, data, durable=durable)
             except FileNotFoundError:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, data)
+                write_whole(path, data, durable=durable)
             except IsADirectoryError:
                 path.rename(path.with_name(f"{path.name}.foreign-{os.getpid()}"))
-                write_whole(path, data)
+                write_whole(path, data, durable=durable)
         except OSError as problem:
             raise OutputError(f"cache file {path}: {problem.strerror}; what was answered before is kept") from None
 
@@ -193,10 +199,15 @@ def _checksum(head: bytes, inside: bytes) -> bytes:
 
 
 def _read_regular(path: Path) -> bytes | None:
-    """Return a regular file's bytes; None for anything else (links, FIFOs, folders, files beyond all reason)."""
+    """Return a regular file's bytes; None for anything else (links, FIFOs, folders, files beyond all reason).
+
+    Raises `OutputError` if the system can't open files now, for then nobody knows.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+    except OSError as problem:
+        if problem.errno in LACKING:
+            raise OutputError(f"cache file {path}: {problem.strerror}") from None
         return None
     try:
         facts = os.fstat(handle)

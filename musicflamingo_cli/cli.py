@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -20,7 +19,7 @@ from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
 from musicflamingo_cli.commands.status import status
 from musicflamingo_cli.errors import MfqError, NotNow, Stopped
-from musicflamingo_cli.stops import Stops
+from musicflamingo_cli.stops import Stops, command_line, program
 
 CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Base of Typer's usage errors. Typer carries its own copy of click in some versions, so it is found, not imported."""
@@ -64,9 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 to 4, 75, or 128 + a signal). Never raises, never exits."""
     command = typer.main.get_command(app)
     arguments = list(sys.argv[1:] if argv is None else argv)
-    again = f"to go on: {shlex.join(['mfq', *arguments])}"
+    again = f"to go on: {command_line([program() if argv is None else 'mfq', *arguments])}"
     try:
-        with Stops(console.note) as stops:
+        with Stops(console.note, again) as stops:
             code = command.main(args=arguments, prog_name="mfq", standalone_mode=False, obj=stops)
         return code if isinstance(code, int) else 0
     except NotNow as problem:

@@ -14,12 +14,13 @@ PART = ".part"
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a part file beside `path`; on leaving without an exception it is synced and renamed to `path`.
 
     A device or a FIFO is written to as it is.
 
-    With an exception the part file is removed and whatever stood at `path` before is untouched. Raises `OSError`.
+    With an exception the part file is removed and whatever stood at `path` before is untouched. Without `durable` it is
+    not synced: then a loss of power may leave an empty file. Raises `OSError`.
     """
     if path.exists() and not path.is_file():
         # A device or a FIFO: renaming would put a file in its place.
@@ -32,16 +33,17 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all. Raises `OSError`."""
-    with whole_file(path) as file:
+def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write `data` to `path`, whole or not at all; see `whole_file`. Raises `OSError`."""
+    with whole_file(path, durable=durable) as file:
         file.write(data)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -64,7 +65,7 @@ class Monitor:
         now = time.monotonic()
         if now - self._told >= EVERY_SECONDS:
             self.write("running")
-        if now - self._logged >= LOG_SECONDS:
+        if self._log is not None and now - self._logged >= LOG_SECONDS:
             self.log("progress", **self.status("running"))
 
     def status(self, state: str) -> dict[str, Any]:
@@ -77,6 +78,7 @@ class Monitor:
         return {
             "state": state,
             "pid": os.getpid(),
+            "host": socket.gethostname(),
             "started": self._started.isoformat(),
             "updated": datetime.now(UTC).isoformat(),
             "seconds": round(seconds, 3),
@@ -129,9 +131,26 @@ def counted(status: Counter[str], reasons: Counter[tuple[str, str]]) -> dict[str
 
 
 def read_status(path: Path) -> dict[str, Any] | None:
-    """Return what a status file says, or None if it is none."""
+    """Return what a status file says, or None if it is none. A run that is gone without a word is `killed`."""
     try:
         status = orjson.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return status if isinstance(status, dict) and "state" in status and "seconds" in status else None
+    if not isinstance(status, dict) or "state" not in status or "seconds" not in status:
+        return None
+    here = status.get("host") == socket.gethostname()
+    if status["state"] == "running" and here and not _runs(status.get("pid")):
+        status["state"] = "killed"
+    return status
+
+
+def _runs(pid: object) -> bool:
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

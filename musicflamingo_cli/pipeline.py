@@ -18,7 +18,7 @@ from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
 from musicflamingo_cli.inference.locks import locked
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
-from musicflamingo_cli.readback import Readback, read_back
+from musicflamingo_cli.readback import Readback, Reader, read_back
 from musicflamingo_cli.records import Tick, Watch
 from musicflamingo_cli.results.card import run_card
 from musicflamingo_cli.results.table import (
@@ -111,8 +111,8 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
     sweep_parts(path)
     with output(path) as file:
         asked = asked_fields(road.engine, road.pack)
-        readback = Readback(road.cache, road.pack, asked, road.rules, table, _facts(road, began), run)
-        made = read_back(readback, road.rows(), road.rows_total, min(os.cpu_count() or 1, 8))
+        readback = Readback(Reader(road.cache, road.pack, asked, road.rules, run), table, _facts(road, began))
+        made = read_back(readback, road.rows(), road.rows_total, os.cpu_count() or 1)
         rows = _counted(made, summary, watch, road.rows_total)
         write_table(rows if layout.schema is not CAPTIONS else captions(rows), layout, file, form)
     summary.output = None if path in STDOUT else path
@@ -167,7 +167,7 @@ def _monitor(road: Road) -> Monitor:
         files.append(Path(options.stats))
     log = Path(options.log_file) if options.log_file else None
     short = {k: v for k, v in road.identity.items() if k not in ("prompt", "system", "fields")}
-    return Monitor(files, log, {**short, "manifest": road.manifest.name, "output": options.output})
+    return Monitor(files, log, {**short, "manifest": _utf8(road.manifest.name), "output": _utf8(options.output)})
 
 
 def _watched(watch: Watch, monitor: Monitor) -> Watch:
@@ -211,8 +211,13 @@ def _facts(road: Road, began: datetime) -> RunFacts:
     )
 
 
-def _absolute(manifest: str) -> str:
-    return manifest if manifest == "-" else str(Path(manifest).absolute())
+def _absolute(path: str) -> str:
+    return path if path == "-" else _utf8(str(Path(path).absolute()))
+
+
+def _utf8(name: str) -> str:
+    """Return a file's name as text that JSON can hold: bytes that are no UTF-8 are written out."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
@@ -223,7 +228,7 @@ def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
         "weights": dict(road.rules.weights or {f.name: f.weight for f in road.pack.fields if f.weight}),
         "min_coverage": road.rules.min_coverage,
         "manifest": _absolute(road.options.manifest),
-        "audio_root": road.options.audio_root and str(Path(road.options.audio_root).absolute()),
+        "audio_root": road.options.audio_root and _absolute(road.options.audio_root),
         "shard": road.options.shard,
     }
     counts = {

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from musicflamingo_cli.errors import Stopped
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 """Signal -> exit code."""
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 6.0
 """How long a batch that is in the model is waited for."""
+DEAF_SECONDS = 1.0
+"""How long after that a model may take to come back to Python; then the process is ended as it is."""
 
 
 class Stops:
-    """Turns signals into `Stopped`; inside `holding` it waits for the end of the block first."""
+    """Turns signals into `Stopped`; inside `holding` it waits for the end of the block first.
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        """`say` writes a line for a person."""
-        self._say = say
+    SIGHUP stays ignored where it was (`nohup`): such a run is meant to outlive its terminal.
+    """
+
+    def __init__(self, say: Callable[[str], None], again: str) -> None:
+        """`say` writes a line for a person; `again` is the command that goes on."""
+        self._say, self._again = say, again
+        self._late = False
         self._held: str | None = None
         self._code: int | None = None
         self._old: dict[int, object] = {}
@@ -30,6 +40,8 @@ class Stops:
     def __enter__(self) -> Stops:
         if threading.current_thread() is threading.main_thread():
             for number in CODES:
+                if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                    continue
                 self._old[number] = signal.signal(number, self._on_signal)
         return self
 
@@ -52,20 +64,59 @@ class Stops:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         code = CODES[signal.Signals(number)]
         if self._held is None or self._code is not None:
-            self._code = code
-            for other in CODES:
+            self._code = self._code if self._late and self._code is not None else code
+            for other in self._old:
                 signal.signal(other, self._at_once)
-            raise Stopped(code)
+            raise Stopped(self._code)
         self._code = code
         self._say(f"stopping: waiting up to {PATIENCE_SECONDS:.0f} s for {self._held}; again to stop at once")
-        timer = threading.Timer(PATIENCE_SECONDS, self._give_up)
+        self._later(PATIENCE_SECONDS, self._interrupt)
+
+    def _at_once(self, number: int, frame: FrameType | None) -> None:
+        self._end(CODES[signal.Signals(number)])
+
+    def _later(self, seconds: float, what: Callable[[], None]) -> None:
+        timer = threading.Timer(seconds, what)
         timer.daemon = True
         timer.start()
 
-    def _at_once(self, number: int, frame: FrameType | None) -> None:
-        os._exit(CODES[signal.Signals(number)])
+    def _interrupt(self) -> None:
+        """Raise `Stopped` in the main thread, which is still in the block; if it does not hear that, end here."""
+        main = threading.main_thread().ident
+        if self._held is None or main is None:
+            return
+        self._say(f"stopped without {self._held}; what was answered before is in the cache")
+        self._late = True
+        self._later(DEAF_SECONDS, self._give_up)
+        signal.pthread_kill(main, signal.SIGTERM)
 
     def _give_up(self) -> None:
         if self._held is not None and self._code is not None:
-            self._say(f"stopped without {self._held}; what was answered before is in the cache")
-            os._exit(self._code)  # decode workers end with their parent
+            self._end(self._code)
+
+    def _end(self, code: int) -> None:
+        self._say(f"mfq: stopped at once\n{self._again}")
+        os._exit(code)  # decode workers end with their parent
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return a command as it can be pasted into a shell, also where a word holds control or undecodable characters."""
+    return " ".join(map(_quoted, words))
+
+
+def program() -> str:
+    """Return how this program was called: `mfq`, or its path where a shell would not find it by that name."""
+    path = Path(sys.argv[0])
+    if path.name != "mfq" or not path.is_file():
+        return "mfq"
+    found = shutil.which("mfq")
+    return "mfq" if found is not None and path.samefile(found) else sys.argv[0]
+
+
+def _quoted(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    plain = "".join(
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in "\\'" else f"\\{byte:03o}" for byte in os.fsencode(word)
+    )
+    return f"$'{plain}'"

@@ -1,5 +1,9 @@
 """Many rows are read back by several processes, in the same order and to the same rows."""
 
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +16,12 @@ from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.records import RejectedRow, Reply, Rules, Song
 from musicflamingo_cli.results.table import RunFacts, TableForm
 
+Rows = list[Song | RejectedRow]
 
-def test_processes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[readback.Readback, Rows]:
+    """Return a cache of some replies, ready to be read back, and its rows."""
     pack = load_pack("quality")
     cache = Cache(tmp_path, "fake-quality", {})
     cache.open()
@@ -26,9 +34,50 @@ def test_processes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             digest = prompt_hash(*render(pack, song))
             cache.put(Entry(song.song_id, digest, replies=(Reply(text),), run="old"))
     facts = RunFacts("fake", None, None, "", "text", datetime(2026, 11, 20, tzinfo=UTC))
-    how = readback.Readback(cache, pack, pack.asked, Rules(min_coverage=0.1), TableForm(pack, {}), facts, "now")
+    how = readback.Readback(
+        readback.Reader(cache, pack, pack.asked, Rules(min_coverage=0.1), "now"), TableForm(pack, {}), facts
+    )
+    return how, rows
+
+
+def test_processes_change_nothing(made: tuple[readback.Readback, Rows], monkeypatch: pytest.MonkeyPatch) -> None:
+    how, rows = made
     one = list(readback.read_back(how, iter(rows), len(rows), 1))
     monkeypatch.setattr(readback, "MANY_ROWS", 100)
     assert list(readback.read_back(how, iter(rows), len(rows), 2)) == one
     assert [row["manifest_row"] for row in one] == list(range(1, 601))
     assert one[3]["overall_quality_score"] == 0.003 and one[3]["cached"]
+    assert multiprocessing.active_children() == []
+
+
+def test_a_process_that_dies_costs_nothing(
+    made: tuple[readback.Readback, Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how, rows = made
+    one = list(readback.read_back(how, iter(rows), len(rows), 1))
+    monkeypatch.setattr(readback, "MANY_ROWS", 100)
+    monkeypatch.setattr(readback, "CHUNK_ROWS", 20)
+
+    def fed() -> Iterator[Song | RejectedRow]:
+        for number, row in enumerate(rows):
+            if number == 250:
+                for child in multiprocessing.active_children():
+                    assert child.pid is not None
+                    os.kill(child.pid, signal.SIGKILL)
+            yield row
+
+    assert list(readback.read_back(how, fed(), len(rows), 2)) == one
+    assert multiprocessing.active_children() == []
+
+
+def test_processes_are_gone_when_the_reading_ends_early(
+    made: tuple[readback.Readback, Rows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how, rows = made
+    monkeypatch.setattr(readback, "MANY_ROWS", 100)
+    monkeypatch.setattr(readback, "CHUNK_ROWS", 20)
+    reading = readback.read_back(how, iter(rows), len(rows), 2)
+    next(reading)
+    assert multiprocessing.active_children()
+    reading.close()  # type: ignore[attr-defined]  # it is a generator
+    assert multiprocessing.active_children() == []

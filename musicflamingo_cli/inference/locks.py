@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,11 +81,18 @@ def _flock(path: Path, kind: int, stack: ExitStack, *, told: bool = True) -> boo
         raise
     died = os.fstat(handle).st_size > 0
     if told:
-        facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC), "command": sys.argv}
+        command = [word.encode("utf-8", "backslashreplace").decode() for word in sys.argv]
+        facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": datetime.now(UTC), "command": command}
         os.ftruncate(handle, 0)
         os.pwrite(handle, orjson.dumps(facts, default=str), 0)
-        stack.callback(os.ftruncate, handle, 0)
+        stack.callback(_forget, handle)
     return died
+
+
+def _forget(handle: int) -> None:
+    """Empty a lock file. What stays on a full disk only makes the next run look for part files."""
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
 
 
 def _holders(folder: Path) -> str:
