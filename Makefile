@@ -54,13 +54,15 @@ bench: $(VENV)/.bench ## Measure: the signal engine on graded damage, decoding, 
 	$(BIN)/python scripts/bench_manifest.py
 	$(BIN)/python scripts/bench_offline.py
 	$(BIN)/python scripts/bench_filter.py
+	$(BIN)/python scripts/bench_resources.py
 	$(BIN)/python scripts/bench_flamingo.py
 
 bench-gpu: $(VENV)/.bench ## Measure the model at its true size, random weights, on a GPU (MUSIC=folder for your own songs)
 	$(BIN)/python scripts/bench_flamingo.py --size real --music $(MUSIC)
 
-torture: $(VENV)/.test ## Kill a run 500 times at random and count broken promises
+torture: $(VENV)/.test ## Kill a run 500 times at random, let each of its writes fail, and count broken promises
 	$(BIN)/python scripts/torture.py
+	$(BIN)/python scripts/torture_writes.py
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) $(OUT) data/cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
