@@ -29,7 +29,7 @@ from musicflamingo_cli.results.table import (
     column_type,
 )
 from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, format_of, output, sweep_parts, write_table
-from musicflamingo_cli.road import Road, kept_settings, open_road
+from musicflamingo_cli.road import Road, holds_replies, kept_settings, open_road
 from musicflamingo_cli.runs import ScoreOptions, Summary
 from musicflamingo_cli.scoring.aggregate import ColumnStatistics, bucket
 
@@ -152,7 +152,7 @@ def _placement(options: ScoreOptions) -> Literal["head", "middle"]:
 
 
 def _check_offline(road: Road) -> None:
-    if road.cache.folder.is_dir():
+    if holds_replies(road.cache.folder):
         return
     root = road.options.cache_dir or ""
     there = "".join(f"\n  {line}" for line in kept_settings(Path(root), road.identity))

@@ -159,10 +159,17 @@ def identity_of(engine: Engine, pack: Pack) -> dict[str, object]:
     }
 
 
+def holds_replies(folder: Path) -> bool:
+    """Say if a cache folder holds an entry; one whose engine could not run holds none."""
+    return next(folder.glob("[0-9a-f][0-9a-f]/*.json"), None) is not None
+
+
 def kept_settings(root: Path, wanted: Mapping[str, object]) -> list[str]:
     """Return a line for each set of settings that a cache holds replies of: the options that tell it from `wanted`."""
     lines = []
-    for _, held in folders(root):
+    for folder, held in folders(root):
+        if not holds_replies(folder):
+            continue
         if held.get("engine") != wanted["engine"]:
             lines.append(f"--engine {held.get('engine')} --prompt {held.get('pack')}")
             continue

@@ -2,6 +2,7 @@
 
     python scripts/bench_flamingo.py                 a random model of 100 M parameters on the CPU, one thread
     python scripts/bench_flamingo.py --size real     the true size, 8.27 B random parameters, in bfloat16 on a GPU
+    python scripts/bench_flamingo.py --size tiny     a third of a million, to try the bench itself
 
 Weights are random, so that nothing has to be downloaded; what a reply costs does not depend on what it says. Free
 generation is held to exactly `--tokens` tokens, JSON to at most as many. One song at a time is the way of a plain
@@ -34,6 +35,7 @@ from musicflamingo_cli.engines.freetext import FreeSettings, generate  # noqa: E
 from musicflamingo_cli.engines.loading import Loaded, import_transformers  # noqa: E402
 from musicflamingo_cli.engines.memory import release_memory, translated_errors  # noqa: E402
 from musicflamingo_cli.engines.session import Session  # noqa: E402
+from musicflamingo_cli.errors import MfqError  # noqa: E402
 from musicflamingo_cli.inference.batching import batches  # noqa: E402
 from musicflamingo_cli.inference.prefetch import Feeder  # noqa: E402
 from musicflamingo_cli.intake.audio import AudioPlan, hear  # noqa: E402
@@ -56,9 +58,7 @@ class Bench:
 
     def engine(self, decode: str) -> FlamingoEngine:
         """Return an engine on the model in memory."""
-        settings = EngineSettings(
-            self.pack, device=self.loaded.device.partition(":")[0], decode=decode, max_tokens=self.tokens
-        )  # type: ignore[arg-type]
+        settings = EngineSettings(self.pack, device=self.loaded.device, decode=decode, max_tokens=self.tokens)  # type: ignore[arg-type]
         engine = FlamingoEngine(settings)
         engine.adopt(self.loaded)
         return engine
@@ -98,7 +98,7 @@ def build(size: str, device: str, tokenizer_file: str | None) -> Loaded:
     import_transformers().utils.logging.set_verbosity_error()
     import torch
 
-    from tests.engines.tiny_checkpoint import MARKS, REAL, SMALL, build_model, build_tokenizer
+    from tests.engines.tiny_checkpoint import MARKS, REAL, SMALL, Shape, build_model, build_tokenizer
 
     words = [load_pack("quality").template] * 20
     if tokenizer_file:
@@ -113,7 +113,8 @@ def build(size: str, device: str, tokenizer_file: str | None) -> Loaded:
     torch.manual_seed(0)
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     with torch.device(device):
-        model, processor = build_model("musicflamingo", REAL if size == "real" else SMALL, tokenizer, dtype)
+        shape = {"tiny": Shape(), "small": SMALL, "real": REAL}[size]
+        model, processor = build_model("musicflamingo", shape, tokenizer, dtype)
     checkpoint = Checkpoint(Path(), f"random, {size}", None, "musicflamingo", 0, 1200.0)
     return Loaded(model, processor, checkpoint, str(model.device), str(dtype).partition(".")[2], "sdpa", ())
 
@@ -208,7 +209,10 @@ def measure(bench: Bench, requests: list[Request]) -> dict[str, object]:
 
 
 def flowing(bench: Bench, paths: list[Path], songs: int, items: int, decode: str) -> dict[str, float]:
-    """Run files through decode workers, a preparing thread and the engine, as `mfq score` does; say who waited."""
+    """Run files through decode workers, a preparing thread and the engine, as `mfq score` does; say who waited.
+
+    The steady figures begin with the first batch, and are of the clock on the wall.
+    """
     engine = bench.engine(decode)
     busy = [0.0]
 
@@ -223,8 +227,11 @@ def flowing(bench: Bench, paths: list[Path], songs: int, items: int, decode: str
     with DecodePool(bench.workers, AudioPlan(max_clip_seconds=clip_seconds(engine))) as pool:
         grouped = batches(requests(pool), items, batch_seconds(engine))
         for prepared in feeder.run(engine.prepare(batch) for batch in grouped):
-            first = first or time.perf_counter()
-            busy[0] += bench.clock(lambda prepared=prepared: engine.answer(prepared))
+            began = time.perf_counter()
+            first = first or began
+            engine.answer(prepared)
+            bench.wait()
+            busy[0] += time.perf_counter() - began
     total, steady = time.perf_counter() - start, time.perf_counter() - (first or start)
     return {
         "songs": songs,
@@ -261,12 +268,12 @@ def report(found: dict[str, object], baseline: float, seconds: float) -> None:
 def main() -> None:
     """Measure, print, and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=("small", "real"), default="small")
+    parser.add_argument("--size", choices=("tiny", "small", "real"), default="small")
     parser.add_argument("--device", help="cpu or cuda; by default what the size calls for")
     parser.add_argument("--seconds", help="lengths of the songs, comma-separated (small: 30,180; real: 180)")
     parser.add_argument("--batch", help="songs in a batch, comma-separated (small: 4 and 2; real: 8,16,32,64)")
     parser.add_argument("--tokens", type=int, default=300, help="tokens of a free reply")
-    parser.add_argument("--alone", type=int, default=1, help="songs for the one-at-a-time baseline")
+    parser.add_argument("--alone", type=int, help="songs for the one-at-a-time baseline (small: 1; real: 3)")
     parser.add_argument("--flow", type=int, help="songs of the run through files, workers and engine (real: 192)")
     parser.add_argument("--workers", type=int, default=12, help="decode processes of that run")
     parser.add_argument("--music", help="folder of real songs; made ones otherwise")
@@ -291,10 +298,22 @@ def main() -> None:
         "transformers": import_transformers().__version__,
         "parameters": parameters,
         "dtype": bench.loaded.dtype,
+        "attention": bench.loaded.attention,
+        "prefill_tokens": bench.engine("scores")._mode._network.prefill_tokens,  # type: ignore[union-attr]
         "reply_tokens": asked.tokens,
         "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     runs: list[dict[str, object]] = []
+    results["runs"] = runs
+    where = Path(asked.out)
+    where.mkdir(parents=True, exist_ok=True)
+    file = where / f"flamingo-{asked.size}-{device}.json"
+
+    def keep(run: dict[str, object]) -> None:
+        """Keep a figure at once: a long bench may be cut short."""
+        runs.append(run)
+        file.write_text(json.dumps(results, indent=1) + "\n")
+
     with tempfile.TemporaryDirectory(prefix="mfq-bench-") as folder:
         for seconds in lengths:
             sizes = asked.batch or ("8,16,32,64" if real else "4" if seconds <= 60 else "2")
@@ -302,13 +321,13 @@ def main() -> None:
             paths = write_songs(Path(folder), min(16, max(counts)), seconds, asked.music)
             if real:
                 one_at_a_time(bench, paths[:1])
-            baseline = one_at_a_time(bench, paths[: asked.alone])
+            baseline = one_at_a_time(bench, paths[: asked.alone or (3 if real else 1)])
             heard = requests_for(paths, bench.pack)
             for count in counts:
                 found = measure(bench, [heard[n % len(heard)] for n in range(count)])
                 found |= {"audio_seconds": seconds, "one_at_a_time_seconds": baseline, "device": device}
                 report(found, baseline, seconds)
-                runs.append(found)
+                keep(found)
             songs = asked.flow if asked.flow is not None else (192 if real else 0)
             for decode in ("scores", "json") if songs else ():
                 flow = flowing(bench, paths, songs, max(counts), decode)
@@ -317,14 +336,12 @@ def main() -> None:
                     end=" ",
                 )
                 print(f"{flow['waiting_share']:.1%} of the time")
-                runs.append({"flow": decode, "audio_seconds": seconds, **flow})
-    results["runs"] = runs
-    where = Path(asked.out)
-    where.mkdir(parents=True, exist_ok=True)
-    file = where / f"flamingo-{asked.size}-{device}.json"
-    file.write_text(json.dumps(results, indent=1) + "\n")
+                keep({"flow": decode, "audio_seconds": seconds, **flow})
     print(f"\n{file}")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MfqError as problem:
+        raise SystemExit(str(problem)) from None

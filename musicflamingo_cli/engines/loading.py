@@ -213,7 +213,8 @@ def _loaded(build: Callable[[str], Any], attention: str, checkpoint: Checkpoint)
         if is_out_of_memory(problem):
             raise EngineError(_no_room(checkpoint, "the weights did not fit")) from None
         raise
-    absent = sorted((*info.get("missing_keys", ()), *(key[0] for key in info.get("mismatched_keys", ()))))
+    lacking = {*info.get("missing_keys", ()), *(key[0] for key in info.get("mismatched_keys", ()))}
+    absent = sorted(lacking & {name for name, _ in model.named_parameters()})  # buffers are computed
     if absent:
         raise EngineError(
             f"{checkpoint.name}: its files lack {len(absent)} of the model's weights ({absent[0]}, ...); "

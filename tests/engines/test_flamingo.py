@@ -200,6 +200,33 @@ def test_a_model_that_answers_no_song_at_all_ends_the_run(engine, monkeypatch):
         one.reply(requests)
 
 
+def test_first_songs_that_fail_do_not_end_a_run_whose_next_are_answered(engine, monkeypatch):
+    from musicflamingo_cli.engines.network import Network
+
+    one = engine("scores")
+    requests = [request_for(sound(9 - n, n), name=f"s{n}") for n in range(4)]
+    plain, good = Network.prompt, one.reply(requests)[3].prompt_tokens
+    one._answered = 0
+
+    def upset(self, tensors):
+        if (tensors["attention_mask"].sum(-1) != good).any():
+            raise ValueError("long ones upset it")
+        return plain(self, tensors)
+
+    monkeypatch.setattr(Network, "prompt", upset)
+    assert [type(reply) for reply in one.reply(requests)] == [Failure, Failure, Failure, Reply]
+
+
+def test_a_model_of_noise_without_numbers_ends_the_run(engine):
+    import torch
+
+    one = engine("scores")
+    with torch.no_grad():
+        one._loaded.model.lm_head.weight.fill_(torch.nan)
+    with pytest.raises(EngineError, match="can't answer any song"):
+        one.reply([request_for(sound(2, n)) for n in range(3)])
+
+
 def test_a_song_that_upsets_the_processor_is_found_and_fails_alone(engine, monkeypatch):
     one = engine("scores")
     requests = [request_for(sound(2 + n, n), name=f"s{n}") for n in range(3)]

@@ -311,6 +311,29 @@ def test_a_reply_that_hits_the_cap_is_asked_once_more_and_counted(engine):
     assert all(reply.generated_tokens == 12 for reply in capped)
 
 
+def test_a_second_try_that_does_not_fit_is_not_counted_twice(engine, monkeypatch):
+    import torch
+
+    from musicflamingo_cli.engines import modes
+    from musicflamingo_cli.engines.base import OutOfMemory
+
+    one = engine("text", max_tokens=12)
+    plain = modes.generate
+
+    def tight(network, inputs, settings):
+        if settings.careful and inputs.rows > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return plain(network, inputs, settings)
+
+    monkeypatch.setattr(modes, "generate", tight)
+    requests = [request_for(sound(2)), request_for(sound(2))]
+    with pytest.raises(OutOfMemory):
+        one.reply(requests)
+    for request in requests:
+        one.reply([request])
+    assert one.counts["rerun"] == 2
+
+
 def test_a_looping_model_is_asked_again_with_anti_repeat_settings(engine, monkeypatch):
     """A head that always says one token loops for ever; with the penalty it must say something else."""
     one = engine("text", max_tokens=60)

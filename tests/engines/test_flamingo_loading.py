@@ -112,6 +112,60 @@ def test_weights_that_are_damaged(copied):
         FlamingoEngine(settings(model=str(copied), device="cpu")).load()
 
 
+def rewritten(folder, change):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    change(weights, next(name for name in weights if name.endswith("lm_head.weight")))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def halved(folder):
+    raw = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(raw[: len(raw) // 2])
+
+
+def untemplated(folder):
+    for file in folder.glob("*.jinja"):
+        file.unlink()
+    for name in ("processor_config.json", "tokenizer_config.json"):
+        settings = json.loads((folder / name).read_text())
+        settings.pop("chat_template", None)
+        (folder / name).write_text(json.dumps(settings))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: rewritten(f, lambda w, head: w.pop(head)), r"lack 1 of the model's weights \(lm_head.weight"),
+        (lambda f: rewritten(f, lambda w, head: w.update({head: w[head][:9].clone()})), "lack 1 of .*lm_head.weight"),
+        (halved, "fetch it again"),
+        (lambda f: (f / "model.safetensors").write_bytes(b""), "fetch it again"),
+        (
+            lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"),
+            r"pickled weights only \(pytorch_model.bin",
+        ),
+        (untemplated, "chat_template.jinja"),
+    ],
+    ids=["a weight lacks", "a weight of another shape", "half a file", "an empty file", "pickles", "no template"],
+)
+def test_weights_that_are_not_whole_never_answer_a_song(copied, damage, words):
+    """transformers fills what is missing with random numbers: every score would be made up."""
+    damage(copied)
+    with pytest.raises(EngineError, match=words) as caught:
+        FlamingoEngine(settings(model=str(copied), device="cpu")).load()
+    assert "--engine signal" in str(caught.value)
+    assert "mfq doctor" in str(caught.value)
+
+
+def test_without_llguidance_json_says_what_to_install(monkeypatch, checkpoints):
+    monkeypatch.setitem(sys.modules, "llguidance", None)
+    folder = str(checkpoints["musicflamingo"])
+    with pytest.raises(EngineError, match=r"llguidance.*pip install 'musicflamingo-cli\[flamingo\]'"):
+        FlamingoEngine(settings(model=folder, device="cpu")).load()
+    FlamingoEngine(settings(model=folder, device="cpu", decode="scores")).load()
+
+
 def test_another_kind_of_model_is_named(copied):
     (copied / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(EngineError, match="model_type 'llama'"):

@@ -1,5 +1,7 @@
 """`mfq score --engine flamingo` on a tiny checkpoint: resume, memory that runs out, a GPU that dies."""
 
+import csv
+import json
 import signal
 import subprocess
 import sys
@@ -46,6 +48,101 @@ def test_scores_end_in_the_table_and_a_second_run_loads_no_model(bench, score, m
     monkeypatch.setattr("musicflamingo_cli.engines.flamingo.load", never)
     assert score() == 0
     assert stable(bench) == first
+
+
+WITHOUT_TORCH = """
+import json, sys
+for name in ("torch", "transformers", "huggingface_hub", "llguidance", "tokenizers"):
+    sys.modules[name] = None
+from musicflamingo_cli.cli import main
+print(json.dumps([main(words) for words in json.loads(sys.argv[1])]))
+"""
+
+
+def test_without_torch_what_is_cached_is_read_and_what_is_not_fails_at_once(bench, score, checkpoints):
+    bench.songs(2)
+    assert score() == 0
+    words = ["score", bench.manifest, "--cache-dir", bench.folder / "cache", "-o", bench.folder / "again.parquet"]
+    same = ["--model", checkpoints["musicflamingo"], "--device", "cpu", "--decode", "scores", "--min-number-mass", 0]
+    runs = [
+        [*words, *same],
+        [*words, *same, "--offline"],
+        [*words, *same, "--dry-run"],
+        [*words, "--dry-run"],
+        words,
+        ["caption", bench.manifest, "--no-cache", "-o", bench.folder / "captions.parquet"],
+        [*words, "--offline"],
+    ]
+    told = json.dumps([[str(word) for word in run] for run in runs])
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, told], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [0, 0, 0, 0, 3, 3, 2], done.stderr
+    assert done.stderr.count("--engine signal needs no model; mfq doctor says what is here") == 2
+    assert "no replies of --engine flamingo with these settings" in done.stderr
+    assert f"model {checkpoints['musicflamingo']} (asked: nvidia/music-flamingo-2601-hf)" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["score", "caption"])
+def test_the_default_engine_needs_a_gpu_and_says_so_before_any_song_is_touched(bench, monkeypatch, command):
+    bench.songs(2)
+    monkeypatch.setattr("musicflamingo_cli.inference.runner.DecodePool", None)
+    out = bench.folder / "out.parquet"
+    assert bench.mfq(command, bench.manifest, "--cache-dir", bench.folder / "cache", "-o", out) == 3
+    told = bench.stderr()
+    assert "no GPU is at hand" in told
+    assert "--engine signal" in told
+    assert "mfq doctor" in told
+    assert not out.exists()
+    assert entries(bench) == {}
+
+
+def test_replies_that_were_asked_for_again_are_counted_in_the_summary(bench, score):
+    import pyarrow.parquet as pq
+
+    bench.songs(2)
+    score("--max-tokens", 5, decode="text")
+    assert "looped or hit the token cap: 2" in bench.stderr()
+    card = json.loads(pq.read_metadata(bench.table).metadata[b"mfq.run"])
+    assert card["counts"]["reruns"] == 2
+    assert "non-commercial" in card["settings"]["licence"].lower()
+    assert {"device", "dtype", "attention", "commit", "torch", "transformers"} <= set(card["settings"]["used"])
+
+
+def test_captions_of_a_model_end_in_both_tables(bench, checkpoints):
+    bench.songs(2)
+    words = ["caption", bench.manifest, "--engine", "flamingo", "--model", checkpoints["musicflamingo"]]
+    words += ["--device", "cpu", "--max-tokens", 20, "--workers", 1, "--cache-dir", bench.folder / "cache"]
+    bench.mfq(*words, "-o", bench.folder / "captions.parquet")
+    bench.mfq(*words, "-o", bench.folder / "captions.csv")
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(bench.folder / "captions.parquet").to_pylist()
+    assert [row["decode_mode"] for row in rows] == ["text", "text"]
+    with (bench.folder / "captions.csv").open(newline="") as file:
+        lines = list(csv.reader(file))
+    assert lines == [["id", "caption"], *([row["song_id"], row["text"]] for row in rows if row["text"])]
+
+
+def test_a_part_of_long_songs_is_heard_and_the_dry_run_says_what_that_spares(bench, score, monkeypatch):
+    bench.tone("long.wav", seconds=40.3)
+    bench.tone("short.wav", seconds=5.0)
+    bench.rows([{"id": "long", "audio": "long.wav"}, {"id": "short", "audio": "short.wav"}])
+    assert score("--dry-run") == 0
+    assert "not heard" not in bench.capture.readouterr().out
+    assert score("--max-audio-seconds", 10, "--dry-run") == 0
+    told = bench.capture.readouterr().out
+    assert "0.01 h, 67% of the audio, is beyond the limit" in told
+    heads = {}
+    for part in ("head", "middle"):
+        assert score("--max-audio-seconds", 10, "--long-audio", part) == 0
+        rows = {row["song_id"]: row for row in bench.result()}
+        assert [(row["used_seconds"], row["truncated"]) for row in rows.values()] == [(10.0, True), (5.0, False)]
+        heads[part] = rows
+    names = ("production_quality", "content_enjoyment")
+    apart = [[heads[part][song][name] for name in names] for song in ("long", "short") for part in ("head", "middle")]
+    assert apart[0] != apart[1]
+    assert apart[2] == apart[3]
 
 
 def test_scores_and_json_are_not_mixed_in_one_cache(bench, score):
