@@ -75,11 +75,13 @@ def parse_weights(spec: str, fields: Sequence[Field]) -> dict[str, float]:
             or no number, weights that sum to 0, or a file that cannot be read.
     """
     where = "--weights"
+    if not spec.strip():
+        raise UsageError(f"{where}: is empty; give a file or name=value,name=value")
     if "=" in spec and not Path(spec).is_file():
         pairs = [part.partition("=") for part in spec.split(",") if part.strip()]
         listed: list[tuple[str, object]] = [(name.strip(), value.strip()) for name, _, value in pairs]
     else:
-        where, listed = f"weights file {spec}", list(_weights_file(Path(spec)).items())
+        where, listed = f"weights file {spec}", _weights_file(Path(spec))
     known = [f.name for f in fields if f.kind == "score"]
     weights: dict[str, float] = {}
     for name, value in listed:
@@ -103,22 +105,36 @@ def _weight(where: str, name: str, value: object) -> float:
     return weight
 
 
-def _weights_file(path: Path) -> dict[str, object]:
+class _Listed(list[tuple[str, object]]):
+    """A JSON object's members, duplicates kept."""
+
+
+def _weights_file(path: Path) -> list[tuple[str, object]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise UsageError(f"--weights {path}: can't be read ({error}); give a file or name=value,name=value") from error
+    listed: object
     try:
-        loaded: object = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        listed = _items(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as toml_error:
         try:
-            loaded = json.loads(text)
+            listed = json.loads(text, object_pairs_hook=_Listed)
         except (ValueError, RecursionError) as error:
-            raise UsageError(f"--weights {path}: neither TOML nor JSON ({error})") from error
-    table = loaded.get("weights", loaded) if isinstance(loaded, dict) else None
-    if not isinstance(table, dict):
+            why = f"as TOML: {toml_error}; as JSON: {error}"
+            raise UsageError(f"--weights {path}: neither TOML nor JSON ({why})") from error
+    tables = [value for name, value in listed if name == "weights"] if isinstance(listed, _Listed) else []
+    if len(tables) > 1:
+        raise UsageError(f"--weights {path}: 'weights' is given twice")
+    table = tables[0] if tables else listed
+    if not isinstance(table, _Listed):
         raise UsageError(f"--weights {path}: holds no table of name = weight")
     return table
+
+
+def _items(value: object) -> object:
+    """A TOML table as its members; TOML itself refuses a name given twice."""
+    return _Listed((name, _items(inner)) for name, inner in value.items()) if isinstance(value, dict) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,26 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
+from musicflamingo_cli.scoring.jsonish import NUMBER_GOES_ON, ObjectReader, may_begin
 from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex, is_other_name
-from musicflamingo_cli.scoring.nodes import Bare, Budget, Cut, Obj, Page, read_strict
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Budget, Cut, Obj, Page, read_strict
 from musicflamingo_cli.scoring.objects import Harvest, harvest
+from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
+from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch
 from musicflamingo_cli.scoring.values import Member, is_placeholder
 
 _FENCE = re.compile(r"```+|~~~+")
 _FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
+_FENCE_BEFORE = re.compile(r"(?:`{3,8}|~{3,8})[ \t]{0,4}[\w+-]{0,20}\s{0,16}\Z")
 _MAX_BRACELESS = 64
 _MOST_CANDIDATES = 1024
 """Of more objects, which only a loop has, the first and the last are kept."""
+_NO_ANSWER = re.compile(r"\b(?:wrong|bad|incorrect|invalid)\b", re.IGNORECASE)
 _NOT_THE_ANSWER = re.compile(
     r"(?<![a-z])(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference|old"
-    r"|earlier|drafts?|initial)\b",
+    r"|earlier|drafts?|initial|discarded|ignored?|outdated|users?)\b|^\W*(?:do )?not\b|\bdon't\b",
     re.IGNORECASE,
 )
 _THE_ANSWER = re.compile(
@@ -34,6 +38,14 @@ _FORMAT_LABEL = re.compile(
 _FRAME = " \t`~*_>#[](){\"'“”"
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
 """An opening brace that holds something; of a long run of them the last few."""
+_UNDER_A_KEY = re.compile(
+    r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’]{1,2}\s{0,4}([:=]?)\s{0,16}[\[({\s\"'“]{0,16}\Z", re.IGNORECASE
+)
+"""A quoted key and its colon right before an object: it stands in another one that could not be read."""
+_CLOSER = re.compile(r"\s{0,32}[}\]]")
+_RUN = re.compile(r"(?:[{\[(\]})][\s,:;'\"`\\]{0,4}){32,}")
+_RUN_END = 64
+"""Of a run of brackets without a member between them, only a loop, so many characters are looked at."""
 
 
 @dataclass(slots=True)
@@ -65,6 +77,8 @@ class Finder:
         self._rereads = 64
         self.spans: list[tuple[int, int]] = []
         """Where objects were found, of whatever kind."""
+        self.orphans: set[int] = set()
+        """Where objects begin that stood under a key too damaged to be read, in an object that breaks off there."""
         self.breaks_off = False
         """True if the text ends inside an object."""
 
@@ -88,20 +102,35 @@ class Finder:
 
     def _scan(self, pos: int, end: int, fenced: bool, found: list[Candidate]) -> None:
         folded = self.page.folded
+        broken, nested = -1, False
         while brace := _BRACE.search(folded, pos, end):
             pos = brace.end() - 1
+            if (run := _RUN.match(folded, pos, end)) and run.end() - _RUN_END > pos:
+                pos = run.end() - _RUN_END
+                continue
+            depth = 0
             strict = read_strict(self.page.text, pos, self._budget)
             if strict is None and not may_begin(folded, pos, end):
                 pos += 1
                 continue
-            if strict is not None and strict[1] <= end:
+            if strict is not None and strict[1] <= end and not NUMBER_GOES_ON.match(folded, strict[1], end):
                 root, stop, control = strict
                 repairs: tuple[str, ...] = ("control_characters",) if control else ()
             else:
                 reader = ObjectReader(self.page, (pos, end), self.index.known)
                 root, stop = reader.read()
                 repairs = tuple(reader.repairs)
+                depth = len(reader.stack)
             if root.pairs:
+                if (
+                    0 <= broken <= pos < broken + 16
+                    and not folded[broken:pos].strip("[({ \n\"'")
+                    and (nested or folded[max(0, pos - 32) : pos].rstrip(" \n[({\"'").endswith((":", "=")))
+                ):
+                    self.orphans.add(pos)
+                broken, nested = -1 if root.closed else stop, depth > 1
+                if root.closed and _CLOSER.match(folded, stop, end):
+                    root.pairs = _without_strays(root.pairs)
                 self.spans.append((pos, stop))
                 self.breaks_off = not root.closed and stop >= len(folded)
                 if self._may_say_something(pos, stop):
@@ -177,6 +206,8 @@ class Finder:
 
     def is_rejected(self, candidate: Candidate) -> bool:
         """Whether an object is a template, the prompt's example, or labelled as something else."""
+        if candidate.start in self.orphans:
+            return True
         return self._is_template(candidate) or self._is_echo(candidate) or self._is_mislabelled(candidate)
 
     def _is_template(self, candidate: Candidate) -> bool:
@@ -213,19 +244,28 @@ class Finder:
         return re.search(near, self.prompt) is not None
 
     def _is_mislabelled(self, candidate: Candidate) -> bool:
-        before = self.page.folded[max(0, candidate.start - 240) : candidate.start]
+        before = _FENCE_BEFORE.sub("", self.page.folded[max(0, candidate.start - 240) : candidate.start])
+        if key := _UNDER_A_KEY.search(before[-100:]):
+            standing = standing_of(key.group(1))
+            if standing == "other" or (key.group(2) and standing == "unknown"):
+                return True
         lines = [line for line in before.splitlines() if line.strip(_FRAME) not in ("", "json", "python")]
         if not lines:
             return False
         line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
         own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
-        is_label = own_line or line.endswith((":", "=", ":**")) or lines[-1].lstrip().startswith(("#", "**"))
+        is_label = (
+            own_line
+            or line.endswith((":", "=", ":**"))
+            or ends_open(line)
+            or lines[-1].lstrip().startswith(("#", "**"))
+        )
         if not is_label:
             return False
         clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1]
         if (line[:-1].endswith(('"', "'")) or len(clause.split()) <= 2) and is_other_name(clause):
             return True
-        if _FORMAT_LABEL.fullmatch(clause):
+        if _FORMAT_LABEL.fullmatch(clause) or _NO_ANSWER.search(clause) or is_other_lead(line):
             return True
         return _NOT_THE_ANSWER.search(clause) is not None and _THE_ANSWER.search(clause) is None
 
@@ -234,6 +274,14 @@ def choose(candidates: Sequence[Candidate], is_rejected: Callable[[Candidate], b
     """The answer: complete over broken, fenced over bare, the last over earlier ones, and none that is rejected."""
     ranked = sorted(enumerate(candidates), key=lambda c: (c[1].root.closed, c[1].fenced, c[0]), reverse=True)
     return next((candidate for _, candidate in ranked if not is_rejected(candidate)), None)
+
+
+def _without_strays(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
+    """An object closed once too often: what follows its `weights` and the like may have stood in them."""
+    for number, (key, value) in enumerate(pairs):
+        if isinstance(value, Obj | Arr) and standing_of(key) == "other":
+            return pairs[: number + 1]
+    return pairs
 
 
 def _regions(folded: str, stretch: Stretch) -> list[tuple[int, int, bool]]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 _RULE = re.compile(r"[\s|:+=-]+")
 _TITLE = re.compile(r"\s{0,8}[\"']?[A-Za-z][\w /%().:-]{0,48}[\"']?\s{0,8}")
+_GOES_ON = re.compile(r"\s{0,4}(?:[.,%/]|\d)")
+"""A line that goes on with what the row before it broke off."""
 _MAX_CELLS = 64
 
 
@@ -20,7 +22,10 @@ class Row:
     start: int
     end: int
     cut: bool
-    """True if the text ends in it."""
+    """True if the text ends in it, or if what follows may belong to its last cell."""
+
+    closed: bool = False
+    """True if a bar ends it."""
 
     def is_last(self, number: int) -> bool:
         """Whether the text ends in this cell."""
@@ -38,12 +43,15 @@ def grids(body: str, is_head: Callable[[list[str]], bool]) -> Iterator[list[Row]
             if mark:
                 yield rows
                 rows, mark = [], ""
+            if rows and _GOES_ON.match(line) and not rows[-1].closed:
+                rows[-1].cut = True
             if not _RULE.fullmatch(line):
                 rows.append(_barred(line, pos, cut))
         elif mark and line.strip() and len(row := _separated(line, mark, pos, cut)) == len(rows[0].cells):
             rows.append(Row(row, pos, pos + len(line), cut))
         else:
             if rows:
+                rows[-1].cut = rows[-1].cut or _GOES_ON.match(line) is not None
                 yield rows
             rows, mark = [], _mark_of(line, is_head)
             if mark:
@@ -63,7 +71,7 @@ def _barred(line: str, start: int, cut: bool) -> Row:
         cells.pop(0)
     if len(cells) > 1 and not cells[-1][1].strip() and not cut:
         cells.pop()
-    return Row(cells, start, start + len(line), cut)
+    return Row(cells, start, start + len(line), cut, line.rstrip().endswith("|"))
 
 
 def _mark_of(line: str, is_head: Callable[[list[str]], bool]) -> str:

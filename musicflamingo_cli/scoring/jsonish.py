@@ -36,6 +36,9 @@ _NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")
 _PLAIN_ITEMS = re.compile(r"(?:(?:\"[^\"\\\n]{0,200}\"|-?\d{1,20}(?:\.\d{1,20})?)[ \n]{0,8},[ \n]{0,8})+")
 _SOLID = frozenset("{}[](),:;\"'=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 """Characters that begin neither space nor a comment."""
+NUMBER_GOES_ON = re.compile(r"[\"']?(?:\d|[.,]\d|%|/\d)")
+"""Right behind a closing bracket: that bracket stands in the middle of something."""
+_NUMBER_FOLLOWS = re.compile(r"[\"']?\s{0,3}[\d.%/]")
 _LONG_LIST = 256
 """From so many items on a list is a loop; plain items in it are stepped over."""
 _QUOTES = ('"', "'", "\\", "“", "‘")
@@ -52,6 +55,7 @@ def may_begin(folded: str, start: int, end: int) -> bool:
         return False
     if pos >= end or folded[pos] in "{[(/#,;<.":
         return pos < end
+    pos += folded[pos] in _QUOTES and folded[pos + 1 : pos + 2] == folded[pos]
     return KEY.match(folded, pos, end) is not None or MISSING_COLON.match(folded, pos, end) is not None
 
 
@@ -70,6 +74,7 @@ class ObjectReader:
         self._quoted_style = False
         self._separated = True
         self._last: tuple[Obj, int] | None = None
+        self._broke = False
 
     def read(self, braceless: bool = False) -> tuple[Obj, int]:
         """The object and where reading stopped; it is not `closed` where its end is missing."""
@@ -83,12 +88,16 @@ class ObjectReader:
                 break
             if self.folded[self.pos] in "}])":
                 self._close(self.folded[self.pos])
-            elif len(self.stack) >= MAX_DEPTH and self.folded[self.pos] in "{[(":
+                self._broke = True
+                continue
+            if len(self.stack) >= MAX_DEPTH and self.folded[self.pos] in "{[(":
                 break
-            elif isinstance(self.stack[-1], Arr):
-                self._item(self.stack[-1])
-            elif not self._member(self.stack[-1]):
+            top = self.stack[-1]
+            if isinstance(top, Arr):
+                self._item(top)
+            elif not self._member(top):
                 break
+            self._broke = False
         if self.stack:
             self.repairs["truncated" if self.pos >= self.end else "missing_brace"] = None
             self._unwrap(root)
@@ -154,12 +163,20 @@ class ObjectReader:
             self.repairs["wrong_bracket"] = None
             self._separated = False
             return
+        broken = NUMBER_GOES_ON.match(self.folded, self.pos, self.end) is not None
         while not isinstance(self.stack[-1], kind):
-            self.stack.pop().closed = True
+            self._end(broken)
             self.repairs["missing_bracket"] = None
-        self.stack.pop().closed = True
+        self._end(broken)
         self._separated = False
         self._last = (self.stack[-1], self.pos) if self.stack and isinstance(self.stack[-1], Obj) else None
+
+    def _end(self, broken: bool) -> None:
+        """Close the innermost object or list; a number that goes on behind its bracket was broken by it."""
+        node = self.stack.pop()
+        node.closed = True
+        if broken and isinstance(node, Obj) and node.pairs:
+            node.pairs[-1] = (node.pairs[-1][0], Torn(""))
 
     def _push(self, node: Obj | Arr) -> None:
         self.pos += 1
@@ -169,6 +186,12 @@ class ObjectReader:
     def _item(self, node: Arr) -> None:
         """Read one item of a list, or see that the list's closing bracket is missing."""
         key = KEY.match(self.folded, self.pos, self.end) if self.folded[self.pos] in "\"'\\“" else None
+        if key is not None and key.group(3) and (not node.items or isinstance(node.items[-1], Obj)):
+            child = Obj()
+            node.items.append(child)
+            self.stack.append(child)
+            self.repairs["missing_brace"] = None
+            return
         if key is not None and key.group(3) and self.known(key.group(3)) and len(self.stack) > 1:
             self.stack.pop().closed = True
             self.repairs["missing_bracket"] = None
@@ -259,6 +282,9 @@ class ObjectReader:
             self.repairs["stray_quote"] = None
             self.pos = stray.end()
             return True
+        if self._broke and _NUMBER_FOLLOWS.match(self.folded, self.pos, self.end):
+            self._leave(self.pos, min(self.end, self.pos + 80))
+            return False
         garbage = _GARBAGE.match(self.folded, self.pos, self.end)
         self._leave(self.pos, garbage.end() if garbage else self.pos + 1)
         self.pos = garbage.end() if garbage else self.pos + 1

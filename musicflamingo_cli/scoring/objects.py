@@ -109,6 +109,7 @@ def _notes_in_name(name: str) -> tuple[str, ...]:
     spaced = re.sub(r"[\W_]+(?<![/%.-])", " ", re.sub(r"[^\w/%.-]|_", " ", name[:80])).strip()
     spaced = re.sub(r"(?<=\d) (?:to )?(?=\d)", "-", spaced)
     words = re.sub(r"\b(?:scores?|ratings?|values?|grades?)\b", " ", spaced, flags=re.IGNORECASE).strip()
+    words = re.sub(r"(?<=\w)%(?=\w)", "", words)
     if words == spaced and not re.search(r"\b(?:out of|percent|stars?|points|scale)\b|%|\d-\d", words, re.IGNORECASE):
         return ()
     return (words,) if words else ()

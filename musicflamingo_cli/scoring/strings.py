@@ -37,7 +37,7 @@ _KEY_HERE = re.compile(_KEY_AHEAD)
 _KEY_NEXT_LINE = re.compile(rf"\s{{0,64}}(?:{_KEY_AHEAD}|\}})")
 _CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "", "\n": ""}
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\ufffd", "\n": ""}
 _CLOSERS = {
     **{'"': '"”', '"""': '"', "'": "'’", "'''": "'", "`": "`'", "´": "'´’", "‘": "'’", "’": "'’"},
     **dict.fromkeys("“”„", '"”“'),

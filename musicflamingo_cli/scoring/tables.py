@@ -21,6 +21,7 @@ _SCORE_COLUMN = frozenset(
 _NAME_COLUMN = ("dimension", "metric", "criterion", "category", "field", "aspect", "name")
 _MAX_CELLS = 64
 _MOST_ROWS = 128
+_WHOLE = re.compile(r"(?:[5-9]|\d{2,4})(?:\.0)?")
 _SCORE_WORDS = re.compile(
     r"\b(?:scores?|ratings?|values?|results?|marks?|grades?|final|my|your|overall)\b", re.IGNORECASE
 )
@@ -94,9 +95,12 @@ def _read_row(
     possible: list[tuple[Reading, int, str]] = []
     if len(titles) != len(row.cells) and any(is_other_name(title) or is_bound(title) for title in titles):
         return None
+    titles = titles if len(titles) == len(row.cells) else []
     label_scale = stated_scale(read_key(row.cells[named][1]).annotation, name)
     titled = list(zip(titles, (text.strip() for _, text in row.cells), strict=False))
     notes = scale_notes(titled, own=True)
+    if any(_WHOLE.fullmatch(text) and not _accounted(title) for title, text in titled[named + 1 :]):
+        notes = (*notes, "scale")
     for number, (at, text) in enumerate(row.cells[named + 1 :], start=named + 1):
         title = titles[number] if number < len(titles) else ""
         if _is_other(title) or is_other_name(text):
@@ -106,8 +110,8 @@ def _read_row(
         reading = read_number(text if last else text + "\n", name, last, scale, assume)
         if reading.reason not in ("not_a_number", "missing"):
             possible.append((reading, at, title))
-    scored = [p for p in possible if any(word in _SCORE_COLUMN for word in re.findall(r"[a-z]+", p[2].lower()))]
-    chosen = scored or possible
+    scored = any(_names_scores(title) and not _is_other(title) for title in titles[named + 1 :])
+    chosen = [p for p in possible if _names_scores(p[2])] if scored else possible
     if not chosen or (row.cut and not scored and len(row.cells) < columns):
         return None
     if len({(c[0].value, c[0].reason) for c in chosen}) > 1:
@@ -120,6 +124,17 @@ def _is_other(title: str) -> bool:
     note = read_key(title).annotation
     words = title.replace(note, " ") if note and is_note(note) else title
     return is_bound(words) or is_other_name(words) or (bool(words.strip()) and standing_of(words) == "other")
+
+
+def _accounted(title: str) -> bool:
+    """Whether a column's title says what its numbers are."""
+    if _is_other(title) and not is_bound(title) and re.search(r"max|total|scale|out|of", title, re.IGNORECASE):
+        return False
+    return _names_scores(title) or _is_other(title) or (bool(title.strip()) and standing_of(title) == "answer")
+
+
+def _names_scores(title: str) -> bool:
+    return any(word in _SCORE_COLUMN for word in re.findall(r"[a-z]+", title.lower()))
 
 
 def _scale(title: str, name: Field, otherwise: Scale) -> Scale:
