@@ -14,9 +14,10 @@ from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading
-from musicflamingo_cli.scoring.prose import Statement, read_prose
+from musicflamingo_cli.scoring.prose import read_prose
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
+from musicflamingo_cli.scoring.statements import Statement
 from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
 from musicflamingo_cli.scoring.values import read_score, read_text
 

@@ -24,7 +24,8 @@ _DELIMITER = re.compile(
     r"|[•·](?=\s)|</?[A-Za-z][^<>\n]{0,40}>"
 )
 _NEXT_LINE = re.compile(
-    r"\s{0,8}[(\[]?(?:[.,]\d|[/%‰⁄]|\\|(?:out\s+)?of\b|(?:per\s?cent|percent|pct|to|or|max|minus|plus)\b|(?:on|in)\s+(?:a\s+)?(?:scale|\d|ten|percent))",
+    r"\s{0,8}[(\[]?(?:[.,]\d|[/%‰⁄]|\\|(?:out\s+)?of\b"
+    r"|(?:per\s?cent|percent|pct|to|or|max|minus|plus)\b|(?:on|in)\s+(?:a\s+)?(?:scale|\d|ten|percent))",
     re.IGNORECASE,
 )
 _BROKEN = re.compile(r"[^\w\s([{|]{0,4}[\s\"'“”‘’`*_]{0,8}[^\w\s([{|]{0,4}\d")
@@ -40,7 +41,8 @@ _REASONS = (
 _SPECIFIC = (
     r"|with(?!\s+(?:\d|an?\s+(?:weight|confidence|margin|error)))"
     r"|in\s+(?:my|terms|general|line|view|this\s+(?:case|track|song|regard|respect))|at\s+\d+\s?bpm|based\s+on"
-    rf"|for\s+(?!(?:(?:the|its)\s+)?(?:{_PARTS})\b)(?!(?:an?|most|other|others|similar|all|any|each|every|comparison|reference|example|instance|now|\d)\b|[\"'“‘])"
+    rf"|for\s+(?!(?:(?:the|its)\s+)?(?:{_PARTS})\b)"
+    r"(?!(?:an?|most|other|others|similar|all|any|each|every|comparison|reference|example|instance|now|\d)\b|[\"'“‘])"
 )
 _AFTER_ANY = re.compile(rf"(?:(?:{_REASONS})\b{_SPECIFIC})", re.IGNORECASE)
 _AFTER_DECIMAL = re.compile(
@@ -52,12 +54,13 @@ _AFTER_DECIMAL = re.compile(
     r"|sparse|catchy|fun|memorable|competent|consistent|modern|punchy|smooth|sharp|bright|dark|loud|quiet|professional"
     r"|pro|studio|radio|stellar|impressive|respectable|adequate|acceptable|mediocre|bland|dull|flat|generic|standard"
     r"|typical(?!\s+(?:for|of))|big|deep|full|heavy|soft|slick|top|world-class|lo-fi|hi-fi|clean"
-    r"|(?!\w*(?:speed|feed|need|seed|bed|shed|string|ring|thing|king)\b)\w{2,}(?:ly|ed|ing|ful|ous|ive|ional)|flawless|seamless|effortless)\b",
+    r"|(?!\w*(?:speed|feed|need|seed|bed|shed|string|ring|thing|king)\b)\w{2,}(?:ly|ed|ing|ful|ous|ive|ional)"
+    r"|flawless|seamless|effortless)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"[\s\"'“‘(\[*_-]{0,6}(?:no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope|wrong|false|incorrect|"
-    r"not\s+(?:really|quite right|the|sure)|unsure|uncertain|"
+    r"[\s\"'“‘(\[*_-]{0,6}(?:no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope|wrong|false"
+    r"|incorrect|not\s+(?:really|quite right|the|sure)|unsure|uncertain|"
     r"just\s+kidding|strike|scratch|wait|ignore|disregard|forget|cancel\w*|void|invalid|retract\w*|sorry|oops|actually|"
     r"correction|corrected|i\s+mean(?!\s+it)|or\s+(?:maybe|rather|perhaps)|make\s+that|at\s+(?:most|least|best|worst)|"
     r"if|unless|once|before|until|unlike|assuming|had\s+it|were\s+it|lol|jk|\?)(?!\w)",
@@ -72,16 +75,20 @@ _OTHER_THING = re.compile(
     re.IGNORECASE,
 )
 _PART = re.compile(
-    rf"[\s(\[\"'*_]{{0,4}}(?:(?:only|for|in|on|just|the|of|its|mainly|at)\s+){{0,3}}(?:(?:lead|back(?:ing|ground)|live|first|second|last)\s+)?"
+    rf"[\s(\[\"'*_]{{0,4}}(?:(?:only|for|in|on|just|the|of|its|mainly|at)\s+){{0,3}}"
+    r"(?:(?:lead|back(?:ing|ground)|live|first|second|last)\s+)?"
     rf"(?:{_PARTS})(?:\s+(?:only|alone|part|section|version))?[\s)\]\"'*_.]{{0,4}}",
     re.IGNORECASE,
 )
 """A remark that is nothing but a part of the song, another version, or a unit."""
 _SEGMENT = re.compile(r"[^,;.!|()\[\]{}–—\n]{0,80}")
 _FOREIGN_TOP = re.compile(
-    rf"(?:\b(?:out\s+of|of|on|over|von|sur|su|de|di|av|af|z|max(?:imum)?|top|best|highest|possible|total)\b[\s.:=]{{0,3}}"
-    rf"(?:is\s+|a\s+|the\s+|possible\s+){{0,2}}|(?<!\d)(?<!\d\s)[/⁄])(?:({LITERAL})(?!\s?[A-Za-z%\d.,])|(?:ten|five|twenty|(?:a\s+|one\s+)?hundred)\b)"
-    rf"|(?<![\w.,])(?:({LITERAL})|ten|five|hundred)\s{{0,2}}(?:=|is\b|being\b|max(?:imum)?\b|total\b|possible\b|best\b|highest\b|top\b|-?\s?points?\b)",
+    rf"(?:\b(?:out\s+of|of|on|over|von|sur|su|de|di|av|af|z|max(?:imum)?|top|best|highest|possible|total)\b"
+    rf"[\s.:=]{{0,3}}"
+    rf"(?:is\s+|a\s+|the\s+|possible\s+){{0,2}}|(?<!\d)(?<!\d\s)[/⁄])"
+    rf"(?:({LITERAL})(?!\s?[A-Za-z%\d.,])|(?:ten|five|twenty|(?:a\s+|one\s+)?hundred)\b)"
+    rf"|(?<![\w.,])(?:({LITERAL})|ten|five|hundred)\s{{0,2}}"
+    r"(?:=|is\b|being\b|max(?:imum)?\b|total\b|possible\b|best\b|highest\b|top\b|-?\s?points?\b)",
     re.IGNORECASE,
 )
 _PERCENT_WORD = re.compile(

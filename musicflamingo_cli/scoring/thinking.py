@@ -12,7 +12,8 @@ _TAG = re.compile(
     r"|chain_of_thought|inner_monologue)|answer|final_answer|final|solution)"
     r"(?:[_ -](?:(?P<end>end)|start|begin))?(?![\w-])[^<>\[\]▷&\n]{0,64}(?:>|&gt;|\]|▷)"
     r"|<\|channel\|>[ \t]{0,4}(?:(?P<channel>analysis|commentary)|final)\b[^<>\n]{0,40}<\|message\|>"
-    r"|^[ \t]{0,4}(?P<begun>Thinking)\.\.\.[ \t]{0,4}$|^[ \t]{0,4}(?P<done>\.\.\.[ \t]?done)[ \t](?:thinking)\.?[ \t]{0,4}$",
+    r"|^[ \t]{0,4}(?P<begun>Thinking)\.\.\.[ \t]{0,4}$"
+    r"|^[ \t]{0,4}(?P<done>\.\.\.[ \t]?done)[ \t](?:thinking)\.?[ \t]{0,4}$",
     re.IGNORECASE | re.MULTILINE,
 )
 OUTSIDE, AFTER, ANSWER = 1, 2, 3

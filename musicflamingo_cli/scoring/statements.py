@@ -1,0 +1,227 @@
+"""The number that belongs to a field's name in prose: where it stands, and what the words around it leave of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.descriptions import Description
+from musicflamingo_cli.scoring.keys import is_other_name
+from musicflamingo_cli.scoring.leads import begins_line, is_label, lead_of, may_state, sentence_of
+from musicflamingo_cli.scoring.notes import is_note, stated_scale
+from musicflamingo_cli.scoring.numbers import Reading, read_number
+from musicflamingo_cli.scoring.other_leads import is_other_lead
+from musicflamingo_cli.scoring.phrases import (
+    ANNOTATED,
+    BAD_BEFORE_NUMBER,
+    CONNECTOR,
+    DECIMAL,
+    GIVEN,
+    IN_BRACKETS,
+    KEYED_LINE,
+    NEGATED,
+    NUMBER_BEFORE,
+    NUMBER_LINE,
+    NUMERIC,
+    SCALE_BEFORE,
+    SCALE_LINE,
+    SCORE_LINE,
+    SCORE_WORD,
+    SEPARATOR,
+    STRONG,
+    UNRATED,
+    WEAK,
+)
+from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, Scale, digits_of, scale_of
+from musicflamingo_cli.scoring.tails import continues
+
+_NO_NUMBER = ("not_a_number", "missing")
+_NOTED_SCORE = re.compile(
+    rf"\s*(?:(?:score|rating)\s*[:=]?\s*{LITERAL}\s*%?|{LITERAL}\s*(?:/|out\s+of)\s*{LITERAL})\s*", re.IGNORECASE
+)
+_NOTED = re.compile(rf"\s*{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*")
+_WRITTEN = re.compile(r"\d+(?:[.,]\d+)*")
+_ASPECTS = re.compile(
+    r"(?:(?:sound|audio|mix(?:ing|down)?|master(?:ing)?|clarity|balance|recording|engineering|technical|fidelity|polish|production"
+    r"|quality|overall|arrangement|complexity|originality|enjoyment|usefulness|appeal|craft|depth|structure|layering|final|my|and"
+    r"|of|the)[\s,&/]{0,3}){2,8}",
+    re.IGNORECASE,
+)
+"""A note that says what a field is about, in several words."""
+_REACH = 400
+"""How far from its name a number may stand, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What the prose says of one field."""
+
+    reading: Reading | None = None
+    """For a field that asks for a number."""
+    description: Description | None = None
+    """For a field that asks for words."""
+    at: int = -1
+    """Where the number stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A field's name in the prose."""
+
+    field: Field
+    start: int
+    end: int
+
+
+def _is_plain_note(note: str) -> bool:
+    """Whether a note behind a name leaves it what it is: a scale, its weight, its number, or what it is about."""
+    return is_note(note) or any(p.fullmatch(note) for p in (_NOTED, _NOTED_SCORE, _ASPECTS))
+
+
+class NumberFinder:
+    """Finds the numbers of names in one text."""
+
+    def __init__(self, body: str, assume: float | None) -> None:
+        """Be ready to look through `body`; `assume` is the scale that a person states for bare numbers."""
+        self.body = body
+        self.assume = assume
+
+    def forward(self, name: Name, boundary: int, limit: int, scale: Scale) -> Statement | None:
+        """A number after the name."""
+        lead, scale = self._without_scale(lead_of(self.body, name.start), name, scale)
+        if NEGATED.search(lead):
+            return None
+        label = is_label(self.body, lead, name.start, boundary)
+        plain_label = label and begins_line(lead) and not STRONG.search(lead)
+        if not plain_label and not may_state(self.body, lead, name.start, boundary):
+            return None
+        line_end = self.body.find("\n", name.end)
+        stop = min(limit, line_end + 1 if line_end >= 0 else len(self.body), name.end + _REACH)
+        annotated = ANNOTATED.match(self.body, name.end, stop)
+        note = (annotated.group(1) or annotated.group(2) or annotated.group(3) or "") if annotated else ""
+        after = annotated.end() if annotated else name.end
+        if note and not _is_plain_note(note):
+            return self._under_note(name, note, after, stop)
+        stated = stated_scale(digits_of(note), name.field)
+        scale = stated if stated != NO_SCALE else scale
+        separator = SEPARATOR.match(self.body, after, stop) if label else None
+        if separator is not None:
+            told = self._after_separator(name, (separator.end(), stop), limit, scale)
+            if told is None and _NOTED_SCORE.fullmatch(note):
+                told = self._at(name, self.body.index(note, name.end), name.end + len(note) + 16, scale)
+            return told
+        connected = CONNECTOR.match(self.body, after, stop)
+        if connected is not None:
+            return self._at(name, connected.end(), stop, scale)
+        if note and _NOTED.fullmatch(note) and stated == NO_SCALE:
+            start = self.body.index(note, name.end)
+            return self._at(name, start, start + len(note) + 1, scale)
+        if label and not self.body[after:stop].strip(" \t*_\"'`:|\n"):
+            return self._below(name, stop, limit, scale)
+        return self._described(name, after, stop, scale)
+
+    def _without_scale(self, lead: str, name: Name, scale: Scale) -> tuple[str, Scale]:
+        """The words before a name without the scale that they state: `on a scale from 0 to 10, `."""
+        spoken = sentence_of(lead)
+        found = SCALE_BEFORE.search(spoken)
+        if found is None:
+            return lead, scale
+        stated = stated_scale(found.group(1) or "out of " + digits_of(found.group(4)), name.field)
+        start = len(lead) - len(spoken) + found.start()
+        return lead[:start] + " " * len(found.group()) + lead[start + len(found.group()) :], stated
+
+    def _under_note(self, name: Name, note: str, start: int, stop: int) -> Statement | None:
+        """A name with a note that is no scale, `(vocals)`: neither its number counts nor an earlier one."""
+        if is_other_lead(note) or is_other_name(note):
+            return None
+        number = re.compile(r"\d").search(self.body, start, stop)
+        return Statement(Reading(reason="ambiguous"), at=number.start()) if number else None
+
+    def _after_separator(self, name: Name, span: tuple[int, int], limit: int, scale: Scale) -> Statement | None:
+        start, stop = span
+        statement = self._at(name, start, stop, scale)
+        if statement is not None and (
+            NUMERIC.match(self.body, start, stop)
+            or (statement.reading is not None and statement.reading.reason not in _NO_NUMBER)
+        ):
+            return statement
+        connected = CONNECTOR.match(self.body, start, stop)
+        if connected is not None and connected.end() > start:
+            if re.search(r"\bwas\b", connected.group(), re.IGNORECASE):
+                return Statement(Reading(reason="ambiguous"), at=connected.end())
+            return self._at(name, connected.end(), stop, scale)
+        if not self.body[start:stop].strip(" \t*_\"'`:|\n"):
+            return self._below(name, stop, limit, scale)
+        return self._described(name, start, stop, scale) or self._below(name, stop, limit, scale)
+
+    def _described(self, name: Name, start: int, stop: int, scale: Scale) -> Statement | None:
+        """A number behind a description: `crisp and wide (0.85)`, `crisp and wide. Score: 0.85`."""
+        text = self.body[start:stop]
+        if STRONG.search(text) or UNRATED.search(text):
+            return None
+        spots = [m.end() for pattern in (IN_BRACKETS, SCORE_WORD) for m in pattern.finditer(text)]
+        if spots and DECIMAL.search(text[: spots[0]]):
+            return None
+        if len(spots) != 1 or WEAK.search(text[: spots[0]]) or ". " in text[: spots[0]].rstrip(" (score:"):
+            spots = [m.end() for m in SCORE_WORD.finditer(text)]
+            if len(spots) != 1 or DECIMAL.search(text[: spots[0]]):
+                return None
+        return self._at(name, start + spots[0], stop, scale)
+
+    def _below(self, name: Name, start: int, limit: int, scale: Scale) -> Statement | None:
+        """A number in the lines under a heading: alone, or after `Score:`."""
+        pos, lines = start, 0
+        while pos < min(limit, start + 1200) and lines < 6:
+            end = self.body.find("\n", pos)
+            end = len(self.body) if end < 0 else end + 1
+            if self.body[pos:end].strip():
+                lines += 1
+                scored = SCORE_LINE.match(self.body, pos, end)
+                if scored is not None:
+                    if SCALE_LINE.search(self.body, start, min(limit, end + 160)):
+                        return Statement(Reading(reason="unclear_scale"), at=scored.end())
+                    stated = scale_of(scored.group(1) or "", name.field)
+                    return self._at(name, scored.end(), min(end, limit), stated if stated != NO_SCALE else scale)
+                alone = NUMBER_LINE.match(self.body, pos, end) if lines == 1 else None
+                if alone is not None and not re.match(r"\d{1,2}[.)]\s", self.body[alone.end() : alone.end() + 5]):
+                    return self._at(name, alone.end(), min(end, limit), scale)
+                words = self.body[pos:end].strip(" \t\n\r*_#:")
+                titled = len(words.split()) <= 6 and not words.endswith((".", "!", "?", ";", ","))
+                if self.body[pos:end].lstrip().startswith("#") or (
+                    titled and KEYED_LINE.match(self.body, pos, end) is None
+                ):
+                    return None
+            pos = end
+        return None
+
+    def backward(self, name: Name, scale: Scale) -> Statement | None:
+        """A number before the name: `0.8 for production quality`."""
+        lead = lead_of(self.body, name.start)
+        sentence = sentence_of(lead)
+        found = NUMBER_BEFORE.search(sentence[-100:])
+        if found is None or STRONG.search(sentence):
+            return None
+        before = sentence[-100:][: found.start()]
+        if BAD_BEFORE_NUMBER.search(before) or (found.group(3).lower() == "to" and not GIVEN.search(sentence)):
+            return None
+        local = re.split(r"[,;:]|\band\b", before)[-1]
+        if WEAK.search(local):
+            return None
+        at = name.start - len(sentence[-100:]) + found.start()
+        reading = read_number(found.group(1) + found.group(2) + "\n", name.field, False, scale, self.assume)
+        return Statement(reading, at=at) if reading.reason != "not_a_number" else None
+
+    def _at(self, name: Name, start: int, stop: int, scale: Scale) -> Statement | None:
+        cut = stop >= len(self.body)
+        glued = not cut and stop > start and self.body[stop - 1] != "\n" and self.body[stop].isalpha()
+        raw = self.body[start : stop + 1 if glued else stop]
+        reading = read_number(raw, name.field, cut, scale, self.assume)
+        number = _WRITTEN.search(raw)
+        if number is None:
+            return None
+        if raw.endswith("\n") and reading.value is not None:
+            below = self.body[stop : stop + 32]
+            if continues(raw[number.end() :], below, number.group().isdigit()):
+                reading = Reading(reason="ambiguous")
+        return Statement(reading, at=start + number.start())
