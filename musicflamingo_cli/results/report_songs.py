@@ -141,7 +141,8 @@ def audio_folders(columns: Columns, options: ReportOptions) -> list[Path]:
 def player_url(audio: str | None, folders: Sequence[Path]) -> str | None:
     """Return a URL that a browser can play: an http(s) URL as it is, or `file:` for a local file that exists.
 
-    None for anything else: other schemes, names and passwords inside a URL, files that are not there.
+    None for anything else: other schemes, names and passwords or control characters inside a URL, files that are not
+    there.
     """
     if not audio or len(audio) > PATH or "\x00" in audio:
         return None
@@ -150,7 +151,7 @@ def player_url(audio: str | None, folders: Sequence[Path]) -> str | None:
             parts = urlsplit(audio)
         except ValueError:
             return None
-        plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and audio.isprintable()
         return audio if plain else None
     for folder in folders:
         try:

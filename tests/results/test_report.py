@@ -211,6 +211,9 @@ def test_a_large_table_gives_no_larger_a_page(tmp_path: Path) -> None:
         ("s3://bucket/a.mp3", False),
         ("javascript://%0aalert(1)", False),
         ("https://name@example.org/a.mp3", False),
+        ("https://example.org/a\u202eb.mp3", False),
+        ("https://example.org/a\nb.mp3", False),
+        ("https://example.org/民 謡.mp3", True),
         ("Artist: Title.mp3", True),
     ],
 )
