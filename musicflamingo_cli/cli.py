@@ -90,6 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Run `main` as the console script `mfq`."""
+    _fill_closed()
     code = main()
     try:
         if sys.stdout is not None:
@@ -98,6 +99,15 @@ def run() -> None:
         _drop_stdout()
         code = code or 4
     sys.exit(code)
+
+
+def _fill_closed() -> None:
+    """Open what of the standard streams is closed, so that no file of ours gets a number that libraries print to."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _drop_stdout() -> None:

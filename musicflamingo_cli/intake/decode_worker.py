@@ -21,7 +21,8 @@ from musicflamingo_cli.orphans import die_with
 def main(parent: int) -> None:
     """Serve one pool until its end of the pipe closes. `parent` is the process id of the pool."""
     die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # A service manager sends them to every process.
+        signal.signal(number, signal.SIG_IGN)
     requests_fd, results_fd = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 CODE = "import sys; from musicflamingo_cli.cli import main; sys.exit(main())"
@@ -86,6 +87,29 @@ def test_shards_together_are_the_whole(bench: Any, asked: Any) -> None:
     assert sorted(found) == [f"song-{n}" for n in range(6)]
     assert bench.score() == 0
     assert len(asked()) == 6
+
+
+def test_merged_shards_equal_the_whole(bench: Any) -> None:
+    def told(table: str) -> list[dict[str, Any]]:
+        rows = [row for row in pq.read_table(bench.folder / table).to_pylist() if row["song_id"] is not None]
+        changing = ("scored_at", "engine_seconds", "cached")
+        rows = [{k: v for k, v in row.items() if k not in changing} for row in rows]
+        return sorted(rows, key=lambda row: row["manifest_row"])
+
+    bench.songs(7)
+    broken = [{"id": "gone", "audio": "gone.wav"}, {"audio": "0.wav"}, {"id": "silent"}, {"id": "song-1"}, "no row"]
+    with bench.manifest.open("a") as manifest:
+        manifest.writelines(json.dumps(row) + "\n" for row in broken)
+    shards = []
+    for number in (3, 1, 2):
+        shards.append(bench.folder / f"{number}.parquet")
+        code = bench.mfq("score", bench.manifest, "--engine", "fake", "--workers", 1, "--shard", f"{number}/3",
+                         "-o", shards[-1], "--cache-dir", bench.folder / "shards")  # fmt: skip
+        assert code in (0, 1)
+    assert bench.mfq("merge", *shards, "-o", bench.folder / "merged.parquet") == 0
+    assert bench.score() == 1
+    assert told("merged.parquet") == told("scores.parquet")
+    assert [row["status"] for row in told("merged.parquet")] == ["ok"] * 7 + ["failed", "skipped"]
 
 
 @pytest.mark.parametrize("allowed", ["1", "30%"])
