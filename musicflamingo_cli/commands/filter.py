@@ -81,7 +81,7 @@ def filter_(  # noqa: PLR0913 - a command's options
         str, typer.Option(help="Memory that the join may use; beyond it, it spills to disk.", rich_help_panel=RUN)
     ] = "4GB",
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads of the join [default: all cores]", rich_help_panel=RUN)
+        int | None, typer.Option(min=1, max=1024, help="Threads of the join [default: all cores]", rich_help_panel=RUN)
     ] = None,
 ) -> int:
     """Keep the songs that pass every rule, in their order, and say why each other one was dropped."""
@@ -91,6 +91,7 @@ def filter_(  # noqa: PLR0913 - a command's options
     from musicflamingo_cli.results.filtering import FilterOptions, filter_table
     from musicflamingo_cli.results.rules import Rule, parse_bound
     from musicflamingo_cli.results.sandbox import Limits
+    from musicflamingo_cli.results.writers import STDOUT
 
     policies: dict[str, Missing] = {policy: policy for policy in get_args(Missing)}
     if missing not in policies:
@@ -126,7 +127,7 @@ def filter_(  # noqa: PLR0913 - a command's options
     found = filter_table(options)
     for line in (*found.notes, *found.funnel):
         console.note(line)
-    say = console.note if output == "-" or report_json == "-" else console.data
+    say = console.note if {output, report_json, ids, dropped} & set(STDOUT) else console.data
     for line in found.sweep:
         say(line)
     return 0

@@ -166,6 +166,9 @@ class Filter:
         """Return an error in which columns have the names that a person knows."""
         names = {c.internal: c.name for c in self._columns.all}
         found = INTERNAL.sub(lambda m: names.get(m[1], m[0]), str(problem))
+        asked = [rule.expression for rule in self.judgement.rules if rule.kind == "where"]
+        if problem.of_values and asked:
+            return refused(" and ".join(asked), f"{found} (try(...) makes it null there)")
         return UsageError(found)
 
 

@@ -18,18 +18,17 @@ from musicflamingo_cli.results.filter import Filter
 from musicflamingo_cli.results.filter_records import Block, Judgement
 from musicflamingo_cli.results.funnel import Funnel, Sweep, reasons
 from musicflamingo_cli.results.join import Joined, join_tables
+from musicflamingo_cli.results.places import check_folder, check_outputs
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.selection import Selection
 from musicflamingo_cli.results.sinks import (
     Outputs,
     ParquetSink,
-    check_folder,
-    check_outputs,
     write_partitions,
     write_text,
 )
 from musicflamingo_cli.results.sources import open_table
-from musicflamingo_cli.results.writers import check_output, format_of
+from musicflamingo_cli.results.writers import STDOUT, check_output, format_of
 
 FILTER_KEY = "mfq.filter"
 """Key, in a kept table's metadata, of the rules that made it and their funnel."""
@@ -108,14 +107,15 @@ def _check(options: FilterOptions) -> dict[str, str]:
         if name is None:
             continue
         if flag == "-o" and options.partition_by:
-            if options.form not in (None, "parquet") or name == "-":
+            if options.form not in (None, "parquet") or name in STDOUT:
                 raise UsageError("--partition-by writes a folder of Parquet; leave --format out and name a folder")
             check_folder(name)
             forms[flag] = "folder"
             continue
         forms[flag] = format_of(name, options.form if flag == "-o" else None)
         check_output(name, forms[flag])
-    check_outputs((*asked, ("--ids", options.ids), ("--report-json", options.report)), (options.songs, options.scores))
+    outputs = (*asked, ("--ids", options.ids), ("--report-json", options.report))
+    check_outputs(outputs, (options.songs, options.scores), folder="-o" if options.partition_by else None)
     return forms
 
 

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.combine import Combination, Scale
+from musicflamingo_cli.results.places import check_outputs
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.shard_columns import score_names
 from musicflamingo_cli.results.shards import Merged, Shards
-from musicflamingo_cli.results.sinks import Outputs, ParquetSink, check_outputs, write_text
+from musicflamingo_cli.results.sinks import Outputs, ParquetSink, write_text
 from musicflamingo_cli.results.sources import Reject, open_table
 from musicflamingo_cli.results.writers import check_output, format_of
 

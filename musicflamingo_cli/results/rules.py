@@ -29,6 +29,10 @@ WHY_MISSING = {
 }
 
 
+LEAST_SHARE = Fraction(1, 10**15)
+"""A smaller share is one row of any table, and its denominator too long for SQL."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column that rules can name."""
@@ -217,6 +221,6 @@ def top_verdict(rule: Rule, rank: str, count: str) -> str:
     """Return SQL for the verdict of `--top` and `--top-percent` from a row's rank and how many rows were ranked."""
     if rule.kind == "top":
         return f"(CASE WHEN {rank} <= {int(rule.bound)} THEN {PASSED} ELSE {FAILED} END)::TINYINT"
-    share = Fraction(str(rule.bound)) / 100
+    share = max(Fraction(str(rule.bound)) / 100, LEAST_SHARE if rule.bound else Fraction(0))
     most = f"({count}::HUGEINT * {share.numerator} + {share.denominator - 1}) // {share.denominator}"
     return f"(CASE WHEN {rank} <= {most} THEN {PASSED} ELSE {FAILED} END)::TINYINT"

@@ -34,7 +34,8 @@ class Limits:
     def check(self) -> None:
         """Raise `UsageError` unless `memory` is an amount."""
         found = SIZE.match(self.memory)
-        if not found or not found.group(2) or float(found.group(1)) <= 0:
+        amount = float(found.group(1)) if found and found.group(2) else 0.0
+        if not found or amount <= 0 or (found.group(2) == "%" and amount > 100):
             raise UsageError(f"--memory-limit {self.memory}: say an amount such as 500MB, 4GB or 50%")
 
 
@@ -142,11 +143,17 @@ class Sandbox:
                 f"the join ran out of memory or disk ({first_line(problem)}); raise --memory-limit"
             ) from None
         except (self._duckdb.Error, OSError) as problem:
-            raise QueryError(first_line(problem)) from None
+            values = (self._duckdb.ConversionException, self._duckdb.OutOfRangeException)
+            raise QueryError(first_line(problem), of_values=isinstance(problem, values)) from None
 
 
 class QueryError(UsageError):
     """DuckDB refused a query or could not read a table; the message is its own first line."""
+
+    def __init__(self, message: str, *, of_values: bool = False) -> None:
+        super().__init__(message)
+        self.of_values = of_values
+        """Whether an expression failed on what a row holds."""
 
 
 def first_line(problem: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.kinds import widened_sql
 from musicflamingo_cli.results.sandbox import quoted
 from musicflamingo_cli.results.sources import OVERALL, Table
 from musicflamingo_cli.results.table import DETAIL, HEAD
@@ -66,7 +67,7 @@ def read_as(table: Table, position: int, kind: pa.DataType) -> str:
         return f"x{position}"
     if pa.types.is_string(own) and pa.types.is_nested(kind):
         return f"CAST(CAST(x{position} AS JSON) AS {sql_type(kind)})"
-    return f"CAST(x{position} AS {sql_type(kind)})"
+    return f"CAST({widened_sql(f'x{position}', own, kind)} AS {sql_type(kind)})"
 
 
 def sql_type(kind: pa.DataType) -> str:

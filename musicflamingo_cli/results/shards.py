@@ -51,6 +51,7 @@ class Shards:
         self.id_name = self.tables[0].schema.names[self._ids[0]]
         self.schema = self._unified()
         self._create()
+        self._check_types()
         if not allow_mixed:
             self._refuse_mixed()
 
@@ -130,6 +131,17 @@ class Shards:
                 for _ in table.batches():
                     pass
             raise UsageError(f"{', '.join(t.name for t in self.tables)}: {problem}") from None
+
+    def _check_types(self) -> None:
+        """Refuse a column that DuckDB does not give back as what it was. Raises `UsageError` naming it."""
+        names = ", ".join(f"c{i}" for i in range(len(self.schema)))
+        given = self._sandbox.schema(f"SELECT {names} FROM all_rows")
+        for one, found in zip(self.schema, given, strict=True):
+            try:
+                pa.array([], found.type).cast(one.type)
+            except pa.ArrowException:
+                holder = next(table.name for table in self.tables if one.name in table.schema.names)
+                raise UsageError(f"{holder}: column '{one.name}' holds {one.type}, which can't be merged") from None
 
     def _select(self, t: int, table: Table, start: int) -> str:
         names = table.schema.names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import glob
 import os
 import secrets
 import shutil
@@ -19,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from musicflamingo_cli.errors import OutputError, UsageError
+from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import PART, sync_folder
 from musicflamingo_cli.results.plain import plain_rows
-from musicflamingo_cli.results.writers import Layout, write_table
+from musicflamingo_cli.results.writers import STDOUT, Layout, stale_parts, write_table
 
 ROW_GROUP = 122_880
 CODEC = "snappy"
@@ -134,18 +133,19 @@ class Outputs:
     def __init__(self, *, if_changed: bool = False) -> None:
         self._if_changed = if_changed
         self._waiting: list[tuple[Path, Path]] = []
-        self._to_stdout: list[Path] = []
+        self._straight: list[tuple[Path, str]] = []
         self.unchanged: list[str] = []
         """Outputs that stayed as they were, as they were equal."""
 
     def part(self, name: str, work: Path) -> Path:
-        """Return where to write an output; `-` is standard output, spooled in `work`."""
-        if name == "-":
-            spool = work / f"stdout{len(self._to_stdout)}"
-            self._to_stdout.append(spool)
-            return spool
+        """Return where to write an output; one for standard output, a device or a FIFO is spooled in `work`."""
         target = Path(name).resolve()
-        for old in target.parent.glob(f".{glob.escape(target.name[:60])}.*{PART}"):
+        if name in STDOUT or (target.exists() and not target.is_file() and not target.is_dir()):
+            # Renaming would put a file in the place of the device.
+            spool = work / f"straight{len(self._straight)}"
+            self._straight.append((spool, name))
+            return spool
+        for old in stale_parts(target):
             _remove(old)
         part = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}{PART}")
         self._waiting.append((part, target))
@@ -157,17 +157,17 @@ class Outputs:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, _: TracebackType | None
     ) -> None:
-        where = "standard output"
+        where = ", ".join(str(target) for _, target in self._waiting) or "the output"
         try:
+            if isinstance(problem, OSError) and not isinstance(problem, BrokenPipeError):
+                raise problem
             if kind is None:
                 for part, target in self._waiting:
                     where = str(target)
                     self._settle(part, target)
-                for spool in self._to_stdout:
-                    where = "standard output"
-                    with spool.open("rb") as file:
-                        shutil.copyfileobj(file, sys.stdout.buffer)
-                    sys.stdout.buffer.flush()
+                for spool, name in self._straight:
+                    where = "standard output" if name in STDOUT else name
+                    _pour(spool, name)
         except BrokenPipeError:
             raise
         except OSError as trouble:
@@ -183,7 +183,7 @@ class Outputs:
         for path in [part, *part.rglob("*")] if part.is_dir() else [part]:
             _sync(path)
         old = part.with_name(f"{part.name}.old{PART}")
-        if target.is_dir():
+        if part.is_dir() and target.is_dir():
             target.rename(old)
         try:
             part.replace(target)
@@ -193,6 +193,16 @@ class Outputs:
             raise
         _remove(old)
         sync_folder(target.parent)
+
+
+def _pour(spool: Path, name: str) -> None:
+    with spool.open("rb") as file:
+        if name in STDOUT:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+            return
+        with Path(name).open("wb") as straight:
+            shutil.copyfileobj(file, straight)
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -217,30 +227,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def check_folder(name: str) -> None:
-    """Refuse to replace a folder that holds anything but partitions. Raises `UsageError`."""
-    target = Path(name).resolve()
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"-o {name} is a file; --partition-by writes a folder")
-    for path in sorted(target.rglob("*")):
-        pieces = path.relative_to(target).parts
-        ours = len(pieces) == 2 and "=" in pieces[0] and pieces[1].startswith("part-") and path.suffix == ".parquet"
-        if path.is_symlink() or (path.is_file() and not ours):
-            raise UsageError(f"-o {name} holds {'/'.join(pieces)}, which is no partition; name another folder")
-
-
-def check_outputs(outputs: Sequence[tuple[str, str | None]], inputs: Sequence[str | None]) -> None:
-    """Refuse an output without a folder, or that is an input or another output. Raises `UsageError` with the flag."""
-    seen = {Path(name).resolve(): f"the input {name}" for name in inputs if name}
-    for flag, name in outputs:
-        if name is None:
-            continue
-        place = Path("-") if name == "-" else Path(name).resolve()
-        if name != "-" and not place.parent.is_dir():
-            raise UsageError(f"{flag} {name}: there is no folder {place.parent}; make it first")
-        clash = next((what for path, what in seen.items() if path == place or path in place.parents), None)
-        if clash:
-            raise UsageError(f"{flag} {name}: that is {clash}, or in it; name another place")
-        seen[place] = f"the output of {flag}"

@@ -16,6 +16,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.files import PART
 from musicflamingo_cli.results.card import CARD_KEY
 from musicflamingo_cli.results.ids import ID_NAMES, id_sql, nearest
+from musicflamingo_cli.results.kinds import widened, widened_sql, without_views
 from musicflamingo_cli.results.sandbox import BATCH, Sandbox, text
 
 __all__ = ["ID_NAMES", "OVERALL", "Part", "Reject", "Table", "id_column", "id_sql", "nearest", "open_table"]
@@ -33,6 +34,7 @@ class Part:
     path: Path
     rows: int
     schema: pa.Schema
+    """With the types of the file, but for views."""
     fixed: Mapping[str, str | None] = field(default_factory=dict)
     """Columns that the folder's name gives (`genre=rock`)."""
 
@@ -99,7 +101,7 @@ class Table:
             if one.name in part.fixed:
                 columns.append(pa.repeat(pa.scalar(part.fixed[one.name], one.type), len(batch)))
             elif one.name in there:
-                columns.append(there[one.name].cast(one.type))
+                columns.append(widened(there[one.name], one.type))
             else:
                 columns.append(pa.nulls(len(batch), one.type))
         return pa.RecordBatch.from_arrays(columns, schema=self.schema)
@@ -122,7 +124,10 @@ class Table:
         if name in part.fixed:
             value = part.fixed[name]
             return "NULL::VARCHAR" if value is None else text(value)
-        return f"p{part.schema.names.index(name)}" if name in part.schema.names else "NULL"
+        if name not in part.schema.names:
+            return "NULL"
+        place = part.schema.names.index(name)
+        return widened_sql(f"p{place}", part.schema.field(place).type, self.schema.field(column).type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +209,7 @@ def _parquet(name: str, files: list[Path], root: Path | None) -> Table:
     for path in files:
         try:
             with pq.ParquetFile(path) as file:
-                schema, rows = file.schema_arrow, file.metadata.num_rows
+                schema, rows = without_views(file.schema_arrow), file.metadata.num_rows
         except (pa.ArrowException, OSError) as problem:
             raise unreadable(path, problem) from None
         repeated = sorted({n for n in schema.names if schema.names.count(n) > 1})
@@ -228,7 +233,8 @@ def _unified(parts: Sequence[Part]) -> pa.Schema:
     schema = parts[0].schema
     for part in parts[1:]:
         try:
-            schema = pa.unify_schemas([schema, part.schema.remove_metadata()])
+            both = [schema, part.schema.remove_metadata()]
+            schema = pa.unify_schemas(both, promote_options="permissive")
         except pa.ArrowException as problem:
             raise UsageError(f"{part.path}: its columns don't go with {parts[0].path}: {problem}") from None
     for name in dict.fromkeys(name for part in parts for name in part.fixed):

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.sources import Reject, Table
+from musicflamingo_cli.results.sources import ID_NAMES, Reject, Table
 from musicflamingo_cli.results.staging import COMPRESSED, check_columns, readable, write_staged
 
 ROWS = 20_000
@@ -53,7 +53,7 @@ def _stage_rows(
 
     def batches() -> Iterator[pa.RecordBatch]:
         for group in _groups(rows()):
-            arrays = [_array([row.get(n) for row in group], t, n in mixed) for n, t in fields]
+            arrays = [_array(n, [row.get(n) for row in group], t, n in mixed) for n, t in fields]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     return Table(name, (write_staged(work, schema, batches()),), schema, tuple(rejects), form)
@@ -71,8 +71,10 @@ def _widened(schema: pa.Schema, group: list[dict[str, Any]], mixed: set[str]) ->
     return schema
 
 
-def _array(values: list[Any], kind: pa.DataType, mixed: bool) -> pa.Array:
+def _array(name: str, values: list[Any], kind: pa.DataType, mixed: bool) -> pa.Array:
     if mixed:
+        if name in ID_NAMES:
+            values = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
         values = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
     return pa.array(values, kind)
 

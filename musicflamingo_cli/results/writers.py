@@ -85,10 +85,15 @@ def output(path: str) -> Iterator[BinaryIO]:
 
 def sweep_parts(path: str) -> None:
     """Remove the part files that killed runs left beside an output."""
-    target = Path(path).resolve()
     if path not in STDOUT:
-        for part in target.parent.glob(f".{glob.escape(target.name[:60])}.*{PART}"):
+        for part in stale_parts(Path(path).resolve()):
             part.unlink(missing_ok=True)
+
+
+def stale_parts(target: Path) -> list[Path]:
+    """Return the part files beside an output that have its name, and not those of `<its name>.<more>`."""
+    stem = f".{glob.escape(target.name[:60])}.{'[0-9a-f]' * 8}{PART}"
+    return [*target.parent.glob(stem), *target.parent.glob(f"{stem}.old{PART}")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -354,6 +354,8 @@ def test_made_for_make() -> None:
         (("--dropped", "kept.parquet"), "name another place"),
         (("--ids", "s.parquet"), "name another place"),
         (("--ids", "no/such/ids.txt"), "make it first"),
+        (("--memory-limit", "200%"), "500MB"),
+        (("--where", "cast(genre as int) > overall_quality_score"), "'cast(genre as int) > overall_quality_score'"),
     ],
 )
 def test_a_wrong_request_is_refused_with_what_to_do(
@@ -478,3 +480,88 @@ def test_a_table_without_ids_can_be_filtered_alone() -> None:
     assert mfq("s.parquet", "--where", "x > 1", "--ids", "ids.txt") == 2
     assert mfq("s.parquet", "--on", "x", "--where", "x > 1", "--ids", "ids.txt") == 0
     assert Path("ids.txt").read_text() == "2\n3\n"
+
+
+@pytest.mark.parametrize("flag", ["-o", "--dropped", "--ids", "--report-json"])
+def test_a_folder_is_never_replaced_by_a_file(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write("s.parquet", {"song_id": ["a"], "overall_quality_score": [0.5]})
+    Path("mine").mkdir()
+    Path("mine/precious").write_text("x")
+    for folder in ("mine", "."):
+        assert mfq("s.parquet", "--min", 0.4, flag, folder) == 2
+        assert "is a folder" in capsys.readouterr().err
+    assert Path("mine/precious").read_text() == "x"
+    assert listing() == {"s.parquet", "mine"}
+
+
+def test_a_fifo_is_written_to_and_stays_one() -> None:
+    write("s.parquet", {"song_id": ["a", "b"], "overall_quality_score": [0.5, 0.1]})
+    os.mkfifo("pipe")
+    with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, text=True) as reader:
+        assert mfq("s.parquet", "--min", 0.4, "--ids", "pipe") == 0
+        assert reader.communicate(timeout=20)[0] == "a\n"
+    assert Path("pipe").is_fifo()
+    assert listing() == {"s.parquet", "pipe"}
+
+
+def test_an_output_leaves_the_part_files_of_others_alone() -> None:
+    write("s.parquet", {"song_id": ["a"], "overall_quality_score": [0.5]})
+    Path(".kept.parquet.0123abcd.part").touch()
+    assert mfq("s.parquet", "--min", 0.4, "-o", "kept.parquet", "--report-json", "kept") == 0
+    assert listing() == {"s.parquet", "kept.parquet", "kept"}
+    Path(".kept.parquet.0123abcd.part").touch()
+    assert mfq("s.parquet", "--min", 0.4, "--report-json", "kept") == 0
+    assert ".kept.parquet.0123abcd.part" in listing()
+
+
+def test_a_full_disk_is_said_and_leaves_what_was_there() -> None:
+    rows = 50_000
+    write("s.parquet", {"song_id": [f"s{i * 7919 % 1000003}" for i in range(rows)]})
+    Path("kept.parquet").write_text("old")
+    script = "import resource, sys; from musicflamingo_cli.cli import main; "
+    script += "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); "
+    script += "sys.exit(main(['filter', 's.parquet', '-o', 'kept.parquet']))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    assert "could not write" in done.stderr
+    assert "kept.parquet" in done.stderr
+    assert Path("kept.parquet").read_text() == "old"
+    assert listing() == {"s.parquet", "kept.parquet"}
+
+
+def test_views_of_text_are_text() -> None:
+    columns = {
+        "song_id": pa.array(["a", "b"], pa.string_view()),
+        "overall_quality_score": [0.1, 0.9],
+        "inside": pa.array([{"x": "p"}, {"x": "q"}], pa.struct([("x", pa.string_view())])),
+        "tags": pa.array([["p"], ["q"]], pa.list_(pa.string_view())),
+        "raw": pa.array([b"p", b"q"], pa.binary_view()),
+    }
+    write("s.parquet", columns)
+    assert mfq("s.parquet", "--min", 0.4, "-o", "kept.parquet", "--dropped", "d.parquet") == 0
+    expected = {"song_id": "b", "overall_quality_score": 0.9, "inside": {"x": "q"}, "tags": ["q"], "raw": b"q"}
+    assert pq.read_table("kept.parquet").to_pylist() == [expected]
+    assert mfq("s.parquet", "--min", 0.4, "-o", "kept.parquet") == 0
+    assert pq.read_table("kept.parquet").to_pylist() == [expected]
+
+
+def test_files_of_a_folder_may_hold_numbers_of_other_widths() -> None:
+    Path("songs").mkdir()
+    narrow = {"overall_quality_score": pa.array([0.7], pa.float32()), "n": pa.array([1], pa.int32())}
+    write("songs/a.parquet", {"song_id": ["a"], **narrow})
+    write("songs/b.parquet", {"song_id": ["b"], "overall_quality_score": [0.6], "n": [2**40]})
+    assert mfq("songs", "--min", 0.7, "--max", 0.7, "-o", "kept.parquet") == 0
+    assert pq.read_table("kept.parquet").to_pylist() == [{"song_id": "a", "overall_quality_score": 0.7, "n": 1}]
+
+
+def test_ids_of_mixed_types_are_compared_as_text() -> None:
+    Path("s.jsonl").write_text('{"song_id": 1.0, "n": 1}\n{"song_id": "x", "n": 2}\n{"song_id": 2, "n": 3}\n')
+    write("scores.parquet", {"song_id": [1, 2], "overall_quality_score": [0.5, 0.6]})
+    assert mfq("s.jsonl", "--scores", "scores.parquet", "--min", 0.4, "-o", "kept.parquet") == 0
+    assert ids() == ["1", "2"]
+
+
+def test_the_smallest_share_is_one_row() -> None:
+    write("s.parquet", {"song_id": ["a", "b"], "overall_quality_score": [0.5, 0.6]})
+    assert mfq("s.parquet", "--top-percent", "1e-320", "-o", "kept.parquet") == 0
+    assert ids() == ["b"]

@@ -324,3 +324,28 @@ def test_a_wrong_request_is_refused(words: tuple[str, ...], said: str, capsys: p
     assert mfq(*words, "-o", "out.parquet") == 2
     assert said in capsys.readouterr().err
     assert listing() == {"a.parquet"}
+
+
+def test_numbers_of_other_widths_keep_their_digits() -> None:
+    pq.write_table(pa.table({"song_id": ["a"], "overall_quality_score": pa.array([0.7], pa.float32())}), "a.parquet")
+    pq.write_table(pa.table({"song_id": ["b"], "overall_quality_score": [0.6]}), "b.parquet")
+    assert mfq("a.parquet", "b.parquet", "-o", "out.parquet") == 0
+    assert [row["overall_quality_score"] for row in rows().values()] == [0.7, 0.6]
+
+
+def test_a_column_that_can_not_be_merged_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    import duckdb
+
+    duckdb.execute("COPY (SELECT 'x' AS song_id, INTERVAL 1 DAY AS wait) TO 'odd.parquet'")
+    assert mfq("odd.parquet", "-o", "out.parquet") == 2
+    assert "odd.parquet: column 'wait'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["-o", "--conflicts", "--rejects", "--report-json"])
+def test_a_folder_is_never_replaced_by_a_file(flag: str) -> None:
+    shard("a.parquet", [("x", "ok", 0.1, 1)])
+    Path("mine").mkdir()
+    Path("mine/precious").write_text("x")
+    assert mfq("a.parquet", flag, "mine", *(() if flag == "-o" else ("-o", "out.parquet"))) == 2
+    assert Path("mine/precious").read_text() == "x"
+    assert listing() == {"a.parquet", "mine"}
