@@ -39,7 +39,7 @@ _FRAME = " \t`~*_>#[](){\"'“”"
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
 """An opening brace that holds something; of a long run of them the last few."""
 _UNDER_A_KEY = re.compile(
-    r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’]{1,2}\s{0,4}([:=]?)\s{0,16}[\[({\s\"'“]{0,16}\Z", re.IGNORECASE
+    r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’]{1,2}\s{0,4}(?:([:=])\W{0,16}|[\[({\s\"'“]{0,16})\Z", re.IGNORECASE
 )
 """A quoted key and its colon right before an object: it stands in another one that could not be read."""
 _CLOSER = re.compile(r"\s{0,32}[}\]]")
@@ -176,7 +176,7 @@ class Finder:
             return []
         inner = Finder(Page(text + "\n", text + "\n", True), self.index, "", self._depth + 1)
         found = inner.find([Stretch(0, len(text) + 1, 1)])
-        return [c.root for c in found if c.bears]
+        return [c.root for c in found if c.bears and not inner.is_rejected(c)]
 
     def _joined(self, found: list[Candidate]) -> list[Candidate]:
         joined: list[Candidate] = []

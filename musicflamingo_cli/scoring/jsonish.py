@@ -38,7 +38,7 @@ _SOLID = frozenset("{}[](),:;\"'=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTU
 """Characters that begin neither space nor a comment."""
 NUMBER_GOES_ON = re.compile(r"[\"']?(?:\d|[.,]\d|%|/\d)")
 """Right behind a closing bracket: that bracket stands in the middle of something."""
-_NUMBER_FOLLOWS = re.compile(r"[\"']?\s{0,3}[\d.%/]")
+_NUMBER_FOLLOWS = re.compile(r"[\"']?\s{0,3}[\d.%/:=*+-]")
 _LONG_LIST = 256
 """From so many items on a list is a loop; plain items in it are stepped over."""
 _QUOTES = ('"', "'", "\\", "“", "‘")

@@ -135,7 +135,7 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
             _lift(value, node, index, notes)
     for name, member in node.members.items():
         if len(obj.pairs) > len(node.members) and name in index.scored:
-            member.notes = scale_notes(obj.pairs, True, read_key(name).joined) or member.notes
+            member.notes = scale_notes(obj.pairs, False, read_key(name).joined) or member.notes
     if not node.members:
         _read_named_pair(obj, node, index, notes)
     return node, inner

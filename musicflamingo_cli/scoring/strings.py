@@ -19,7 +19,7 @@ QUOTE = re.compile(r"[rRuUbBfF]?(\\{0,8})(\"\"\"|'''|[\"'`“”„«‘’´])"
 """The opening quote of a value, with a Python prefix."""
 
 _KEY_AHEAD = r"\\{0,8}[\"'`“”„«‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`“”»’]\s{0,16}[:=]"
-_COLONLESS = r"\\{0,8}[\"'`“”‘][\w .()-]{1,80}\\{0,8}[\"'`”’]\s{1,4}[\d.]"
+_COLONLESS = r"\\{0,8}[\"'`“”‘][\w .()-]{1,80}\\{0,8}[\"'`”’]\s{1,4}[\d.{]"
 _GAP = r"(?:\s|\\{1,4}[nrt](?![A-Za-z])){0,64}"
 _AFTER_MEMBER = re.compile(
     rf"{_GAP}(?:[}}\])]|\Z|\+\s{{0,8}}[\"']|//|/\*|#|;|{_KEY_AHEAD}"

@@ -107,7 +107,7 @@ def _read_row(
             continue
         last = row.is_last(number)
         scale = scale_from(notes, name) if notes else _scale(title, name, label_scale)
-        reading = read_number(text if last else text + "\n", name, last, scale, assume)
+        reading = read_number(text.rstrip("\n") if last else text + "\n", name, last, scale, assume)
         if reading.reason not in ("not_a_number", "missing"):
             possible.append((reading, at, title))
     scored = any(_names_scores(title) and not _is_other(title) for title in titles[named + 1 :])

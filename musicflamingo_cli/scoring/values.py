@@ -12,6 +12,7 @@ from musicflamingo_cli.scoring.keys import VALUE_NAMES, is_other_name, read_key
 from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Torn
 from musicflamingo_cli.scoring.notes import stated_scale
 from musicflamingo_cli.scoring.numbers import Reading, read_number
+from musicflamingo_cli.scoring.remarks import speaks_of_scale
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale
 
 _HARMLESS = frozenset(
@@ -19,8 +20,9 @@ _HARMLESS = frozenset(
 )
 """Numbers that may stand beside a score in its object and are none."""
 _BROKEN = re.compile(
-    r"[\s\"'“”‘’`~≈]{0,8}[+-]?(?:\d{1,80}[.,]?\d{0,80}|[.,]\d{1,80})(?:[.,](?=\s*\Z|[A-Za-z_])|\s{0,3}(?:[\\{}&]|[|;](?!\s)|[\"'“”‘’`´]+(?=\s{0,3}[^\s\"'“”‘’`´])"
-    r"(?!\s{1,3}[A-Za-z][^\d%/]*\Z)))"
+    r"[\s\"'“”‘’`~≈]{0,8}[+-]?(?:\d{0,80}[.,](?=\s*\Z|[A-Za-z_])"
+    r"|(?:\d{1,80}[.,]?\d{0,80}|[.,]\d{1,80})\s{0,3}(?:[\\{}&]|[|;](?!\s)"
+    r"|[\"'“”‘’`´]+(?=\s{0,3}[^\s\"'“”‘’`´])(?!\s{1,3}[A-Za-z][^\d%/]*\Z)))"
 )
 """A number that is broken off, or with more behind a quote, brace or backslash: `0.`, `0"."82`, `0.5}, {`."""
 _LONE_NUMBER = re.compile(r"\s*[+-]?[.,]?\d[\d.,/%\s]*")
@@ -105,12 +107,13 @@ def _read_object(obj: Obj, field: Field, scale: Scale, assume: float | None) -> 
     """A number with its own object: ``{"score": 8, "out_of": 10, "reason": ...}``."""
     own = read_key(field.name).joined
     held: list[tuple[str, object]] = []
-    rival = False
+    rival = told = False
     for key, value in obj.pairs:
         joined = read_key(key).joined
         if joined in VALUE_NAMES or joined == own:
             held.append((key, value))
         elif isinstance(value, Bare | str) and not (is_bound(key) or is_other_name(key) or joined in _HARMLESS):
+            told = told or (isinstance(value, str) and speaks_of_scale(value))
             rival = rival or _LONE_NUMBER.fullmatch(value.raw if isinstance(value, Bare) else value) is not None
     notes = scale_notes(obj.pairs, own=True)
     scale = scale_from(notes, field) if notes else scale
@@ -120,8 +123,11 @@ def _read_object(obj: Obj, field: Field, scale: Scale, assume: float | None) -> 
         return Reading(reason="missing")
     if rival or len({r.value for r in readings}) > 1:
         return Reading(reason="ambiguous")
-    if not obj.closed and readings[0].written is not None and readings[0].written == int(readings[0].written):
-        return Reading(reason="cut_off")
+    if readings[0].written is not None and readings[0].written == int(readings[0].written):
+        if not obj.closed:
+            return Reading(reason="cut_off")
+        if told and not notes:
+            return Reading(reason="unclear_scale", written=readings[0].written)
     return readings[0]
 
 

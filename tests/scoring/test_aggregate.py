@@ -77,7 +77,7 @@ def test_weights_from_pairs_and_files(scores: tuple[Field, ...], tmp_path: Path)
         ("production_quality=0", "sum to 0"),
         ("production_quality=1,production_quality=2", "given twice"),
         ("no_such_file.toml", "can't be read"),
-        ("", "can't be read"),
+        ("", "is empty"),
     ],
 )
 def test_bad_weights(spec: str, message: str, fields: tuple[Field, ...]) -> None:
