@@ -70,7 +70,8 @@ STRONG = re.compile(
     r"\b(?:weigh(?:t|ts|ted|ting|tings|s|ed)?|confiden(?:t|ce|ces)|certainty|examples?|e\.g|template|thresholds?|minimum|maximum|"
     r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline|previous\w*|doubt\w*"
     r"|false|claim(?:s|ed)?|nobody|no\s+one|who|whether|disagree|deny|unlikely|wish|hope|imagine|suppose|assum\w+"
-    r"|to\s+(?:get|reach|achieve|attain|have|hit|earn))\b",
+    r"|wanted|almost|nearly|refuse\w*|cut-?off|improvements?|bonus|penalt\w+|deduct\w*|reduction|loss|you\s+would"
+    r"|(?:was|were|am)\s+going\s+to|to\s+(?:get|reach|achieve|attain|have|hit|earn))\b",
     re.IGNORECASE,
 )
 """Words that make every number of their sentence something else than a score of this song."""
@@ -134,6 +135,14 @@ BAD_BEFORE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 """What right before a number shows that it is a range end, a difference or a weight."""
+BEFORE_NUMBER = re.compile(
+    r"(?:\A|[,;:.(–—|]|\b(?:gets?|got|earns?|earned|scores?|scored|scoring|g[ai]ves?|giving|given|it|this|a|an|solid|strong|rates?"
+    r"|rated|rating|receives?|received|deserves?|at|say|assign\w*|award\w*|with|and|about|around|approximately|roughly|put|but"
+    r"|(?:score|rating)\s+of|good|great|decent|high|low|fair|moderate|respectable|impressive|excellent|while|me|them|is))"
+    r"[\s*_\"'“(]{0,6}\Z",
+    re.IGNORECASE,
+)
+"""What may stand right before a number that is said `for` a name."""
 GIVEN = re.compile(r"\b(?:give|gave|giving|given|assign\w*|award\w*)\b", re.IGNORECASE)
 """Verbs with which a number goes `to` a name."""
 SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")

@@ -16,7 +16,7 @@ from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading
 from musicflamingo_cli.scoring.phrases import CORRECTION, DECIMAL, FINAL_LINE, NUMBER_BEFORE, REVISED, SENTENCE_END
-from musicflamingo_cli.scoring.scales import LITERAL
+from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE
 from musicflamingo_cli.scoring.sections import prose_body, sections
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_of_all
@@ -73,7 +73,11 @@ class _ProseReader:
         others, scales = sections(self.body, self.index)
         doubt = scale_of_all(self.body, self.index)
         tables = read_tables(self.body, self.index, self.assume)
-        for field, (reading, at) in tables.statements:
+        for field, (stated, at) in tables.statements:
+            scale = next((s for start, end, s in scales if start <= at < end), doubt)
+            bare = stated.value is not None and not stated.rescaled
+            doubtful = bare and scale != NO_SCALE
+            reading = Reading(written=stated.written, reason="unclear_scale") if doubtful else stated
             self.claims.append((field, Statement(reading, at=at)))
         closed = Spans((*others, *tables.spans))
         boundary = 0

@@ -10,7 +10,7 @@ from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, di
 
 _SENTENCES = re.compile(r"\n|(?<=[.!?;])\s|:(?=\s{0,3}[{\[`])")
 _SUBJECT = re.compile(
-    r"\b(?:all|scores?|scored|scoring|ratings?|rates?|rated|rating|graded?|grades|values|numbers|everything|each|every|dimensions?"
+    r"\b(?:all|scores?|scored|scoring|ratings?|rates?|rated|rating|graded?|grades|values|numbers|everything|each|every|stars?|dimensions?"
     r"|criteri(?:on|a)|marks|points)\b",
     re.IGNORECASE,
 )
@@ -18,11 +18,20 @@ _TOP = r"(?:4|5|6|7|8|9|10|20|50|100|1000)(?![\d.]*\d)"
 _CUE = re.compile(
     rf"\bscale\b[^.\n]{{0,24}}?{RANGE.pattern}|{RANGE.pattern}[^.\n]{{0,12}}\bscale\b"
     rf"|\b(?:from|between)\s+{LITERAL}(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+{LITERAL}"
-    rf"|(?<!\d)(?<!\d\s)(?:\bout\s+of\s+(?:a\s+(?:possible|maximum)\s+)?|/\s?|\bmax(?:imum)?\b[\s.:=]{{0,3}}(?:of\s+|is\s+)?|\bon\s+){_TOP}"
+    rf"|(?<!\d)(?<!\d\s)(?:\bout\s+of\s+(?:a\s+(?:possible|maximum)\s+)?|/\s?|\bmax(?:imum)?\b[\s.:=]{{0,3}}(?:of\s+|is\s+)?|\b(?:on|over)\s+){_TOP}"
     rf"|[(\[]\s?{RANGE.pattern}\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b|\bscored?\s+{RANGE.pattern}"
     r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?%\s?[)\]]|\bpercentages?\b|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
     re.IGNORECASE,
 )
+_PLAIN_CUE = re.compile(
+    rf"\A\W*(?:(?:ratings?|scores?|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
+    r"|\b\d+\s?=\s?(?:the\s+)?(?:low(?:est)?|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
+    r"|\b(?:3|4|5|6|7|10|20|100)[\s-](?:points?|stars?)\s+(?:scale|system|rating)\b"
+    rf"|\b(?:von|de|da|od|fra|från|van|от)\s+{LITERAL}\s+(?:bis|à|a|do|til|till|tot|до)\s+{LITERAL}"
+    rf"|\b(?:sur|von|su|sobre|из)\s+{_TOP}|\A\W*/\s?{_TOP}\W*\Z",
+    re.IGNORECASE,
+)
+"""What needs no subject to be a scale, though not one that can be mapped."""
 _ALONE = re.compile(
     r"\W*(?:(?:on|using|with)\s+)?(?:(?:an?|the|my|rating|score)\s+){0,3}\W{0,3}(?:scale\b\W{0,3})?(?:(?:of|from|is)\s+)?\Z",
     re.IGNORECASE,
@@ -39,19 +48,19 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
     """The scale that one sentence states for all scores; None if it states none at all."""
     sentence = digits_of(sentence)
     cue = _CUE.search(sentence)
-    if cue is None:
-        return None
-    words_after = len(re.findall(r"[^\W\d_]{2,}", sentence[cue.end() :]))
-    alone = _ALONE.fullmatch(sentence[: cue.start()]) is not None and words_after <= 3
-    if not alone and _SUBJECT.search(sentence) is None:
-        return None
+    words_after = len(re.findall(r"[^\W\d_]{2,}", sentence[cue.end() :])) if cue else 0
+    alone = cue is not None and _ALONE.fullmatch(sentence[: cue.start()]) is not None and words_after <= 3
+    if cue is None or not (alone or _SUBJECT.search(sentence)):
+        plain = _PLAIN_CUE.search(sentence)
+        pair = RANGE.search(plain.group()) if plain else None
+        is_own = pair is not None and scale_of(pair.group(), field) == NO_SCALE
+        return None if plain is None else NO_SCALE if is_own else Scale(unclear=True)
     said = _BETWEEN.sub(r"\1 to \2", cue.group())
     if re.search(r"%|percent", said, re.IGNORECASE):
         return Scale(100.0)
     if re.search(r"point", said, re.IGNORECASE):
         return Scale(unclear=True)
-    stated = scale_of(re.sub(r"^on\b", "out of", said, flags=re.IGNORECASE), field)
-    return stated
+    return scale_of(re.sub(r"^(?:on|over)\b", "out of", said, flags=re.IGNORECASE), field)
 
 
 def scale_of_all(text: str, index: FieldIndex) -> Scale:
@@ -60,7 +69,7 @@ def scale_of_all(text: str, index: FieldIndex) -> Scale:
     if field is None:
         return NO_SCALE
     for sentence in _SENTENCES.split(text):
-        if 3 < len(sentence) < 400 and _HINT.search(sentence):
+        if 2 < len(sentence) < 400 and _HINT.search(sentence):
             label = index.label.search(sentence)
             stated = scale_of_sentence(sentence[: label.start()] if label else sentence, field)
             if stated is not None and stated != NO_SCALE:

@@ -15,6 +15,7 @@ from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
     BAD_BEFORE_NUMBER,
+    BEFORE_NUMBER,
     CONNECTOR,
     DECIMAL,
     GIVEN,
@@ -203,6 +204,8 @@ class NumberFinder:
         if found is None or STRONG.search(sentence):
             return None
         before = sentence[-100:][: found.start()]
+        if found.group(1)[0] in "+-" or BEFORE_NUMBER.search(before) is None or is_other_lead(before):
+            return None
         if BAD_BEFORE_NUMBER.search(before) or (found.group(3).lower() == "to" and not GIVEN.search(sentence)):
             return None
         local = re.split(r"[,;:]|\band\b", before)[-1]
