@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from musicflamingo_cli.scoring.jsonish import NUMBER_GOES_ON, ObjectReader, may_begin
-from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex, is_other_name
+from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
+from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
+from musicflamingo_cli.scoring.labels import is_mislabelled
+from musicflamingo_cli.scoring.marks import NUMBER_GOES_ON
 from musicflamingo_cli.scoring.nodes import Arr, Bare, Budget, Cut, Obj, Page, read_strict
 from musicflamingo_cli.scoring.objects import Harvest, harvest
-from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch
@@ -18,30 +19,11 @@ from musicflamingo_cli.scoring.values import Member, is_placeholder
 
 _FENCE = re.compile(r"```+|~~~+")
 _FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
-_FENCE_BEFORE = re.compile(r"(?:`{3,8}|~{3,8})[ \t]{0,4}[\w+-]{0,20}\s{0,16}\Z")
 _MAX_BRACELESS = 64
 _MOST_CANDIDATES = 1024
 """Of more objects, which only a loop has, the first and the last are kept."""
-_NO_ANSWER = re.compile(r"\b(?:wrong|bad|incorrect|invalid)\b", re.IGNORECASE)
-_NOT_THE_ANSWER = re.compile(
-    r"(?<![a-z])(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference|old"
-    r"|earlier|drafts?|initial|discarded|ignored?|outdated|users?)\b|^\W*(?:do )?not\b|\bdon't\b",
-    re.IGNORECASE,
-)
-_THE_ANSWER = re.compile(
-    r"(?<!example )(?<!template )(?<!previous )\b(?:answer|final|result|my|actual)\b", re.IGNORECASE
-)
-_FORMAT_LABEL = re.compile(
-    r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
-    re.IGNORECASE,
-)
-_FRAME = " \t`~*_>#[](){\"'“”"
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
 """An opening brace that holds something; of a long run of them the last few."""
-_UNDER_A_KEY = re.compile(
-    r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’]{1,2}\s{0,4}(?:([:=])\W{0,16}|[\[({\s\"'“]{0,16})\Z", re.IGNORECASE
-)
-"""A quoted key and its colon right before an object: it stands in another one that could not be read."""
 _CLOSER = re.compile(r"\s{0,32}[}\]]")
 _RUN = re.compile(r"(?:[{\[(\]})][\s,:;'\"`\\]{0,4}){32,}")
 _RUN_END = 64
@@ -208,7 +190,11 @@ class Finder:
         """Whether an object is a template, the prompt's example, or labelled as something else."""
         if candidate.start in self.orphans:
             return True
-        return self._is_template(candidate) or self._is_echo(candidate) or self._is_mislabelled(candidate)
+        return (
+            self._is_template(candidate)
+            or self._is_echo(candidate)
+            or is_mislabelled(self.page.folded, candidate.start)
+        )
 
     def _is_template(self, candidate: Candidate) -> bool:
         texts = [f.name for f in self.index.fields if f.kind == "text"]
@@ -242,32 +228,6 @@ class Finder:
             return False
         near = rf"{re.escape(member.key[:100])}\W{{0,8}}{re.escape(text)}(?!\d|\.\d)"
         return re.search(near, self.prompt) is not None
-
-    def _is_mislabelled(self, candidate: Candidate) -> bool:
-        before = _FENCE_BEFORE.sub("", self.page.folded[max(0, candidate.start - 240) : candidate.start])
-        if key := _UNDER_A_KEY.search(before[-100:]):
-            standing = standing_of(key.group(1))
-            if standing == "other" or (key.group(2) and standing == "unknown"):
-                return True
-        lines = [line for line in before.splitlines() if line.strip(_FRAME) not in ("", "json", "python")]
-        if not lines:
-            return False
-        line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
-        own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
-        is_label = (
-            own_line
-            or line.endswith((":", "=", ":**"))
-            or ends_open(line)
-            or lines[-1].lstrip().startswith(("#", "**"))
-        )
-        if not is_label:
-            return False
-        clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1]
-        if (line[:-1].endswith(('"', "'")) or len(clause.split()) <= 2) and is_other_name(clause):
-            return True
-        if _FORMAT_LABEL.fullmatch(clause) or _NO_ANSWER.search(clause) or is_other_lead(line):
-            return True
-        return _NOT_THE_ANSWER.search(clause) is not None and _THE_ANSWER.search(clause) is None
 
 
 def choose(candidates: Sequence[Candidate], is_rejected: Callable[[Candidate], bool]) -> Candidate | None:

@@ -12,6 +12,26 @@ from collections.abc import Callable
 
 from musicflamingo_cli.scoring.bounds import is_bound
 from musicflamingo_cli.scoring.keys import VALUE_NAMES, read_key
+from musicflamingo_cli.scoring.marks import (
+    COMMENT,
+    DECIMAL_COMMA,
+    ELLIPSIS,
+    ESCAPED_MARK,
+    GARBAGE,
+    ITEM_BOUND,
+    LONG_LIST,
+    MEMBER_FOLLOWS,
+    NUMBER_BOUND,
+    NUMBER_FOLLOWS,
+    NUMBER_GOES_ON,
+    NUMERIC_START,
+    PLAIN_ITEMS,
+    QUOTES,
+    SOLID,
+    SPACE,
+    STRAY_QUOTE,
+    TEXT_BOUND,
+)
 from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Page, Torn
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.remarks import belongs_to_number, doubts, speaks_of_scale
@@ -19,43 +39,19 @@ from musicflamingo_cli.scoring.strings import KEY, MISSING_COLON, QUOTE, StringR
 
 MAX_DEPTH = 64
 """Deeper nesting ends an object; what is inside is then found as an object of its own."""
-_SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
-_COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,8}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
-_NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|\\(?![./%])|//|/\*|<!--|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
-_ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”\\]|//|/\*")
-_TEXT_BOUND = re.compile(
-    r"[\n{}\"“”\]]|//\s|/\*|,(?=\s{0,32}(?:\\{0,8}[\"'`“‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`”’]\s{0,16}[:=]"
-    r"|[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]|[}\]]|\Z))"
-)
-_ESCAPED_MARK = re.compile(r"\\([./%])")
-_GARBAGE = re.compile(r"[^,;\n{}\[\]]*")
-_ELLIPSIS = re.compile(r"(?:\.{2,}|…)")
-_STRAY_QUOTE = re.compile(r"\\{0,8}[\"'`“”‘’](?=\s{0,32}(?:[,;}\]\n]|\Z))")
-_NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")
-_PLAIN_ITEMS = re.compile(r"(?:(?:\"[^\"\\\n]{0,200}\"|-?\d{1,20}(?:\.\d{1,20})?)[ \n]{0,8},[ \n]{0,8})+")
-_SOLID = frozenset("{}[](),:;\"'=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-"""Characters that begin neither space nor a comment."""
-NUMBER_GOES_ON = re.compile(r"[\"']?(?:\d|[.,]\d|%|/\d)")
-"""Right behind a closing bracket: that bracket stands in the middle of something."""
-_NUMBER_FOLLOWS = re.compile(r"[\"']?\s{0,3}[\d.%/:=*+-]")
-_LONG_LIST = 256
-"""From so many items on a list is a loop; plain items in it are stepped over."""
-_QUOTES = ('"', "'", "\\", "“", "‘")
-_MEMBER_FOLLOWS = re.compile(rf"\s{{0,32}},\s{{0,32}}{KEY.pattern}")
 _MAX_SKIPS = 3
 
 
 def may_begin(folded: str, start: int, end: int) -> bool:
     """Whether what follows the brace at `start` can be the first member of an object, without reading it."""
     pos = start + 1
-    space = _SPACE.match(folded, pos, end)
+    space = SPACE.match(folded, pos, end)
     pos = space.end() if space else pos
-    if start and folded[start - 1].isalnum() and folded[pos : pos + 1] not in _QUOTES:
+    if start and folded[start - 1].isalnum() and folded[pos : pos + 1] not in QUOTES:
         return False
     if pos >= end or folded[pos] in "{[(/#,;<.":
         return pos < end
-    pos += folded[pos] in _QUOTES and folded[pos + 1 : pos + 2] == folded[pos]
+    pos += folded[pos] in QUOTES and folded[pos + 1 : pos + 2] == folded[pos]
     return KEY.match(folded, pos, end) is not None or MISSING_COLON.match(folded, pos, end) is not None
 
 
@@ -110,13 +106,13 @@ class ObjectReader:
 
     def _skip_space(self) -> None:
         while self.pos < self.end:
-            if self.folded[self.pos] in _SOLID:
+            if self.folded[self.pos] in SOLID:
                 return
-            if space := _SPACE.match(self.folded, self.pos, self.end):
+            if space := SPACE.match(self.folded, self.pos, self.end):
                 self.pos = space.end()
                 if odd := space.group().strip(" \t\r\n"):
                     self.repairs["escaped_space" if "\\" in odd else "control_characters"] = None
-            elif comment := _COMMENT.match(self.folded, self.pos, self.end):
+            elif comment := COMMENT.match(self.folded, self.pos, self.end):
                 self.repairs["comments"] = None
                 self._heed(comment.group(), self.pos)
                 self.pos = comment.end()
@@ -158,7 +154,7 @@ class ObjectReader:
             self.repairs["stray_bracket"] = None
             return
         mistyped = kind is Obj and len(self.stack) == 2 and isinstance(self.stack[-1], Arr)
-        if mistyped and _MEMBER_FOLLOWS.match(self.folded, self.pos, self.end):
+        if mistyped and MEMBER_FOLLOWS.match(self.folded, self.pos, self.end):
             self.stack.pop().closed = True
             self.repairs["wrong_bracket"] = None
             self._separated = False
@@ -196,7 +192,7 @@ class ObjectReader:
             self.stack.pop().closed = True
             self.repairs["missing_bracket"] = None
             return
-        if len(node.items) > _LONG_LIST and (plain := _PLAIN_ITEMS.match(self.folded, self.pos, self.end)):
+        if len(node.items) > LONG_LIST and (plain := PLAIN_ITEMS.match(self.folded, self.pos, self.end)):
             self.pos = plain.end()
             return
         self._separated = False
@@ -230,7 +226,7 @@ class ObjectReader:
         self._separated = False
         self._last = None
         self._skip_space()
-        following = KEY.match(folded, self.pos, self.end) if self.folded[self.pos : self.pos + 1] in _QUOTES else None
+        following = KEY.match(folded, self.pos, self.end) if self.folded[self.pos : self.pos + 1] in QUOTES else None
         if following is None or following.group(3) is None or len(self.stack) >= MAX_DEPTH:
             self._value(lambda value: node.pairs.append((key, value)))
             self._last = (node, self.pos) if self.stack[-1] is node else None
@@ -274,18 +270,18 @@ class ObjectReader:
         if self.folded[self.pos] == "[" or self._skips > _MAX_SKIPS:
             self._leave(self.pos, min(self.end, self.pos + 80))
             return False
-        if dots := _ELLIPSIS.match(self.folded, self.pos, self.end):
+        if dots := ELLIPSIS.match(self.folded, self.pos, self.end):
             self.repairs["ellipsis"] = None
             self.pos = dots.end()
             return True
-        if stray := _STRAY_QUOTE.match(self.folded, self.pos, self.end):
+        if stray := STRAY_QUOTE.match(self.folded, self.pos, self.end):
             self.repairs["stray_quote"] = None
             self.pos = stray.end()
             return True
-        if self._broke and _NUMBER_FOLLOWS.match(self.folded, self.pos, self.end):
+        if self._broke and NUMBER_FOLLOWS.match(self.folded, self.pos, self.end):
             self._leave(self.pos, min(self.end, self.pos + 80))
             return False
-        garbage = _GARBAGE.match(self.folded, self.pos, self.end)
+        garbage = GARBAGE.match(self.folded, self.pos, self.end)
         self._leave(self.pos, garbage.end() if garbage else self.pos + 1)
         self.pos = garbage.end() if garbage else self.pos + 1
         if self.pos < self.end:
@@ -325,12 +321,12 @@ class ObjectReader:
         folded, start = self.folded, self.pos
         bound = start
         in_list = isinstance(self.stack[-1], Arr)
-        number = None if in_list else _DECIMAL_COMMA.match(folded, start, self.end)
+        number = None if in_list else DECIMAL_COMMA.match(folded, start, self.end)
         if number:
             self.repairs["decimal_comma"] = None
             bound = number.end()
-        numeric = _NUMERIC_START.match(folded, start, self.end)
-        pattern = _ITEM_BOUND if in_list else _NUMBER_BOUND if numeric else _TEXT_BOUND
+        numeric = NUMERIC_START.match(folded, start, self.end)
+        pattern = ITEM_BOUND if in_list else NUMBER_BOUND if numeric else TEXT_BOUND
         stop = pattern.search(folded, max(bound, start + 1), self.end)
         self.pos = stop.start() if stop else self.end
         raw = folded[start : self.pos]
@@ -340,6 +336,6 @@ class ObjectReader:
         if not numeric and raw.strip() in ("None", "True", "False", "undefined"):
             self.repairs["python_literals"] = None
         if numeric and "\\" in raw:
-            raw = _ESCAPED_MARK.sub(r"\1", raw)
+            raw = ESCAPED_MARK.sub(r"\1", raw)
             self.repairs["bad_escape"] = None
         put(Bare(raw, self.text[start : self.pos].strip(), cut))

@@ -123,6 +123,8 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
         found = index.match(key) if key else None
         if found is None:
             standing = standing_of(key)
+            if standing == "other" and isinstance(value, str) and value.rstrip().endswith(("{", "[")):
+                break  # its opening bracket was swallowed by a stray quote: what follows stood in it
             if standing != "other" or (isinstance(value, str) and not is_other_name(key)):
                 known = place.known and standing == "answer"
                 inner.append(_Place(value, key, place.depth + 1, _notes_in_name(key) or notes, known))

@@ -1,0 +1,56 @@
+"""What stands before an object: a label, a heading or a key that says whether it is the answer."""
+
+from __future__ import annotations
+
+import re
+
+from musicflamingo_cli.scoring.keys import is_other_name
+from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
+from musicflamingo_cli.scoring.parents import standing_of
+
+_FENCE_BEFORE = re.compile(r"(?:`{3,8}|~{3,8})[ \t]{0,4}[\w+-]{0,20}\s{0,16}\Z")
+_NO_ANSWER = re.compile(r"\b(?:wrong|bad|incorrect|invalid)\b", re.IGNORECASE)
+_NOT_THE_ANSWER = re.compile(
+    r"(?<![a-z])(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference|old"
+    r"|earlier|drafts?|initial|discarded|ignored?|outdated|users?)\b|^\W*(?:do )?not\b|\bdon't\b",
+    re.IGNORECASE,
+)
+_THE_ANSWER = re.compile(
+    r"(?<!example )(?<!template )(?<!previous )\b(?:answer|final|result|my|actual)\b", re.IGNORECASE
+)
+_FORMAT_LABEL = re.compile(
+    r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
+    re.IGNORECASE,
+)
+_FRAME = " \t`~*_>#[](){\"'“”"
+_UNDER_A_KEY = re.compile(
+    r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’][\"'”’\])]{0,2}\s{0,4}"
+    r"(?:([:=])(?:\W{0,16}|[^\w}\n]{0,8}\w{1,3}[^\w}\n]{0,8})|[\[({\s\"'“]{0,16})\Z",
+    re.IGNORECASE,
+)
+"""A quoted key and its colon right before an object: it stands in another one that could not be read."""
+
+
+def is_mislabelled(text: str, start: int) -> bool:
+    """Whether what stands before the object at `start` says that it is not the answer."""
+    before = _FENCE_BEFORE.sub("", text[max(0, start - 240) : start])
+    if key := _UNDER_A_KEY.search(before[-100:]):
+        standing = standing_of(key.group(1))
+        if standing == "other" or (key.group(2) and standing == "unknown"):
+            return True
+    lines = [line for line in before.splitlines() if line.strip(_FRAME) not in ("", "json", "python")]
+    if not lines:
+        return False
+    line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
+    own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
+    is_label = (
+        own_line or line.endswith((":", "=", ":**")) or ends_open(line) or lines[-1].lstrip().startswith(("#", "**"))
+    )
+    if not is_label:
+        return False
+    clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1]
+    if (line[:-1].endswith(('"', "'")) or len(clause.split()) <= 2) and is_other_name(clause):
+        return True
+    if _FORMAT_LABEL.fullmatch(clause) or _NO_ANSWER.search(clause) or is_other_lead(line):
+        return True
+    return _NOT_THE_ANSWER.search(clause) is not None and _THE_ANSWER.search(clause) is None

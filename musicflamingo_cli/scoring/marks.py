@@ -1,0 +1,32 @@
+"""The marks of text that is almost JSON: space, comments, where a value ends, what is left over."""
+
+from __future__ import annotations
+
+import re
+
+from musicflamingo_cli.scoring.strings import KEY
+
+SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
+COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,8}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
+NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|\\(?![./%])|//|/\*|<!--|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
+ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”\\]|//|/\*")
+TEXT_BOUND = re.compile(
+    r"[\n{}\"“”\]]|//\s|/\*|,(?=\s{0,32}(?:\\{0,8}[\"'`“‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`”’]\s{0,16}[:=]"
+    r"|[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]|[}\]]|\Z))"
+)
+ESCAPED_MARK = re.compile(r"\\([./%])")
+GARBAGE = re.compile(r"[^,;\n{}\[\]]*")
+ELLIPSIS = re.compile(r"(?:\.{2,}|…)")
+STRAY_QUOTE = re.compile(r"\\{0,8}[\"'`“”‘’](?=\s{0,32}(?:[,;}\]\n]|\Z))")
+NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")
+PLAIN_ITEMS = re.compile(r"(?:(?:\"[^\"\\\n]{0,200}\"|-?\d{1,20}(?:\.\d{1,20})?)[ \n]{0,8},[ \n]{0,8})+")
+SOLID = frozenset("{}[](),:;\"'=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
+"""Characters that begin neither space nor a comment."""
+NUMBER_GOES_ON = re.compile(r"[\"']?(?:\d|[.,]\d|%|/\d)")
+"""Right behind a closing bracket: that bracket stands in the middle of something."""
+NUMBER_FOLLOWS = re.compile(r"[\"']?\s{0,3}[\d.%/:=*+-]")
+LONG_LIST = 256
+"""From so many items on a list is a loop; plain items in it are stepped over."""
+QUOTES = ('"', "'", "\\", "“", "‘")
+MEMBER_FOLLOWS = re.compile(rf"\s{{0,32}},\s{{0,32}}{KEY.pattern}")
