@@ -46,10 +46,11 @@ def parse_reply(
     - JSON is read as it is, and repaired where it is broken: quotes, commas, braces, comments, escapes, Python and
       JavaScript leftovers, entities, a missing end. Keys match in any case and spelling of their words (`Production
       Quality (0-1)`), with or without `score`; no other key does.
-    - A number is `0.85`, `.9`, `0,85`, `85%`, `8/10`, `8 out of 10`, or such a number before words. It is null where
-      another number follows (a range, a correction), where it is a count, a list mark, a weight, a difference, or on a
-      scale that can't be mapped exactly; NaN, booleans, null and words are no numbers. Nothing is clamped: a bare
-      number out of the field's range is null with `out_of_range`.
+    - A number is `0.85`, `.9`, `0,85`, `85%`, `8/10`, `8 out of 10`, or such a number before a remark or words that go
+      on from a score. It is null where anything else follows (a noun that it may count, another number, a sign, a
+      question mark), where later words correct it, where the words before it speak of something else, and on a scale
+      that can't be mapped exactly, also one stated for all scores; NaN, booleans, null and words are no numbers.
+      Nothing is clamped: a bare number out of the field's range is null with `out_of_range`.
     - A number that touches the end of the text counts only if the model stopped by itself; any character after it
       completes it.
 

@@ -8,7 +8,7 @@ _LATER = (
     *("per cent", "higher", "lower", "more", "less", "better", "worse", "above", "below", "greater", "fewer"),
     *("db", "seconds"),
 )
-_LATER_WHOLE = ("(", "[", "*", "×", "+", ".", ")", ":", "(out of", "[out of", "(/")
+_LATER_WHOLE = ("(", "[", "*", "×", "+", ".", ")", ":", "(out of", "[out of", "(/", "_")
 """What could still turn a number into something else when the text breaks off inside it."""
 
 

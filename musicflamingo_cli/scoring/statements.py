@@ -116,6 +116,8 @@ class NumberFinder:
         if connected is not None:
             return self._at(name, connected.end(), stop, scale)
         if note and _NOTED.fullmatch(note) and stated == NO_SCALE:
+            if note.rstrip().endswith("%") or after == len(self.body):
+                return Statement(Reading(reason="ambiguous"), at=self.body.index(note, name.end))
             start = self.body.index(note, name.end)
             return self._at(name, start, start + len(note) + 1, scale)
         if label and not self.body[after:stop].strip(" \t*_\"'`:|\n"):

@@ -131,6 +131,7 @@ def test_ordinary_leads_change_nothing(lead: str, form: str, fields: tuple[Field
         "Production quality: was 0.8",
         "Production quality: TBD (0.5)",
         "On a scale from 1 to 10, production quality is 1",
+        "Production Quality (30%)",
     ],
 )
 def test_sentences_that_state_no_score(text: str, fields: tuple[Field, ...]) -> None:

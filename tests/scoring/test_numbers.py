@@ -114,6 +114,7 @@ def test_leaves_out(raw: str, reason: str) -> None:
         ("0.8 to", None),
         ("0.8-", None),
         ("1 ", None),
+        ("1_", None),
         ("0.0 ", None),
         ("8e-", None),
         ("[0.8, ", None),
