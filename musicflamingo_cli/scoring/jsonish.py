@@ -40,6 +40,8 @@ from musicflamingo_cli.scoring.strings import KEY, MISSING_COLON, QUOTE, StringR
 MAX_DEPTH = 64
 """Deeper nesting ends an object; what is inside is then found as an object of its own."""
 _MAX_SKIPS = 3
+_REACH = 400
+"""How far behind a number a comment may stand that speaks of it, in characters."""
 
 
 def may_begin(folded: str, start: int, end: int) -> bool:
@@ -122,10 +124,13 @@ class ObjectReader:
     def _heed(self, comment: str, at: int) -> None:
         """A comment on the scale of the number before it makes that doubtful; one on a line of its own, all of them."""
         held = self._last
-        if held is not None and "\n" not in self.folded[held[1] : at]:
+        if held is not None and self._on_one_line(held[1], at):
             self._doubt(doubts(comment), comment)
         elif isinstance(self.stack[-1], Obj) and speaks_of_scale(comment):
             self.stack[-1].pairs.append(("rating_scale", comment.strip("/*#<!-> \t")))
+
+    def _on_one_line(self, start: int, end: int) -> bool:
+        return end - start < _REACH and "\n" not in self.folded[start:end]
 
     def _doubt(self, doubtful: bool, why: str) -> None:
         """Give up the value of the last member."""
@@ -296,7 +301,7 @@ class ObjectReader:
         if key is not None and not is_bound(key.group(3) or key.group(4)):
             return
         rest = self.folded[start:end]
-        self._doubt(belongs_to_number(rest, "\n" not in self.folded[self._last[1] : start]), rest)
+        self._doubt(belongs_to_number(rest, self._on_one_line(self._last[1], start)), rest)
 
     def _value(self, put: Callable[[object], None]) -> None:
         self._skip_space()

@@ -211,6 +211,13 @@ def test_brackets_without_end_take_linear_time(unit: str, fields: tuple[Field, .
     assert time.process_time() - begun < 1.0
 
 
+@pytest.mark.parametrize("unit", ["#\n", "//\n", "/**/", "; ", "0.8 ", "]", "}"])
+def test_leftovers_without_end_take_linear_time(unit: str, fields: tuple[Field, ...]) -> None:
+    begun = time.process_time()
+    parse_reply('{"production_quality": 1' + (unit * 250_000)[:250_000], fields, "", "length")
+    assert time.process_time() - begun < 1.0
+
+
 SHAPES = (
     '{{"weights": {0}, "scores": {1}}}',
     '{{"scores": {1}, "confidence": {0}}}',
