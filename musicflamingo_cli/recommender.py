@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.rules import number_text
 from musicflamingo_cli.results.sandbox import work_folder
 from musicflamingo_cli.results.sources import OVERALL, Table, id_column, nearest, open_table
+from musicflamingo_cli.results.values import NO_NUMBER, OUTSIDE, as_written, decimal, is_number, key_of, unusable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +75,9 @@ class QualityFilter:
         if missing not in get_args(Missing):
             raise UsageError(f"missing={missing!r}: it is 'drop', 'keep' or 'fail'")
         chosen = threshold if threshold is not None else quality_threshold
-        self.threshold = 0.4 if chosen is None else float(chosen)
+        if chosen is not None and not is_number(chosen):
+            raise UsageError(f"threshold={chosen!r}: it is no number")
+        self.threshold = 0.4 if chosen is None else decimal(chosen)
         if not 0 <= self.threshold <= 1:
             raise UsageError(f"threshold={self.threshold}: scores are 0..1")
         self.missing: Missing = missing
@@ -83,8 +87,10 @@ class QualityFilter:
         source = scores if scores is not None else quality_scores_file
         if isinstance(source, Mapping):
             self._scores = self._valid(((key_of(k), v) for k, v in source.items()), "scores")
-        elif source is not None:
+        elif isinstance(source, str | Path):
             self._scores = self._read(str(source))
+        elif source is not None:
+            raise UsageError(f"scores is a {type(source).__name__}; give a file's name, or a mapping of ids to scores")
 
     def fit(self, songs: pd.DataFrame) -> QualityFilter:
         """Take note of the catalogue; without a table of scores, its own column is the scores. Returns itself.
@@ -94,6 +100,9 @@ class QualityFilter:
             MissingScoreError: A song of it has no score, and `missing` is `fail`.
         """
         names = [str(name) for name in getattr(songs, "columns", ())]
+        twice = next((name for name in ("song_id", "id", self.column) if names.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError(f"the songs have more than one column '{twice}'")
         key = next((name for name in ("song_id", "id") if name in names), None)
         if key is None:
             raise UsageError(f"the songs have no column 'song_id'{nearest('song_id', names)}")
@@ -101,7 +110,7 @@ class QualityFilter:
         if self._scores is None:
             if self.column not in names:
                 raise UsageError(f"no scores: give scores=..., or songs with a column '{self.column}'")
-            self._scores = self._valid(zip(ids, _as_written(songs[self.column]), strict=True), "the songs")
+            self._scores = self._valid(zip(ids, as_written(songs[self.column]), strict=True), "the songs")
         if self.missing == "fail":
             self._present(ids)
         return self
@@ -142,26 +151,28 @@ class QualityFilter:
             return [one for _, one in kept]
         for song_id, one in kept:
             quality = self._score(song_id)
-            if not isinstance(one.get(score), int | float):
+            if not is_number(one.get(score)):
                 raise UsageError(f"recommendation of {song_id}: no number '{score}' to boost")
             if quality is not None:
-                one[score] = one[score] * (BASE + SHARE * quality)
+                one[score] = float(one[score]) * (BASE + SHARE * quality)
         return sorted((one for _, one in kept), key=lambda one: -one[score])
 
     def explain(self, song_id: Any) -> Verdict:
         """Return whether a song is kept, and why; never raises for a missing score."""
         value, name = self._score(song_id), key_of(song_id)
         if value is None:
-            why = self._why.get(name, "no row in the scores")
+            why = self._why.get(name or "", "no row in the scores") if name else "no id"
             said = f"{self.column} is missing ({why}); missing={self.missing}"
-            return Verdict(name, self.missing == "keep", None, said)
+            return Verdict(name or "", self.missing == "keep", None, said)
         sign = ">=" if value >= self.threshold else "<"
-        return Verdict(name, value >= self.threshold, value, f"{self.column} {value:g} {sign} {self.threshold:g}")
+        said = f"{self.column} {number_text(value)} {sign} {number_text(self.threshold)}"
+        return Verdict(name or "", value >= self.threshold, value, said)
 
     def _score(self, song_id: Any) -> float | None:
         if self._scores is None:
             raise UsageError("no scores yet: give scores=..., or call fit with songs that have them")
-        return self._scores.get(key_of(song_id))
+        key = key_of(song_id)
+        return None if key is None else self._scores.get(key)
 
     def _keeps(self, song_id: Any) -> bool:
         value = self._score(song_id)
@@ -189,51 +200,34 @@ class QualityFilter:
                 raise UsageError(f"{source}: no column '{self.column}'{nearest(self.column, names)}")
             return self._valid(_pairs(table, id_column(table, None, "column"), names.index(self.column)), source)
 
-    def _valid(self, pairs: Iterable[tuple[str, Any]], name: str) -> dict[str, float]:
+    def _valid(self, pairs: Iterable[tuple[str | None, Any]], name: str) -> dict[str, float]:
         """Return the usable scores by id; note why others are not. Raises `UsageError` for a wrong scale or repeats."""
         found: dict[str, float] = {}
-        outside = 0
+        unfit: Counter[str] = Counter()
         for song_id, value in pairs:
+            if song_id is None:
+                continue
+            why = unusable(value)
             if song_id in found or song_id in self._why:
-                if name != "the songs" or found.get(song_id) != value:
+                same = self._why.get(song_id) == why and (why is not None or found[song_id] == decimal(value))
+                if name != "the songs" or not same:
                     raise UsageError(
                         f"{name}: the id {song_id} has more than one score; mfq merge makes one row of each"
                     )
-                continue
-            why = _unusable(value)
-            if why is None:
-                found[song_id] = float(value)
+            elif why is None:
+                found[song_id] = decimal(value)
             else:
                 self._why[song_id] = why
-                outside += why == OUTSIDE
-        if outside and not found:
-            said = f"{name}: no {self.column} is in 0..1 ({outside} are outside)"
+                unfit[why] += 1
+        if unfit[OUTSIDE] and not found:
+            said = f"{name}: no {self.column} is in 0..1 ({unfit[OUTSIDE]} are outside)"
             raise UsageError(f"{said}; mfq merge --scale maps another scale")
+        if unfit[NO_NUMBER] and not found:
+            raise UsageError(f"{name}: no {self.column} is a number ({unfit[NO_NUMBER]} are something else)")
         return found
 
 
-OUTSIDE = "outside 0..1"
-
-
-def _unusable(value: Any) -> str | None:
-    """Return why a value is no score; None if it is one."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool | str) or not hasattr(value, "__float__"):
-        return "not a number"
-    number = float(value)
-    if not math.isfinite(number):
-        return "not a finite number"
-    return None if 0 <= number <= 1 else OUTSIDE
-
-
-def _as_written(column: pd.Series[Any]) -> list[Any]:
-    """Return a column's values; a float32 as the decimal number that it was written from."""
-    values = column.tolist()
-    return [float(str(v)) for v in column.to_numpy()] if str(column.dtype) == "float32" else values
-
-
-def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str, Any]]:
+def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str | None, Any]]:
     for batch in table.batches():
         values = batch.column(column)
         if pa.types.is_float32(values.type):
@@ -241,12 +235,3 @@ def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str, Any]]:
         for song_id, value in zip(batch.column(key).to_pylist(), values.to_pylist(), strict=True):
             if song_id is not None:
                 yield key_of(song_id), value
-
-
-def key_of(song_id: Any) -> str:
-    """Return an id as text: a whole number without a point, everything else unchanged."""
-    if isinstance(song_id, bytes):
-        return song_id.decode("utf-8", "backslashreplace")
-    if isinstance(song_id, float) and song_id.is_integer():
-        return str(int(song_id))
-    return str(song_id)

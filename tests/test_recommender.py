@@ -2,6 +2,7 @@
 
 import json
 import math
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -134,7 +135,7 @@ def test_ids_twice_with_two_scores_are_an_error(tmp_path: Path) -> None:
         QualityFilter(0.4, tmp_path / "s.parquet")
 
 
-@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan])
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, "x", True])
 def test_arguments_that_make_no_sense_are_refused(threshold: float, scores: Path) -> None:
     with pytest.raises(UsageError):
         QualityFilter(threshold, scores)
@@ -142,3 +143,53 @@ def test_arguments_that_make_no_sense_are_refused(threshold: float, scores: Path
         QualityFilter(0.4, scores, missing="guess")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="did you mean overall_quality_score"):
         QualityFilter(0.4, scores, column="overall_quality")
+
+
+@pytest.mark.parametrize("song_id", [None, math.nan, pd.NA, pd.NaT])
+def test_no_id_is_no_song(song_id: object) -> None:
+    quality = QualityFilter(0.4, {"None": 0.9, "nan": 0.9, "<NA>": 0.9, "NaT": 0.9, None: 0.9})
+    assert quality.filter([song_id]) == []
+    assert "no id" in quality.explain(song_id).reason
+    assert quality.filter(["nan"]) == ["nan"]
+
+
+@pytest.mark.parametrize("value", [np.float32(0.7), np.float16(0.7), np.float64(0.7), Decimal("0.7")])
+def test_a_threshold_is_met_in_every_precision(value: float) -> None:
+    assert QualityFilter(0.7, {"a": value}).filter(["a"]) == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["float32", "Float32", "float[pyarrow]"])
+def test_a_threshold_is_met_in_every_kind_of_column(kind: str) -> None:
+    songs = pd.DataFrame({"song_id": ["a", "b"], "overall_quality_score": pd.Series([0.7, None]).astype(kind)})
+    assert QualityFilter(0.7).fit(songs).filter(["a", "b"]) == ["a"]
+
+
+def test_songs_of_a_wrong_form_are_an_error() -> None:
+    twice = pd.DataFrame({"song_id": ["a", "a"], "overall_quality_score": [math.nan, math.nan]})
+    assert QualityFilter(0.4).fit(twice).filter(["a"]) == []
+    with pytest.raises(UsageError, match="more than one score"):
+        QualityFilter(0.4).fit(twice.assign(overall_quality_score=[math.nan, 0.5]))
+    with pytest.raises(UsageError, match="is a number"):
+        QualityFilter(0.4).fit(twice.assign(overall_quality_score=["0.7", "0.7"]))
+    columns = ["song_id", "song_id", "overall_quality_score"]
+    with pytest.raises(UsageError, match="more than one column 'song_id'"):
+        QualityFilter(0.4).fit(pd.DataFrame([["a", "b", 0.5]], columns=columns))
+
+
+@pytest.mark.parametrize("scores", ["", [("a", 0.5)], pd.DataFrame({"song_id": ["a"]}), 7])
+def test_scores_of_a_wrong_kind_are_an_error(scores: object) -> None:
+    with pytest.raises(UsageError):
+        QualityFilter(0.4, scores)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, True, "1", None])
+def test_only_a_number_is_boosted(score: object) -> None:
+    with pytest.raises(UsageError, match="no number 'score'"):
+        QualityFilter(0.4, {"a": 0.5}).apply([{"song_id": "a", "score": score}], boost=True)
+    assert QualityFilter(0.4, {"a": 0.5}).apply([{"song_id": "a", "score": np.float32(1)}], boost=True) == [
+        {"song_id": "a", "score": pytest.approx(0.85)}
+    ]
+
+
+def test_a_reason_shows_all_digits() -> None:
+    assert QualityFilter(0.4, {"a": 0.39999999}).explain("a").reason == "overall_quality_score 0.39999999 < 0.4"

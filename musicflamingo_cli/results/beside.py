@@ -90,6 +90,8 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
     _check_names(options)
     catalogue = open_table(options.tables[0], work) if options.tables else None
     tables = [_source(options, k, work) for k in range(len(options.sources))]
+    for table in tables:
+        table.verify()
     files = [path for table in [*tables, *([catalogue] if catalogue else [])] for path in table.files]
     with Sandbox(work, files, options.limits) as sandbox:
         base = catalogue or _all_ids(tables, options, sandbox, work)

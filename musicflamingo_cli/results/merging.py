@@ -98,6 +98,8 @@ def merge_tables(options: MergeOptions) -> MergeResult:
 
 def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeResult, list[str]]:
     tables = [open_table(name, work) for name in options.tables]
+    for table in tables:
+        table.verify()
     files = [path for table in tables for path in table.files]
     with Sandbox(work, files, options.limits) as sandbox:
         shards = Shards(tables, options.on, sandbox, allow_mixed=options.allow_mixed)

@@ -70,14 +70,19 @@ class Rule:
         if self.kind == "where":
             return self.expression.strip()
         if self.kind in ("min", "max"):
-            return f"{self.column} {'>=' if self.kind == 'min' else '<='} {self.bound:g}"
-        share = f"{self.bound:g}" + (" %" if self.kind == "top_percent" else "")
+            return f"{self.column} {'>=' if self.kind == 'min' else '<='} {number_text(self.bound)}"
+        share = number_text(self.bound) + (" %" if self.kind == "top_percent" else "")
         return f"top {share} by {self.column}" + (f" per {self.per}" if self.per else "")
 
     @property
     def ranks(self) -> bool:
         """Whether the rule compares rows with one another."""
         return self.kind in ("top", "top_percent")
+
+
+def number_text(number: float) -> str:
+    """Return a number as a person would write it, with all its digits."""
+    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
 def parse_bound(words: str, flag: str) -> tuple[str, float]:

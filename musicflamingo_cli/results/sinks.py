@@ -67,7 +67,9 @@ class ParquetSink:
     def _opened(self, batch: pa.RecordBatch | None) -> pq.ParquetWriter:
         if self._writer is None:
             repeating = True if batch is None else _repeating(batch)
-            self._writer = pq.ParquetWriter(self.path, self.schema, compression=CODEC, use_dictionary=repeating)
+            self._writer = pq.ParquetWriter(
+                self.path, self.schema, compression=CODEC, use_dictionary=repeating, write_page_checksum=True
+            )
         return self._writer
 
 
@@ -120,7 +122,7 @@ def write_partitions(source: Path, folder: Path, column: str) -> None:
             max_partitions=100_000,
             max_open_files=256,
             use_threads=False,
-            file_options=ds.ParquetFileFormat().make_write_options(compression="zstd"),
+            file_options=ds.ParquetFileFormat().make_write_options(compression="zstd", write_page_checksum=True),
         )
 
 

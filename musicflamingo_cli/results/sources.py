@@ -86,11 +86,20 @@ class Table:
         """Read all rows in order, each batch with `schema`. Raises `UsageError` naming a file that can't be read."""
         for part in self.parts:
             try:
-                with pq.ParquetFile(part.path, pre_buffer=False) as file:
+                with pq.ParquetFile(part.path, pre_buffer=False, page_checksum_verification=True) as file:
                     for batch in file.iter_batches(BATCH):
                         yield self._whole(batch, part)
             except (pa.ArrowException, OSError) as problem:
                 raise unreadable(part.path, problem) from None
+
+    def verify(self) -> None:
+        """Read everything once, against the checksums of its pages, which DuckDB does not look at.
+
+        Raises:
+            UsageError: Naming the file that is damaged.
+        """
+        for _ in self.batches():
+            pass
 
     def _whole(self, batch: pa.RecordBatch, part: Part) -> pa.RecordBatch:
         if not part.fixed and batch.schema.equals(self.schema, check_metadata=False):
@@ -162,6 +171,8 @@ def open_table(name: str, work: Path) -> Table:
     """Open a table; what is no Parquet is staged as Parquet in `work`. Raises `UsageError` naming the file."""
     from musicflamingo_cli.results.legacy import is_cache_folder, read_cache_folder
 
+    if not name:
+        raise UsageError("the name of a table is empty")
     path = Path(name)
     if path.name.endswith(PART):
         raise UsageError(f"{name} is a part file: its writer is at work, or died")

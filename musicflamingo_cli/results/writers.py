@@ -122,7 +122,9 @@ def write_table(rows: Iterable[dict[str, Any]], layout: Layout, file: BinaryIO, 
 
 
 def _parquet(rows: Iterable[dict[str, Any]], layout: Layout, file: BinaryIO) -> None:
-    with pq.ParquetWriter(file, layout.schema, compression="zstd", store_schema=False) as writer:
+    with pq.ParquetWriter(
+        file, layout.schema, compression="zstd", store_schema=False, write_page_checksum=True
+    ) as writer:
         for group in _groups(rows):
             writer.write_table(pa.Table.from_pylist(group, schema=layout.schema))
         writer.add_key_value_metadata({CARD_KEY: orjson.dumps(layout.card(), default=_json).decode()})

@@ -1,6 +1,7 @@
 """`mfq merge` as a user types it."""
 
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -349,3 +350,21 @@ def test_a_folder_is_never_replaced_by_a_file(flag: str) -> None:
     assert mfq("a.parquet", flag, "mine", *(() if flag == "-o" else ("-o", "out.parquet"))) == 2
     assert Path("mine/precious").read_text() == "x"
     assert listing() == {"a.parquet", "mine"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_flipped_bit_is_never_taken_for_a_value(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    shard("whole.parquet", [(f"s{i * 7919 % 10007}", "ok", i / 2000, 1) for i in range(2000)])
+    assert mfq("whole.parquet", "-o", "a.parquet") == 0
+    raw = bytearray(Path("a.parquet").read_bytes())
+    footer = int.from_bytes(raw[-8:-4], "little") + 8
+    draw = random.Random(seed)
+    raw[draw.randrange(4, len(raw) - footer)] ^= 1 << draw.randrange(8)
+    Path("flipped.parquet").write_bytes(raw)
+    capsys.readouterr()
+    done = mfq("flipped.parquet", "-o", "out.parquet")
+    if done == 0:
+        assert pq.read_table("out.parquet").equals(pq.read_table("a.parquet"))
+    else:
+        assert done == 2
+        assert "flipped.parquet" in capsys.readouterr().err
