@@ -33,11 +33,12 @@ def safe(text: object) -> str:
 
 
 def data(text: str) -> None:
-    """Write a line of data to stdout."""
+    """Write a line of data to stdout; what its encoding lacks is written out."""
     if sys.stdout is None:
         raise OutputError("could not write standard output: it is closed")
+    encoding = sys.stdout.encoding or "utf-8"
     try:
-        print(text, flush=True)
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
         raise
     except OSError as problem:

@@ -1,5 +1,9 @@
+import io
 import json
+import sys
 from typing import Any
+
+import pytest
 
 
 def test_show_tells_all_that_is_known(bench: Any) -> None:
@@ -34,3 +38,15 @@ def test_show_lets_no_control_sequence_through(bench: Any, script: Any) -> None:
     bench.capture.readouterr()
     assert bench.mfq("show", "song-0", "--cache-dir", bench.folder / "cache") == 0
     assert "\x1b" not in bench.capture.readouterr().out
+
+
+def test_show_writes_out_what_the_terminal_can_not_write(
+    bench: Any, script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.songs(1)
+    script({"default": {"reply": "très bien"}})
+    bench.score()
+    plain = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(plain, encoding="ascii"))
+    assert bench.mfq("show", "song-0", "--cache-dir", bench.folder / "cache") == 0
+    assert rb"tr\xe8s bien" in plain.getvalue()
