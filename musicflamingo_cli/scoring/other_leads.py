@@ -10,8 +10,8 @@ _WEIGHING = (
     r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random"
 )
 _SUPPOSING = (
-    r"hypothe\w+|if(?!\s+i\s+(?:had|have|were|must|may))|suppose|imagine|pretend|e\.g|for\s+(?:instance|example)"
-    r"|would(?!\s+(?:rate|give|say|score|assess|assign|put|be\s+my|like|describe))|worst|best\s+case|ideal(?:ly)?"
+    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|suppose|imagine|pretend|e\.g|for\s+(?:instance|example)"
+    r"|would(?!\s+(?:rate|give|say|score|assess|assign|put|be|like|describe))|worst|best\s+case|ideal(?:ly)?"
     r"|minimum|maximum|acceptable|targets?(?=\W*\Z|\s+(?:values?|scores?|ratings?))|optimistic(?:ally)?"
     r"|pessimistic(?:ally)?|(?:low|upp)er\s+(?:bound|limit)s?|(?:low|high)\s+estimates?"
 )
@@ -22,7 +22,7 @@ _EARLIER = (
 )
 _REFUSED = (
     r"discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|(?:an?|the)\s+bad\s+\w+|instead\s+of"
-    r"|not\s+th(?:is|ese)|you\s+(?:asked|gave|sent|wrote)|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
+    r"|not\s+th(?:is|ese)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
 """Whatever else is said, what follows these is no score of the song as it is."""
@@ -39,7 +39,7 @@ _TITLE = re.compile(
 _OTHER_SONGS = re.compile(
     r"\b(?:typical(?:ly)?|usual(?:ly)?|averages?|averaged|mean|median|norms?|others?(?!\s+words)|another(?!\s+way)"
     r"|similar|template|previous(?:ly)?|earlier|old(?!-|\s+school)|last(?!\s+but)|references?|most\s+\w+s|comparison"
-    r"|contrast|genre'?s?\s+\w+|remix|remaster(?:ed)?|demo|original|(?:the|an?)\s+cover|cover\s+version|live\s+version"
+    r"|contrast|genre'?s?\s+\w+|(?<!scores\s)(?<!ratings\s)would\s+be|remix|remaster(?:ed)?|demo|original|(?:the|an?)\s+cover|cover\s+version|live\s+version"
     r"|(?:song|track|version|candidate|option|clip)\s+(?:[b-e2-9]|two|three|ii|iii)"
     r"|(?:critics?|listeners|reviewers?|fans|humans?|people|they|he|she|spotify|pitchfork|wikipedia|audience|friends?)\s+"
     r"(?:g[ai]ves?|says?|said|rate[sd]?|scored?|scores|ratings?|claims?|think|thought|consensus)"
@@ -53,6 +53,8 @@ _OWN = re.compile(
     re.IGNORECASE,
 )
 _COMPARES = re.compile(r"\b(?:for|by|in|as\s+a)\s+(?:comparison|contrast|reference)\b", re.IGNORECASE)
+_TITLES = re.compile(r"[\"“”][^\"“”\n]{1,60}[\"“”]|(?<!\w)['‘][^'‘’\n]{1,60}['’](?!\w)")
+"""The name of a song may hold any word."""
 _CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")
 
 _OPEN_END = re.compile(
@@ -68,7 +70,9 @@ def ends_open(line: str) -> bool:
 
 def is_other_lead(words: str) -> bool:
     """Whether words that lead up to numbers say that these are not the scores of the song that was heard."""
-    words = words[-240:]
+    words = _TITLES.sub(" ", words[-240:])
+    if words.rstrip().endswith((".", "!")):
+        return _NEVER.search(_CLAUSE.split(words.rstrip(" .!"))[-1]) is not None
     clause = _CLAUSE.split(words.rstrip(" :=\t*_#\"'`"))[-1]
     if _NEVER.search(clause) or _TITLE.fullmatch(clause):
         return True

@@ -85,7 +85,7 @@ WEAK = re.compile(
 CONNECTOR = re.compile(
     r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
     r"earns?|earned|receives?|received|deserves?|deserved|scores?|scored|scoring|rates?|rated|rating|score|value|"
-    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call))|say|give|rate|put|it|this|(?:of\s+)?(?:the|this)\s+(?:song|track|piece)|comes\s+(?:in|out)|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
+    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call))|say|give|rate|put|it|this|(?:of\s+)?(?:the|this)\s+(?:song|track|piece)|comes\s+(?:in|out)|stands\s+out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
     r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}"
@@ -118,7 +118,9 @@ SCALE_LINE = re.compile(
 KEYED_LINE = re.compile(r"[ \t]+[-*]?[ \t]{0,4}[\"']?[A-Za-z][\w ]{0,24}[\"']?:[ \t]+\S")
 """An indented line with a key of its own: `  reason: clean`."""
 NUMBER_LINE = re.compile(
-    rf"[ \t>*+•|_\"'`]{{0,20}}(?=[~≈]?{LITERAL}\s{{0,2}}(?:/\s?\d|%|out of|[^\w\n]{{0,12}}(?:\n|\Z)))", re.IGNORECASE
+    rf"[ \t>*+•|_\"'`]{{0,20}}(?:-[ \t]{{1,3}})?"
+    rf"(?=[~≈]?{LITERAL}\s{{0,2}}(?:/\s?\d|%|out of|[^\w\n]{{0,12}}(?:\n|\Z)))",
+    re.IGNORECASE,
 )
 """A line that holds nothing but a number."""
 NUMBER_BEFORE = re.compile(

@@ -91,7 +91,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
                 scales.append((opened, pos, kind))
             opened = -1
         if heads and line is not None:
-            last = re.split(r"[.!?;]\s", title)[-1]
+            last = re.split(r"[.!?;,]\s", title)[-1]
             is_other = is_bad or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
             kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
             opened, indent, inner = pos if inline else pos + len(line), here, -1

@@ -104,7 +104,7 @@ class NumberFinder:
         after = annotated.end() if annotated else name.end
         if note and not _is_plain_note(note):
             return self._under_note(name, note, after, stop)
-        stated = stated_scale(digits_of(note), name.field)
+        stated = NO_SCALE if _ASPECTS.fullmatch(note) else stated_scale(digits_of(note), name.field)
         scale = stated if stated != NO_SCALE else scale
         separator = SEPARATOR.match(self.body, after, stop) if label else None
         if separator is not None:

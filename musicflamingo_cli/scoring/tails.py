@@ -61,19 +61,21 @@ _AFTER_DECIMAL = re.compile(
 _DENIED = re.compile(
     r"[\s\"'“‘(\[*_-]{0,6}(?:no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope|wrong|false"
     r"|incorrect|not\s+(?:really|quite right|the|sure)|unsure|uncertain|"
-    r"just\s+kidding|strike|scratch|wait|ignore|disregard|forget|cancel\w*|void|invalid|retract\w*|sorry|oops|actually|"
+    r"just\s+kidding|strike|scratch|wait|ignore|disregard|forget|cancel\w*|void|invalid|retract\w*|sorry|oops|actually(?=\W{0,3}(?:no|not|it|that|\d))|"
     r"correction|corrected|i\s+mean(?!\s+it)|or\s+(?:maybe|rather|perhaps)|make\s+that|at\s+(?:most|least|best|worst)|"
-    r"if|unless|once|before|until|unlike|assuming|had\s+it|were\s+it|lol|jk|\?)(?!\w)",
+    r"if(?!\s+anything)|unless|once(?!\s+(?:again|more))|before|until|unlike|assuming|had\s+it|were\s+it|lol|jk|\?)(?!\w)",
     re.IGNORECASE,
 )
 """What right after a score takes it back or makes it depend."""
 _OTHER_THING = re.compile(
-    r"(?:weight(?:s|ed|ing)?|default|placeholder|e\.g\.?|examples?|template|previous(?:ly)?|old|baseline|threshold|"
-    r"confiden(?:ce|t)|certainty|hypothetical(?:ly)?|benchmark|target|minimum|maximum|min|max|"
-    r"prior|former(?:ly)?|estimate\s+only|dummy|sample|reference|not\s+final|genre\s+(?:average|mean|median|norm)|"
-    r"(?:the|on|an)\s+average|industry|typical(?:ly)?\s+(?:for|of)|others?|elsewhere)(?!\w)",
+    r"(?:(?:weight(?:s|ed|ing)?|default|placeholder|e\.g\.?|template|baseline|threshold|confiden(?:ce|t)|certainty"
+    r"|hypothetical(?:ly)?|benchmark|estimate\s+only|dummy|not\s+final|genre\s+(?:average|mean|median|norm)"
+    r"|(?:the|on|an)\s+average|industry|typical(?:ly)?\s+(?:for|of)|others?|elsewhere|previous(?:ly)?|former(?:ly)?)(?!\w).*"
+    r"|(?:(?:an?|the|my|just|only)\s+)?(?:examples?|old|target|minimum|maximum|min|max|prior|sample|reference)"
+    r"(?:\s+(?:values?|scores?|ratings?|ones?|only|albums?|versions?|tracks?|songs?|outputs?|answers?))?\W*)",
     re.IGNORECASE,
 )
+"""A remark which says that the number is something else."""
 _PART = re.compile(
     rf"[\s(\[\"'*_]{{0,4}}(?:(?:only|for|in|on|just|the|of|its|mainly|at)\s+){{0,3}}"
     r"(?:(?:lead|back(?:ing|ground)|live|first|second|last)\s+)?"
@@ -148,7 +150,7 @@ def spoiled_by(tail: str, whole: bool, unit: bool | None) -> str | None:
     segment = _SEGMENT.match(after)
     words = segment.group().strip() if segment else ""
     is_short = len(words.split()) <= 4 and not any(c.isdigit() for c in words)
-    if is_short and _OTHER_THING.match(words.strip("*_\"'` ")):
+    if is_short and _OTHER_THING.fullmatch(words.strip("*_\"'` ")):
         return "not_a_number"
     if words and _PART.fullmatch(words):
         return "ambiguous"

@@ -101,6 +101,11 @@ def test_numbers_of_something_else_are_left_out(lead: str, form: str, fields: tu
         *("Compared to typical lo-fi tracks this one is dense. My scores:", "If I had to rate it, I would say:"),
         *(
             "I am confident in these scores:",
+            "Here's the JSON response you asked for:",
+            "Let me know if you need changes:",
+            "The scores would be:",
+            'The song "Last Night" gets:',
+            "It reminds me of other lo-fi tracks. Scores:",
             "In other words:",
             "Here are the scores for this demo recording, my answer:",
         ),
