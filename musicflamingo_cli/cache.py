@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from musicflamingo_cli.errors import OutputError
-from musicflamingo_cli.files import PART, write_whole
+from musicflamingo_cli.files import PART, sweep_part, write_whole
 from musicflamingo_cli.records import Distribution, Failure, Fingerprint, Heard, Measures, Reply
 
 ENTRY_FORMAT = 1
@@ -110,8 +110,7 @@ class Cache:
         for part in self.folder.glob(f"**/.*{PART}"):
             try:
                 if part.stat().st_mtime <= before:
-                    part.unlink()
-                    swept += 1
+                    swept += sweep_part(part)
             except OSError:
                 continue
         return swept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ def whole_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         return
     part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}{PART}")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -45,6 +48,20 @@ def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write `data` to `path`, whole or not at all; see `whole_file`. Raises `OSError`."""
     with whole_file(path, durable=durable) as file:
         file.write(data)
+
+
+def sweep_part(part: Path) -> bool:
+    """Remove a part file whose writer is gone, which its lock tells; return whether it was. Raises `OSError`."""
+    handle = os.open(part, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        part.unlink(missing_ok=True)
+        return True
+    finally:
+        os.close(handle)
 
 
 def sync_folder(path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 from musicflamingo_cli.cache import Cache, folders
 from musicflamingo_cli.engines.base import Engine, EngineSettings
 from musicflamingo_cli.engines.registry import build_engine, engine_class
-from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.errors import OutputError, UsageError
 from musicflamingo_cli.inference.lookup import LookupRules
 from musicflamingo_cli.inference.shards import in_shard, parse_shard
 from musicflamingo_cli.intake.fetch_settings import FetchSettings
@@ -93,7 +93,11 @@ def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
     shard = parse_shard(options.shard)
     root = options.cache_dir
     if root is None:
-        root = stack.enter_context(tempfile.TemporaryDirectory(prefix="mfq-"))
+        try:
+            root = stack.enter_context(tempfile.TemporaryDirectory(prefix="mfq-"))
+        except OSError as problem:
+            where = problem.filename or "TMPDIR"
+            raise OutputError(f"{where}: no temporary folder can be made: {problem.strerror}") from None
     identity = identity_of(engine, pack)
     cache = Cache(Path(root), f"{engine.name}-{pack.name}", identity)
     wanted = tuple(dict.fromkeys((*pack.columns, *options.keep)))

@@ -207,13 +207,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="only every so many operations")
     parser.add_argument("--first", type=int, default=1, help="the first operation that fails")
+    parser.add_argument("--shift", type=int, default=0, help="other error numbers at the same operations")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mfq-torture-") as folder:
         root = Path(folder) / "work"
         root.mkdir()
         torture = Torture(root)
         count = torture.operations()
-        for turn, at in enumerate(range(asked.first, count + 1, asked.every)):
+        for turn, at in enumerate(range(asked.first, count + 1, asked.every), asked.shift):
             (Path(folder) / "work.log").unlink(missing_ok=True)
             torture.one(at, NUMBERS[turn % len(NUMBERS)], "stays" if turn // len(NUMBERS) % 2 else "once")
     broken = sum(torture.violations.values())

@@ -206,8 +206,11 @@ def _read_blocks(stream: _Stream) -> Iterator[bytes]:
 
 def spool(blocks: Iterable[bytes], name: str) -> IO[bytes]:
     """`blocks` in a temporary file without a name, which nothing can leave behind."""
-    folder = tempfile.gettempdir()
-    file = tempfile.TemporaryFile(prefix="mfq-")  # noqa: SIM115 - the container closes it
+    try:
+        folder = tempfile.gettempdir()
+        file = tempfile.TemporaryFile(prefix="mfq-")  # noqa: SIM115 - the container closes it
+    except OSError as error:
+        raise UsageError(f"{name} could not be spooled ({error}); set TMPDIR to a folder with space") from error
     written = 0
     try:
         for block in blocks:

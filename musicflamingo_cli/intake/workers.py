@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from musicflamingo_cli.errors import EngineError
+from musicflamingo_cli.errors import EngineError, OutputError
 from musicflamingo_cli.intake.audio import AudioPlan, hear
 from musicflamingo_cli.intake.verdicts import fail
 from musicflamingo_cli.intake.worker_process import StartError, WorkerLimits, WorkerProcess
@@ -87,11 +87,17 @@ class DecodePool:
 
         Raises:
             EngineError: no worker can be started.
+            OutputError: no temporary file can be made.
         """
         if self._workers == 0:
             yield from ((key, hear(path, self._plan)) for key, path in items)
             return
-        with tempfile.TemporaryFile() as complaints:
+        try:
+            complaints_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+        except OSError as problem:
+            where = problem.filename or "TMPDIR"
+            raise OutputError(f"{where}: no temporary file can be made: {problem.strerror}") from None
+        with complaints_file as complaints:
             run = _Run(iter(items), self._plan, self._limits, self._room, complaints.fileno())
             self._runs.append(run)
             try:

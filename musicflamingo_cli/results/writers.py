@@ -8,7 +8,7 @@ import glob
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import OutputError, UsageError
-from musicflamingo_cli.files import PART, sync_folder, whole_file
+from musicflamingo_cli.files import PART, sweep_part, sync_folder, whole_file
 from musicflamingo_cli.results.card import CARD_KEY
 
 FORMATS = ("parquet", "jsonl", "csv", "json")
@@ -87,7 +87,8 @@ def sweep_parts(path: str) -> None:
     """Remove the part files that killed runs left beside an output."""
     if path not in STDOUT:
         for part in stale_parts(Path(path).resolve()):
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                sweep_part(part)
 
 
 def stale_parts(target: Path) -> list[Path]:
