@@ -24,6 +24,8 @@ _MOST_CANDIDATES = 1024
 """Of more objects, which only a loop has, the first and the last are kept."""
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
 """An opening brace that holds something; of a long run of them the last few."""
+_LAST_PART = 4096
+"""Where no field is named any more, so many characters at the end tell whether the text breaks off in an object."""
 _CLOSER = re.compile(r"\s{0,32}[}\]]")
 _RUN = re.compile(r"(?:[{\[(\]})][\s,:;'\"`\\]{0,4}){32,}")
 _RUN_END = 64
@@ -83,10 +85,16 @@ class Finder:
         return Candidate(strict[0], 0, strict[1], False, (), self._harvest(strict[0]))
 
     def _scan(self, pos: int, end: int, fenced: bool, found: list[Candidate]) -> None:
-        folded = self.page.folded
+        folded, named = self.page.folded, -1
         broken, nested = -1, False
         while brace := _BRACE.search(folded, pos, end):
             pos = brace.end() - 1
+            if pos > named and end - pos > 2 * _LAST_PART:
+                name = self._next_name(pos, end)
+                named = name if name >= 0 else end
+                if name < 0:
+                    pos = end - _LAST_PART
+                    continue
             if (run := _RUN.match(folded, pos, end)) and run.end() - _RUN_END > pos:
                 pos = run.end() - _RUN_END
                 continue
@@ -120,6 +128,11 @@ class Finder:
                     if len(found) > 2 * _MOST_CANDIDATES:
                         del found[_MOST_CANDIDATES // 2 : -_MOST_CANDIDATES // 2]
             pos = max(stop, pos + 1)
+
+    def _next_name(self, start: int, end: int) -> int:
+        """Where the next name of a field, or else an escaped letter, stands; -1 for nowhere."""
+        name = self.index.mention.search(self.page.folded, start, end)
+        return self.page.folded.find("\\u", start, end) if name is None else name.start()
 
     def _may_say_something(self, start: int, end: int) -> bool:
         """Whether a field's name stands there at all; where letters are escaped, who knows."""
