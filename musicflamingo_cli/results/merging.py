@@ -170,7 +170,8 @@ def _lines(options: MergeOptions, report: Mapping[str, Any], rejects: Sequence[R
         yield f"{report['conflicts']} songs have two different ok scores; the newer one was taken ({where})"
     shares = ", ".join(f"{n} {status}" for status, n in report["status"].items()) or "none"
     seen = f"{report['rows_in']} rows in, {report['repeated']} of a song seen before"
-    yield f"{seen}, {report['rows_out']} rows out: {shares}"
+    nameless = f", {report['without_id']} without an id" if report.get("without_id") else ""
+    yield f"{seen}, {report['rows_out']} rows out: {shares}{nameless}"
 
 
 def reject_lines(rejects: Sequence[Reject], written: str | None) -> Iterator[str]:

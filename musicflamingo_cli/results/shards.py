@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.card import CARD_KEY
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
+from musicflamingo_cli.results.shard_cards import is_one_run, merged_card
 from musicflamingo_cli.results.shard_columns import STAGED, known, read_as, score_names, sql_type, together
 from musicflamingo_cli.results.sources import OVERALL, Reject, Table, id_column, id_sql
 
@@ -20,6 +19,8 @@ KIND = ("engine", "model", "revision", "prompt", "prompt_hash", "decode_mode")
 """What must be equal in all rows of tables that are merged."""
 STATUS = ("ok", "partial", "failed", "skipped")
 """From best to worst."""
+LINE = "manifest_row"
+"""Position of a song in its manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +51,25 @@ class Shards:
         self._ids = [id_column(table, on) for table in tables]
         self.id_name = self.tables[0].schema.names[self._ids[0]]
         self.schema = self._unified()
+        self._numbered = all(LINE in t.schema.names and pa.types.is_integer(t.schema.field(LINE).type) for t in tables)
         self._create()
         self._check_types()
         if not allow_mixed:
             self._refuse_mixed()
 
     def merge(self) -> Merged:
-        """Choose one row for every id: ok before partial, failed and skipped; then the newer; then the later table."""
+        """Choose one row for every id: ok before partial, failed and skipped; then the newer; then the later table.
+
+        Rows keep the order of the manifest where the tables agree on one, else that in which the ids come first.
+        """
         names = [f"u.c{i}" for i in range(len(self.schema))]
-        statement = (
-            f"SELECT {', '.join(names)} FROM all_rows u JOIN (SELECT pos, first FROM ranked WHERE place = 1) w "
-            "ON u.pos = w.pos ORDER BY w.first"
-        )
         taken = "SELECT count(*) FROM ranked WHERE place = 1"
+        places = f"SELECT pos, {'line' if self._one_manifest() else 'first'} AS key FROM ranked WHERE place = 1"
+        if self._nameless():
+            places += f" UNION ALL {self._nameless_places()}"
+        statement = (
+            f"SELECT {', '.join(names)} FROM all_rows u JOIN ({places}) w ON u.pos = w.pos ORDER BY w.key, w.pos"
+        )
         ids, rows = self._one("SELECT count(DISTINCT id) FROM ranked"), self._one("SELECT count(*) FROM ranked")
         if self._one(taken) != ids:
             raise AssertionError("a merge must give one row for every id")
@@ -74,7 +81,30 @@ class Shards:
             "conflicts": self._one("SELECT count(*) FROM differing"),
             "status": self._by_status(),
         }
+        if self._nameless():
+            kept = self._one(f"SELECT count(*) FROM ({self._nameless_places()})")
+            counts |= {"without_id": kept, "rows_out": ids + kept}
+        self.schema = self.schema.with_metadata(merged_card(self.tables, counts))
         return Merged(statement, self.schema, counts, self._filled(), self._conflicts(), tuple(self._rejects()))
+
+    def _one_manifest(self) -> bool:
+        """True if every table numbers its rows, and all agree which song stands where."""
+        if not self._numbered:
+            return False
+        torn = (
+            "SELECT 1 FROM ranked GROUP BY line HAVING line IS NULL OR min(id) <> max(id) "
+            "UNION ALL SELECT 1 FROM ranked GROUP BY id HAVING min(line) <> max(line)"
+        )
+        return not self._sandbox.rows(f"SELECT * FROM ({torn}) LIMIT 1")
+
+    def _nameless(self) -> bool:
+        """True if rows without an id are to be kept: where shards of one run make up its whole table again."""
+        return is_one_run(self.tables) and self._one_manifest()
+
+    def _nameless_places(self) -> str:
+        line = f"c{self.schema.names.index(LINE)}"
+        newest = f"row_number() OVER (PARTITION BY {line} ORDER BY pos DESC) = 1"
+        return f"SELECT pos, {line} AS key FROM all_rows WHERE id IS NULL AND {line} IS NOT NULL QUALIFY {newest}"
 
     def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the rows of a query with the merged schema."""
@@ -109,7 +139,8 @@ class Shards:
         )
         window = "PARTITION BY id ORDER BY rank, made DESC NULLS LAST, t DESC, pos DESC"
         rank = f"CASE {status} {ranks} ELSE {len(STATUS)} END"
-        narrow = f"SELECT id, pos, t, {rank} AS rank, {at} AS made FROM all_rows WHERE id IS NOT NULL"
+        line = f"c{place(LINE)}" if self._numbered else "NULL::BIGINT"
+        narrow = f"SELECT id, pos, t, {line} AS line, {rank} AS rank, {at} AS made FROM all_rows WHERE id IS NOT NULL"
         score = self._score_row()
         self._run(f"CREATE TEMP VIEW all_rows AS {' UNION ALL '.join(selects)}")
         self._run(
@@ -168,15 +199,7 @@ class Shards:
         guessed = any(table.form in STAGED for table in self.tables)
         kinds = {name: known(name, kind, set(fields)) if guessed else kind for name, (kind, _) in fields.items()}
         full = {name for name in kinds if all(_is_full(table, name) for table in self.tables)} - {self.id_name}
-        return pa.schema([pa.field(n, k, nullable=n not in full) for n, k in kinds.items()], self._metadata())
-
-    def _metadata(self) -> dict[bytes, bytes]:
-        cards = [table.card for table in self.tables if table.card]
-        if not cards:
-            return {}
-        newest = max(cards, key=lambda card: str(card.get("scored_at")))
-        merged = {**newest, "merged": [table.name for table in self.tables]}
-        return {CARD_KEY.encode(): orjson.dumps(merged)}
+        return pa.schema([pa.field(n, k, nullable=n not in full) for n, k in kinds.items()])
 
     def _refuse_mixed(self) -> None:
         names = [name for name in KIND if name in self.schema.names]
@@ -221,6 +244,8 @@ class Shards:
         for table in self.tables:
             yield from table.rejects
         starts = list(accumulate((table.rows for table in self.tables), initial=0))
+        if self._nameless():
+            return
         for t, pos in self._sandbox.rows("SELECT t, pos FROM all_rows WHERE id IS NULL ORDER BY pos"):
             yield Reject(self.tables[t].name, f"row {pos - starts[t] + 1}", None, "no_id", "the row has no id")
 
