@@ -24,10 +24,13 @@ _MOST_CANDIDATES = 1024
 """Of more objects, which only a loop has, the first and the last are kept."""
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
 """An opening brace that holds something; of a long run of them the last few."""
+_LAST_READ = 65_536
 _LAST_PART = 4096
 """Where no field is named any more, so many characters at the end tell whether the text breaks off in an object."""
 _CLOSER = re.compile(r"\s{0,32}[}\]]")
 _RUN = re.compile(r"(?:[{\[(\]})][\s,:;'\"`\\]{0,4}){32,}")
+_MOST_READ = 16_384
+"""Of more objects, readable or not, which only a loop has, the first and those in the last part are read."""
 _RUN_END = 64
 """Of a run of brackets without a member between them, only a loop, so many characters are looked at."""
 
@@ -59,6 +62,7 @@ class Finder:
         self._depth = depth
         self._budget = Budget(2 * len(page.text) + 4096)
         self._rereads = 64
+        self._read = 0
         self.spans: list[tuple[int, int]] = []
         """Where objects were found, of whatever kind."""
         self.orphans: set[int] = set()
@@ -95,6 +99,9 @@ class Finder:
                 if name < 0:
                     pos = end - _LAST_PART
                     continue
+            if self._read >= _MOST_READ and end - pos > _LAST_READ:
+                pos = end - _LAST_READ
+                continue
             if (run := _RUN.match(folded, pos, end)) and run.end() - _RUN_END > pos:
                 pos = run.end() - _RUN_END
                 continue
@@ -103,6 +110,7 @@ class Finder:
             if strict is None and not may_begin(folded, pos, end):
                 pos += 1
                 continue
+            self._read += 1
             if strict is not None and strict[1] <= end and not NUMBER_GOES_ON.match(folded, strict[1], end):
                 root, stop, control = strict
                 repairs: tuple[str, ...] = ("control_characters",) if control else ()

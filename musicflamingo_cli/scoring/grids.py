@@ -79,6 +79,8 @@ def _mark_of(line: str, is_head: Callable[[list[str]], bool]) -> str:
     if len(line) > 2000:
         return ""
     for mark in "\t;,":
+        if mark not in line:
+            continue
         parts = line.split(mark)
         if 2 <= len(parts) <= _MAX_CELLS and all(map(_TITLE.fullmatch, parts)) and is_head(parts):
             return mark

@@ -20,12 +20,14 @@ from musicflamingo_cli.scoring.marks import (
     GARBAGE,
     ITEM_BOUND,
     LONG_LIST,
+    LONG_LIST_OF_OBJECTS,
     MEMBER_FOLLOWS,
     NUMBER_BOUND,
     NUMBER_FOLLOWS,
     NUMBER_GOES_ON,
     NUMERIC_START,
     PLAIN_ITEMS,
+    PLAIN_OBJECTS,
     QUOTES,
     SOLID,
     SPACE,
@@ -198,6 +200,9 @@ class ObjectReader:
             self.repairs["missing_bracket"] = None
             return
         if len(node.items) > LONG_LIST and (plain := PLAIN_ITEMS.match(self.folded, self.pos, self.end)):
+            self.pos = plain.end()
+            return
+        if len(node.items) > LONG_LIST_OF_OBJECTS and (plain := PLAIN_OBJECTS.match(self.folded, self.pos, self.end)):
             self.pos = plain.end()
             return
         self._separated = False

@@ -28,5 +28,8 @@ NUMBER_GOES_ON = re.compile(r"[\"']?(?:\d|[.,]\d|%|/\d)")
 NUMBER_FOLLOWS = re.compile(r"[\"']?\s{0,3}[\d.%/:=*+-]")
 LONG_LIST = 256
 """From so many items on a list is a loop; plain items in it are stepped over."""
+PLAIN_OBJECTS = re.compile(r"(?:\{(?:[^{}\[\]\"'`\\]|\"[^\"\\\n]{0,200}\"){0,64}\}[ \n]{0,8},[ \n]{0,8})+")
+LONG_LIST_OF_OBJECTS = 4096
+"""The same for flat objects."""
 QUOTES = ('"', "'", "\\", "“", "‘")
 MEMBER_FOLLOWS = re.compile(rf"\s{{0,32}},\s{{0,32}}{KEY.pattern}")

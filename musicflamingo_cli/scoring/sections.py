@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
@@ -22,6 +24,10 @@ _ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=])")
 """A backslash of Markdown, which never ends the text."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _OWN = re.compile(r"\b(?:final|answer|my)\b", re.IGNORECASE)
+_MOST_HEADINGS = 4096
+"""More headings only a loop has: what stands under them is no answer."""
+_SHORT = 32
+"""Lines of fewer characters are looked at once each: a loop repeats them."""
 _MARKS = ("-", "*", "+", "•", "|")
 
 
@@ -55,46 +61,75 @@ def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
     return "\n" if tag.group(2).lower() in ("br", "p", "li", "tr", "div", "ul", "ol") else " "
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What one line of prose is."""
+
+    heads: bool
+    """True if it heads the lines under it, or is led by a label that says what it is not."""
+    inline: bool
+    """True if the label and what it is about stand on this one line."""
+    is_other: bool
+    """True if what it heads is not the answer."""
+    kind: Scale
+    """The scale that it states for what it heads."""
+
+
+def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
+    title = stripped.strip("#*_:= \t`\"'")
+    heads = bool(stripped) and (
+        (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
+        or stripped.startswith("#")
+        or (len(stripped) < 120 and ends_open(stripped))
+        or (len(stripped) < 32 and is_other_name(stripped))
+    )
+    begins = _FIRST_LABEL.match(stripped)
+    is_bad = begins is not None and is_other_name(begins.group(1))
+    told = stripped.partition(":")[0] if ":" in stripped else ""
+    is_bad = is_bad or (0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told))
+    inline = is_bad and not heads and bool(stripped.partition(":")[2].strip("*_ "))
+    if not inline and not (heads and (is_bad or not index.label.search(title))):
+        return _NO_HEADING
+    last = re.split(r"[.!?;,]\s", title)[-1]
+    is_other = is_bad or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
+    kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
+    return _Line(True, inline, is_other, kind)
+
+
+_NO_HEADING = _Line(False, False, False, NO_SCALE)
+
+
 def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[tuple[int, int, Scale]]]:
     """The spans under headings that say these are not the scores, and those under headings that state a scale."""
     others: list[tuple[int, int]] = []
     scales: list[tuple[int, int, Scale]] = []
     score = next((f for f in index.fields if f.kind == "score"), None)
-    pos, opened, indent, inner, kind = 0, -1, 0, -1, NO_SCALE
-    is_other = needs_inner = False
+    seen: dict[str, _Line] = {}
+    head, headings = _NO_HEADING, 0
+    pos, opened, indent, inner = 0, -1, 0, -1
     for line in [*body.splitlines(keepends=True), None]:
         stripped = line.strip() if line is not None else ""
         here = len(line) - len(line.lstrip()) if line is not None else -1
-        title = stripped.strip("#*_:= \t`\"'")
-        heads = bool(stripped) and (
-            (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
-            or stripped.startswith("#")
-            or (len(stripped) < 120 and ends_open(stripped))
-            or (len(stripped) < 32 and is_other_name(stripped))
-        )
-        begins = _FIRST_LABEL.match(stripped)
-        is_bad = begins is not None and is_other_name(begins.group(1))
-        told = stripped.partition(":")[0] if ":" in stripped else ""
-        is_led = 0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told)
-        is_bad = is_bad or is_led
-        inline = is_bad and not heads and bool(stripped.partition(":")[2].strip("*_ "))
-        heads = inline or (heads and (is_bad or not index.label.search(title)))
-        if opened >= 0 and stripped and inner < 0 and not heads:
+        known = seen.get(stripped)
+        if known is None:
+            known = _look_at(stripped, index, score)
+            if len(stripped) < _SHORT:
+                seen[stripped] = known
+        if opened >= 0 and stripped and inner < 0 and not known.heads:
             inner = here
-            if needs_inner and here <= indent:
+            if head.inline and here <= indent:
                 opened = -1
         dedented = opened >= 0 and bool(stripped) and inner > indent >= here and not stripped.startswith(_MARKS)
-        if opened >= 0 and (line is None or heads or dedented):
-            if is_other:
+        if opened >= 0 and (line is None or known.heads or dedented):
+            if head.is_other:
                 others.append((opened, pos))
-            elif kind != NO_SCALE:
-                scales.append((opened, pos, kind))
+            elif head.kind != NO_SCALE:
+                scales.append((opened, pos, head.kind))
             opened = -1
-        if heads and line is not None:
-            last = re.split(r"[.!?;,]\s", title)[-1]
-            is_other = is_bad or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
-            kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
-            opened, indent, inner = pos if inline else pos + len(line), here, -1
-            needs_inner = inline
+        if known.heads and line is not None:
+            headings += 1
+            if headings > _MOST_HEADINGS:
+                return [*others, (pos, len(body))], scales
+            head, opened, indent, inner = known, pos if known.inline else pos + len(line), here, -1
         pos += len(line) if line is not None else 0
     return others, scales

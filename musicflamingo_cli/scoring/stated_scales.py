@@ -40,6 +40,8 @@ _BETWEEN = re.compile(
     rf"({LITERAL})(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+({LITERAL})", re.IGNORECASE
 )
 _HINT = re.compile(r"[\d%]|percent|\b(?:five|ten|twenty|hundred)\b", re.IGNORECASE)
+_MOST_SENTENCES = 2048
+"""Of more than twice as many different sentences, which only a loop has, the first and the last are looked at."""
 _REACH = 1500
 """Characters before and after the scores in which a sentence on their scale is looked for."""
 
@@ -68,7 +70,10 @@ def scale_of_all(text: str, index: FieldIndex) -> Scale:
     field = next((f for f in index.fields if f.kind == "score"), None)
     if field is None:
         return NO_SCALE
-    for sentence in _SENTENCES.split(text):
+    sentences = list(dict.fromkeys(_SENTENCES.split(text)))
+    if len(sentences) > 2 * _MOST_SENTENCES:
+        sentences = sentences[:_MOST_SENTENCES] + sentences[-_MOST_SENTENCES:]
+    for sentence in sentences:
         if 2 < len(sentence) < 400 and _HINT.search(sentence):
             label = index.label.search(sentence)
             stated = scale_of_sentence(sentence[: label.start()] if label else sentence, field)

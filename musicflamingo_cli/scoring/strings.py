@@ -34,7 +34,7 @@ _AFTER_ITEM = re.compile(
 )
 """What follows the end of a string that is a list's item."""
 _KEY_HERE = re.compile(_KEY_AHEAD)
-_KEY_NEXT_LINE = re.compile(rf"\s{{0,64}}(?:{_KEY_AHEAD}|\}})")
+_KEY_NEXT_LINE = re.compile(rf"\s{{0,64}}+(?:{_KEY_AHEAD}|\}})")
 _CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\ufffd", "\n": ""}
