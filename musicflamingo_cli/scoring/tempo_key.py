@@ -13,7 +13,7 @@ _MAX_CHARS = 4000
 _NUMBER = r"\d{1,4}(?:[.,]\d{1,3})?"
 _BPM = r"(?:bpm|b\.p\.m\.?|beats?[\s-]{1,3}per[\s-]{1,3}min(?:ute)?)"
 _RANGE = re.compile(
-    rf"{_NUMBER}\s{{0,3}}(?:{_BPM})?\s{{0,3}}(?:-|–|—|~|/|\bto\b|\bor\b|\band\b|\bthrough\b)\s{{0,3}}(?:about\s|around\s)?{_NUMBER}",
+    rf"{_NUMBER}\s{{0,3}}(?:{_BPM})?\s{{0,3}}(?:->|=>|→|-|–|—|~|/|…|\.{{2,3}}|\bto\b|\bor\b|\band\b|\bthrough\b)\s{{0,3}}(?:about\s|around\s)?{_NUMBER}",
     re.IGNORECASE,
 )
 _WITH_UNIT = re.compile(rf"(?<![\d.,/:])({_NUMBER})\s{{0,3}}-?{_BPM}(?![a-z])", re.IGNORECASE)
@@ -29,7 +29,20 @@ _COMPARED = re.compile(
     rf"(?:[<>≤≥±+]|\b(?:below|under|above|over|less than|more than|faster than|slower than|at least|at most|up to|not"
     rf"|between|from|half|double|max(?:imum)?|min(?:imum)?|nearly)\b)\s{{0,3}}(?:of\s)?{_NUMBER}"
     rf"|{_NUMBER}\s{{0,2}}(?:\+|±|plus\b)"
-    rf"|{_BPM}\s{{0,2}}(?:or (?:more|less|so faster)|\+)",
+    rf"|{_BPM}\s{{0,2}}(?:or (?:more|less|so faster)|\+)"
+    rf"|(?:^|[\s(])[-−]{_NUMBER}",
+    re.IGNORECASE,
+)
+_STEADY = re.compile(
+    r"\b(?:no|not|never|without|does(?:n't| not)|hardly)\s(?:\w{1,12}\s){0,2}(?:chang|var[iy]|fluctuat|shift)\w*",
+    re.IGNORECASE,
+)
+_CHANGE = r"(?:chang|var[iy]|fluctuat|shift|increas|decreas)\w*"
+_CHANGING = re.compile(
+    r"\b(?:speed(?:s|ing)? up|slow(?:s|ing)? down|accelerat\w*|decelerat\w*|accelerando|ritard\w*|rubato"
+    rf"|(?:tempo|speed|bpm),? (?:\w{{1,12}} ){{0,2}}{_CHANGE}|{_CHANGE} (?:in |of |the )*(?:tempo|speed|bpm)"
+    r"|(?:start|begin|end)(?:s|ing|ning)? (?:at|with|from|out)"
+    r"|(?:ris|ramp|build|drop|mov|chang|shift|increas|decreas|slow)\w{0,4} (?:up |down )?to \D{0,12}\d)",
     re.IGNORECASE,
 )
 
@@ -48,16 +61,22 @@ _OTHER_MODE = re.compile(
     r"|not|neither)\b",
     re.IGNORECASE,
 )
+_BOTH_MODES = re.compile(r"\bmajor\b.*\bminor\b|\bminor\b.*\bmajor\b", re.IGNORECASE | re.DOTALL)
 _CHORDS = re.compile(r"\s{0,3}(?:chords?|triads?|7|seventh|9|scale degree|third|progression)\b", re.IGNORECASE)
 
 
 def tempo_bpm(text: str) -> float | None:
     """The one tempo that a description states, in beats per minute.
 
-    ``around 120 BPM`` gives 120; a range, two tempos, a comparison (``over 120 BPM``) and words alone give None.
+    ``around 120 BPM`` gives 120; a range, two tempos, one that changes, a comparison (``over 120 BPM``) and words alone
+    give None.
     """
     text = fold(text[:_MAX_CHARS])
-    if _RANGE.search(re.sub(r"\b\d{1,2}/\d{1,2}\b", " ", text)) or _COMPARED.search(text):
+    if (
+        _RANGE.search(re.sub(r"\b\d{1,2}/\d{1,2}\b", " ", text))
+        or _COMPARED.search(text)
+        or _CHANGING.search(_STEADY.sub(" ", text))
+    ):
         return None
     found = [m.group(1) for pattern in (_WITH_UNIT, _AFTER_UNIT, _NOTE_EQUALS) for m in pattern.finditer(text)]
     alone = _ALONE.fullmatch(text)
@@ -92,7 +111,7 @@ def key_of(text: str) -> tuple[str, str] | None:
         if key is None:
             return None
         keys.add(key)
-    if len(keys) != 1 or _OTHER_MODE.search(text):
+    if len(keys) != 1 or _OTHER_MODE.search(text) or _BOTH_MODES.search(text):
         return None
     return keys.pop()
 
