@@ -74,9 +74,11 @@ def find(model: str, revision: str | None, *, fetch: bool = True) -> Checkpoint:
     try:
         folder = Path(snapshot_download(model, revision=revision, local_files_only=True))
         whole = _described(folder, model, folder.name)
-    except (EngineError, UsageError, OSError, ValueError):
+    except (EngineError, UsageError, OSError, ValueError) as problem:
         offline = os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "TRUE", "YES", "ON")
         if offline or not fetch:
+            if isinstance(problem, EngineError):
+                raise  # it is there in part, or is another model: the error says which
             raise EngineError(_absent(model, revision, offline)) from None
     if whole is not None:
         return whole

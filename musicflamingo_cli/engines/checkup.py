@@ -68,7 +68,8 @@ def check_engine(settings: EngineSettings, songs: int = 0) -> Iterator[Check]:
     yield _choice(settings, device)
     if checkpoint is None:
         return
-    room = _room(checkpoint, device, choose_dtype(settings.dtype, device)[0], settings.max_tokens)
+    new_tokens = 0 if settings.decode == "scores" else settings.max_tokens
+    room = _room(checkpoint, device, choose_dtype(settings.dtype, device)[0], new_tokens)
     yield room
     if room.ok is not False:
         yield from _answers(settings, songs)
@@ -112,7 +113,7 @@ def _choice(settings: EngineSettings, device: str) -> Check:
     return Check("device", True, f"{device}, {dtype}, {attention}{notes}")
 
 
-def _room(checkpoint: Checkpoint, device: str, dtype: str, max_tokens: int) -> Check:
+def _room(checkpoint: Checkpoint, device: str, dtype: str, new_tokens: int) -> Check:
     if device == "cpu":
         return Check("memory", None, "on a CPU: batches of at most 4 songs, minutes a song with the real weights")
     import torch
@@ -122,8 +123,10 @@ def _room(checkpoint: Checkpoint, device: str, dtype: str, max_tokens: int) -> C
     left = free - checkpoint.weight_bytes * size / 2
     if left <= 0:
         return Check("memory", False, f"{checkpoint.weight_bytes / 1e9:.1f} GB of weights, {free / 1e9:.1f} GB free")
-    config = import_transformers().AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
-    songs = propose_batch_seconds(left, config, size, max_tokens) / TYPICAL_SECONDS
+    config = import_transformers().AutoConfig.from_pretrained(
+        checkpoint.folder, local_files_only=True, trust_remote_code=False
+    )
+    songs = propose_batch_seconds(left, config, size, new_tokens) / TYPICAL_SECONDS
     return Check(
         "memory", True, f"it fits; {left / 1e9:.1f} GB are left for batches of some {max(1, int(songs))} songs of 3 min"
     )
@@ -144,9 +147,7 @@ def _answers(settings: EngineSettings, songs: int) -> Iterator[Check]:
         yield Check("reply", True, f"5 s of test sound in {time.monotonic() - loaded:.1f} s: {reply.text[:200]}")
         if songs > 1:
             found = parity(engine, requests)
-            worst = max(found.largest.values(), default=0.0)
-            said = f"{found.identical} of {found.songs} replies alike; scores differ by at most {worst:.4f}"
-            yield Check("parity", None, f"alone against in a batch: {said}")
+            yield Check("parity", None, f"alone against in a batch: {found.says}")
     except MfqError as problem:
         yield Check("load", False, str(problem))
     except OutOfMemory as problem:

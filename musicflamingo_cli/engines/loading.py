@@ -179,6 +179,7 @@ def load(settings: EngineSettings, model: str) -> Loaded:
             device_map={"": device} if device != "cpu" else None,
             use_safetensors=True,
             local_files_only=True,
+            trust_remote_code=False,
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # they are in the info, by name
         )
@@ -191,9 +192,17 @@ def load(settings: EngineSettings, model: str) -> Loaded:
                 raise
             attention, attention_note = "sdpa", f"flash_attention_2 can't be used ({_first(problem)}); sdpa is used"
             network = _loaded(build, attention, checkpoint)
-        processor = transformers.AutoProcessor.from_pretrained(checkpoint.folder, local_files_only=True)
+        # False, not left open: left open, transformers asks on the terminal, and reads "y" from a manifest on stdin
+        processor = transformers.AutoProcessor.from_pretrained(
+            checkpoint.folder, local_files_only=True, trust_remote_code=False
+        )
         if not getattr(processor, "chat_template", None):
             raise EngineError(f"{checkpoint.folder}: it has no chat_template.jinja; {_again(checkpoint)}")
+        if processor.tokenizer.pad_token is None:
+            raise EngineError(
+                f"{checkpoint.folder}: its tokenizer_config.json is missing or names no padding token; "
+                f"{_again(checkpoint)}"
+            )
     except EngineError:
         raise
     except Exception as problem:

@@ -21,7 +21,16 @@ class Parity:
     largest: Mapping[str, float]
     """By score: the largest difference of its expected values, in units of its range; empty without distributions."""
     mean: Mapping[str, float]
-    """By score: the mean difference."""
+    """By score: the mean difference, in the same units."""
+
+    @property
+    def says(self) -> str:
+        """The finding for a person, in one line; nothing of scores where the replies carry no distributions."""
+        said = f"{self.identical} of {self.songs} replies alike"
+        if self.largest:
+            worst = max(self.largest, key=lambda name: self.largest[name])
+            said += f"; expected scores differ by at most {self.largest[worst]:.4f} of their range ({worst})"
+        return said
 
 
 def parity(engine: Engine, requests: Sequence[Request]) -> Parity:
@@ -40,7 +49,9 @@ def parity(engine: Engine, requests: Sequence[Request]) -> Parity:
     apart: dict[str, list[float]] = {}
     for one, other in pairs:
         for name in one.scores.keys() & other.scores.keys():
-            apart.setdefault(name, []).append(abs(_mean(one.scores[name]) - _mean(other.scores[name])))
+            values = one.scores[name].values
+            difference = abs(_mean(one.scores[name]) - _mean(other.scores[name]))
+            apart.setdefault(name, []).append(difference / ((max(values) - min(values)) or 1.0))
     names = sorted(apart)
     return Parity(
         len(pairs),

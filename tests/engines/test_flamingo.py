@@ -20,7 +20,7 @@ from musicflamingo_cli.engines.memory import kept_bytes, propose_batch_seconds, 
 from musicflamingo_cli.engines.parity import parity
 from musicflamingo_cli.errors import EngineError, UsageError
 from musicflamingo_cli.intake.packs import load_pack
-from musicflamingo_cli.records import Failure, Field, Pack, Reply
+from musicflamingo_cli.records import Distribution, Failure, Field, Pack, Reply
 from tests.engines.conftest import RATE, request_for, sound
 
 MODES = ["text", "json", "scores"]
@@ -313,6 +313,17 @@ def test_parity_is_exact_to_rounding_in_float32(engine, decode):
     assert (found.songs, found.identical) == (3, 3)
     assert set(found.largest) == (set() if decode == "text" else {f.name for f in one.asked if f.kind == "score"})
     assert all(difference < 1e-3 for difference in found.largest.values())
+
+
+def test_parity_counts_differences_in_parts_of_a_scores_range():
+    class Drifting:
+        def reply(self, requests):
+            shares = (0.5, 0.5) if len(requests) == 1 else (0.4, 0.6)
+            return [Reply("", scores={"energy": Distribution((0.0, 100.0), shares, 1.0)}) for _ in requests]
+
+    found = parity(Drifting(), [request_for(sound(1)), request_for(sound(1))])
+    assert found.largest == {"energy": pytest.approx(0.1)}  # a mean of 60 against one of 50, out of 100
+    assert found.says == "2 of 2 replies alike; expected scores differ by at most 0.1000 of their range (energy)"
 
 
 def test_parity_leaves_out_songs_that_fail(engine):

@@ -24,7 +24,15 @@ def test_parity_is_a_point_of_its_own(checkpoints):
     settings = EngineSettings(load_pack("quality"), str(checkpoints["musicflamingo"]), device="cpu", decode="scores")
     last = list(check_engine(settings, songs=3))[-1]
     assert (last.name, last.ok) == ("parity", None)
-    assert "3 of 3 replies alike" in last.says
+    assert last.says.startswith(
+        "alone against in a batch: 3 of 3 replies alike; expected scores differ by at most 0.0000"
+    )
+
+
+def test_parity_of_free_text_says_nothing_of_scores(checkpoints):
+    model = str(checkpoints["musicflamingo"])
+    settings = EngineSettings(load_pack("quality"), model, device="cpu", decode="text", max_tokens=5)
+    assert list(check_engine(settings, songs=2))[-1].says == "alone against in a batch: 2 of 2 replies alike"
 
 
 def test_without_weights_and_gpu_both_are_said_and_nothing_is_downloaded(monkeypatch, tmp_path):

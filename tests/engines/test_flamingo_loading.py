@@ -1,5 +1,6 @@
 """Each thing that can be missing gives one error that says what to do, before any song is touched."""
 
+import io
 import json
 import shutil
 import sys
@@ -104,6 +105,40 @@ def test_a_shard_that_is_missing_is_named(copied):
     (copied / "model-00001-of-00002.safetensors").write_bytes(b"x")
     with pytest.raises(EngineError, match="model-00002-of-00002"):
         where.find(str(copied), None)
+
+
+def test_a_snapshot_that_is_there_in_part_says_what_is_missing(monkeypatch, copied):
+    (copied / "tokenizer.json").unlink()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *words, **more: str(copied))
+    with pytest.raises(EngineError, match=r"tokenizer\.json is missing"):
+        where.find("someone/tiny", None)
+
+
+def test_a_tokenizer_without_padding_is_refused_before_any_song(copied):
+    (copied / "tokenizer_config.json").unlink()
+    with pytest.raises(EngineError, match="padding token"):
+        FlamingoEngine(settings(model=str(copied), device="cpu")).load()
+
+
+def test_code_that_a_checkpoint_brings_along_is_neither_run_nor_asked_about(copied, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\ny\ny\n"))  # a manifest on stdin may well begin so
+    for name, kind in (("config", "AutoConfig"), ("processor_config", "AutoProcessor")):
+        held = json.loads((copied / f"{name}.json").read_text())
+        held["auto_map"] = {kind: "brought.Brought"}
+        if name == "processor_config":
+            held["processor_class"] = "BroughtProcessor"
+        (copied / f"{name}.json").write_text(json.dumps(held))
+    (copied / "brought.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nclass Brought: pass\n")
+    with pytest.raises(EngineError):
+        FlamingoEngine(settings(model=str(copied), device="cpu")).load()
+    assert not (tmp_path / "ran").exists()
+    assert sys.stdin.read() == "y\ny\ny\n"
+
+
+def test_an_empty_model_is_not_the_default_one():
+    with pytest.raises(UsageError, match="--model is empty"):
+        FlamingoEngine(settings(model=""))
 
 
 def test_weights_that_are_damaged(copied):
