@@ -125,6 +125,13 @@ def reruns(engine: Engine) -> int:
     return counts.get("rerun", 0)
 
 
+def pin(engine: Engine, commit: str) -> None:
+    """Have `load` take this commit of the model and no other, where an engine's models have commits."""
+    take = getattr(engine, "pin", None)
+    if take is not None:
+        take(commit)
+
+
 def provenance(engine: Engine) -> Mapping[str, object]:
     """Return what was used in the end (device, dtype, attention, commit, versions), for the run card; after `load`."""
     found: Mapping[str, object] = getattr(engine, "provenance", None) or {}

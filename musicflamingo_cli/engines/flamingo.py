@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory
 from musicflamingo_cli.engines.checkpoints import DEFAULT_MODEL, LICENCE, cap_seconds
 from musicflamingo_cli.engines.grids import grid
 from musicflamingo_cli.engines.guards import SAMPLE_RATE
-from musicflamingo_cli.engines.loading import Loaded, check_words, load
+from musicflamingo_cli.engines.loading import DTYPES, Loaded, check_words, load
 from musicflamingo_cli.engines.memory import (
     CPU_BATCH_SECONDS,
     propose_batch_seconds,
@@ -20,6 +21,7 @@ from musicflamingo_cli.engines.memory import (
     translated_errors,
 )
 from musicflamingo_cli.engines.reply_plan import score_fields
+from musicflamingo_cli.engines.weights import commit_on_disk, named
 from musicflamingo_cli.errors import EngineError, MfqError, UsageError
 from musicflamingo_cli.records import Failure, Field, Reply, Request
 
@@ -61,6 +63,8 @@ class FlamingoEngine:
             raise UsageError(f"--max-audio-seconds {settings.max_audio_seconds}: it must be 1 or more")
         if settings.max_tokens < 1:
             raise UsageError(f"--max-tokens {settings.max_tokens}: it must be 1 or more")
+        if settings.model is not None and not settings.model.strip():
+            raise UsageError(f"--model is empty; it takes a checkpoint's folder or a name like {DEFAULT_MODEL}")
         check_words(settings)
         asked = score_fields(settings.pack.asked) if settings.decode == "scores" else settings.pack.asked
         if not asked and settings.decode != "text":
@@ -74,6 +78,8 @@ class FlamingoEngine:
         self.asked: tuple[Field, ...] = asked
         """The fields that a reply answers."""
         self.model = settings.model or DEFAULT_MODEL
+        self._named = named(self.model, settings.revision)
+        self._pinned: str | None = None
         self.batch_items = CPU_ITEMS if settings.device == "cpu" else GPU_ITEMS
         self.batch_seconds = CPU_BATCH_SECONDS
         self.clip_seconds = min(settings.max_audio_seconds or float("inf"), cap_seconds(self.model))
@@ -89,15 +95,18 @@ class FlamingoEngine:
         self._answered = self._errors = 0
 
     def identity(self) -> Mapping[str, object]:
-        """Return what can change a reply. Device, attention and batch size are left out: they move rounding alone."""
+        """Return what can change a reply. Device, attention and batch size are left out: they move rounding alone.
+
+        A folder counts by its name and what its files hold, wherever it lies; other weights in its place are another.
+        """
         settings = self._settings
         found: dict[str, object] = {
             "engine": self.name,
             "version": VERSION,
-            "model": self.model,
-            "revision": settings.revision,
+            "model": self._named[0],
+            "revision": self._named[1],
             "decode": settings.decode,
-            "dtype": settings.dtype,
+            "dtype": DTYPES[settings.dtype] or "auto",
             "max_audio_seconds": settings.max_audio_seconds,
             "long_audio": settings.long_audio,
         }
@@ -107,7 +116,18 @@ class FlamingoEngine:
 
     def load(self) -> None:
         """Load the checkpoint. Raises `EngineError` or `UsageError`, saying what to do, before any song is touched."""
-        self.adopt(load(self._settings, self.model))
+        settings = self._settings
+        self.adopt(load(replace(settings, revision=self._pinned or settings.revision), self.model))
+        now = commit_on_disk(self.model, settings.revision) if self._pinned else None
+        if now not in (None, self._pinned):
+            self.notes += (
+                f"going on with commit {self._pinned} of {self.model}, of which the replies in this cache are; "
+                f"{settings.revision or 'main'} is {now} on this disk by now (--revision {now} asks that one)",
+            )
+
+    def pin(self, commit: str) -> None:
+        """Load this commit, whatever the branch or tag stands for by now."""
+        self._pinned = commit
 
     def adopt(self, loaded: Loaded) -> None:
         """Go on with a model that is in memory. Raises `UsageError` if the pack can't be asked of it."""
@@ -225,6 +245,7 @@ def _provenance(loaded: Loaded) -> Mapping[str, object]:
         "dtype": loaded.dtype,
         "attention": loaded.attention,
         "commit": loaded.checkpoint.commit,
+        "folder": str(loaded.checkpoint.folder),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
         "sample_rate": SAMPLE_RATE,

@@ -17,6 +17,7 @@ from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.inference.batching import audio_room, batches, grouped
 from musicflamingo_cli.inference.journal import Journal
 from musicflamingo_cli.inference.limits import Limits, Pace
+from musicflamingo_cli.inference.lineage import load_as_before
 from musicflamingo_cli.inference.lookup import Found, LookupRules, file_facts, look_up
 from musicflamingo_cli.inference.prefetch import Feeder
 from musicflamingo_cli.inference.sources import Source, Sources
@@ -87,7 +88,7 @@ class Runner:
         first = next(todo, None)
         if first is None and not self._alone:
             return self._tick
-        self._engine.load()
+        load_as_before(self._engine, self._cache.folder)
         self._items = self._settings.batch_items or self._engine.batch_items  # a model knows it only now
         try:
             for line in notes(self._engine):

@@ -80,7 +80,7 @@ def test_without_torch_what_is_cached_is_read_and_what_is_not_fails_at_once(benc
     assert json.loads(done.stdout.splitlines()[-1]) == [0, 0, 0, 0, 3, 3, 2], done.stderr
     assert done.stderr.count("--engine signal needs no model; mfq doctor says what is here") == 2
     assert "no replies of --engine flamingo with these settings" in done.stderr
-    assert f"model {checkpoints['musicflamingo']} (asked: nvidia/music-flamingo-2601-hf)" in done.stderr
+    assert "model musicflamingo (asked: nvidia/music-flamingo-2601-hf)" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["score", "caption"])
