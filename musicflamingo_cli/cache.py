@@ -93,13 +93,13 @@ class Cache:
         data, durable = encode_entry(entry), bool(entry.replies)
         try:
             try:
-                write_whole(path, data, durable=durable)
+                write_whole(path, data, durable=durable, straight=False)
             except FileNotFoundError:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, data, durable=durable)
+                write_whole(path, data, durable=durable, straight=False)
             except IsADirectoryError:
                 path.rename(path.with_name(f"{path.name}.foreign-{os.getpid()}"))
-                write_whole(path, data, durable=durable)
+                write_whole(path, data, durable=durable, straight=False)
         except OSError as problem:
             raise OutputError(f"cache file {path}: {problem.strerror}; what was answered before is kept") from None
 

@@ -15,18 +15,18 @@ PART = ".part"
 
 
 @contextmanager
-def whole_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+def whole_file(path: Path, *, durable: bool = True, straight: bool = True) -> Iterator[BinaryIO]:
     """Open a part file beside `path`; on leaving without an exception it is synced and renamed to `path`.
 
-    A device or a FIFO is written to as it is.
+    A device or a FIFO is written to as it is; without `straight` the file takes its place, as it does a link's.
 
     With an exception the part file is removed and whatever stood at `path` before is untouched. Without `durable` it is
     not synced: then a loss of power may leave an empty file. Raises `OSError`.
     """
-    if path.exists() and not path.is_file():
+    if straight and path.exists() and not path.is_file():
         # A device or a FIFO: renaming would put a file in its place.
-        with path.open("wb") as straight:
-            yield straight
+        with path.open("wb") as as_it_is:
+            yield as_it_is
         return
     part = path.with_name(f".{path.name[:60]}.{secrets.token_hex(4)}{PART}")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -44,9 +44,9 @@ def whole_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         raise
 
 
-def write_whole(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_whole(path: Path, data: bytes, *, durable: bool = True, straight: bool = True) -> None:
     """Write `data` to `path`, whole or not at all; see `whole_file`. Raises `OSError`."""
-    with whole_file(path, durable=durable) as file:
+    with whole_file(path, durable=durable, straight=straight) as file:
         file.write(data)
 
 

@@ -189,3 +189,20 @@ def test_sweep_removes_part_files_only(cache: Cache) -> None:
     (cache.path("song/1").parent / ".x.json.12345678.part").write_bytes(b"half")
     assert cache.sweep() == 1
     assert cache.get("song/1") == ENTRY
+
+
+@pytest.mark.parametrize("what", ["fifo", "link to a device", "link to a file", "folder"])
+def test_an_entry_takes_the_place_of_what_is_no_file(cache: Cache, tmp_path: Path, what: str) -> None:
+    """Written straight into a FIFO it would wait for a reader for ever; into a device it would be lost."""
+    path, other = cache.path("song/1"), tmp_path / "other"
+    other.write_text("kept")
+    path.parent.mkdir(parents=True)
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(os.devnull if what == "link to a device" else other)
+    cache.put(ENTRY)
+    assert cache.get("song/1") == ENTRY
+    assert other.read_text() == "kept"

@@ -108,7 +108,7 @@ class Journal:
         """Start the file anew with what is known of suspects. A kill leaves the older file or the newer."""
         kept = {"event": "kept", "crashes": dict(self.suspects.crashes), "kills": dict(self.suspects.kills)}
         raw = orjson.dumps(kept) + b"\n"
-        write_whole(self._path, raw)
+        write_whole(self._path, raw, straight=False)
         if self._handle is not None:
             os.close(self._handle)
         self._handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -116,6 +116,8 @@ class Journal:
 
     def _read(self) -> Suspects:
         suspects, under_way, down = Suspects(), list[str](), False
+        if not self._path.is_file():  # a FIFO would be waited for
+            return suspects
         try:
             lines = self._path.read_bytes().splitlines()
         except OSError:
