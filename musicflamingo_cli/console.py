@@ -7,6 +7,7 @@ import re
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from musicflamingo_cli.runs import PREVIEW_ROWS, Plan, Summary
 STATISTICS = ("name", "count", "mean", "median", "minimum", "maximum", "std", "distinct")
 LINE_SECONDS = 60.0
 """Without a terminal, progress is a line each so many seconds."""
+RATE_LINES = 10
+"""Rates and ETA of a line are of the time since so many lines ago: what the cache holds goes by in no time."""
 CELL = 34
 """Characters that a cell of a printed table may have."""
 HEADS = {"overall_quality_score": "overall"}
@@ -83,7 +86,8 @@ class Progress:
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
         self._stage = ""
-        self._began = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._lines: deque[tuple[float, Tick]] = deque(maxlen=RATE_LINES)
 
     def __enter__(self) -> Progress:
         return self
@@ -96,7 +100,9 @@ class Progress:
         if tick.stage != self._stage:
             self._close()
             self._stage = tick.stage
-            self._began = self._told = time.monotonic()
+            self._told = time.monotonic()
+            self._lines.clear()
+            self._lines.append((self._told, Tick(tick.stage, 0, tick.total)))
             if sys.stderr is not None and sys.stderr.isatty():
                 self._bar = tqdm(total=tick.total, desc=tick.stage, unit="song", file=sys.stderr, leave=False)
         if self._bar is not None:
@@ -104,7 +110,9 @@ class Progress:
             self._bar.update(tick.done - self._bar.n)
         elif time.monotonic() - self._told >= LINE_SECONDS:
             self._told = time.monotonic()
-            note(progress_line(tick, self._told - self._began))
+            since, before = self._lines[0]
+            note(progress_line(tick, before, self._told - since))
+            self._lines.append((self._told, tick))
 
     def _close(self) -> None:
         if self._bar is not None:
@@ -112,13 +120,14 @@ class Progress:
             self._bar = None
 
 
-def progress_line(tick: Tick, seconds: float) -> str:
-    """Return one line of progress: count, rate, ETA and what was heard."""
-    rate = tick.done / seconds if seconds > 0 else 0.0
+def progress_line(tick: Tick, before: Tick, seconds: float) -> str:
+    """Return one line of progress: how far it is, and rates and ETA by what was done in the seconds since `before`."""
+    rate = (tick.done - before.done) / seconds if seconds > 0 else 0.0
     left = tqdm.format_interval((tick.total - tick.done) / rate) if rate > 0 else "?"
     heard = ""
     if tick.audio_seconds and seconds > 0:
-        heard = f", {tick.audio_seconds / seconds:.1f} h of audio/h, {tick.tokens / seconds:.0f} tokens/s"
+        audio, tokens = tick.audio_seconds - before.audio_seconds, tick.tokens - before.tokens
+        heard = f", {audio / seconds:.1f} h of audio/h, {tokens / seconds:.0f} tokens/s"
     return (
         f"{tick.stage} {tick.done}/{tick.total} songs, {rate * 3600:.0f} songs/h{heard}, "
         f"{tick.cached} cached, {tick.failed} failed, ETA {left}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from musicflamingo_cli.engines.base import clip_seconds
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.inference.lookup import look_up
 from musicflamingo_cli.intake.lengths import expected_seconds
-from musicflamingo_cli.monitor import STATUS_NAME, read_status
+from musicflamingo_cli.monitor import STATUS_FILES, read_status
 from musicflamingo_cli.records import Field, Rules
 from musicflamingo_cli.road import open_road
 from musicflamingo_cli.runs import Plan, ScoreOptions
@@ -51,7 +52,7 @@ def plan(options: ScoreOptions) -> Plan:
             todo=states["hear"] + states["measure"],
             audio_seconds=seconds / known * waiting if known else (None if waiting else 0.0),
             spared_seconds=spared / known * waiting if known else 0.0,
-            seconds=_expected_time(read_status(road.cache.folder / STATUS_NAME), waiting),
+            seconds=_expected_time(road.cache.folder, waiting),
             gpu_hour_price=options.gpu_hour_price,
         )
 
@@ -74,15 +75,17 @@ def status_of(where: str) -> list[dict[str, Any]]:
 
     Raises `UsageError` if it tells of none.
     """
-    path = Path(where).expanduser()
-    files = [path] if path.is_file() else sorted({*path.glob("status*.json"), *path.glob("*/status*.json")})
+    path = Path(os.path.expanduser(where))  # noqa: PTH111 - leaves a ~name that nobody has as it is
+    files = [path] if path.is_file() else sorted({*path.glob(STATUS_FILES), *path.glob(f"*/{STATUS_FILES}")})
     found = [status for status in map(read_status, files) if status is not None]
     if not found:
         raise UsageError(f"{where}: no run has left its status there; name a cache folder or the file of --stats")
     return found
 
 
-def _expected_time(last: dict[str, Any] | None, waiting: int) -> float | None:
-    """Return the seconds that so many songs would take at the last run's rate, where there was one."""
-    pace = last.get("seconds_per_song") if last else None
-    return pace * waiting if isinstance(pace, float) else None
+def _expected_time(folder: Path, waiting: int) -> float | None:
+    """Return the seconds that so many songs would take at the rate of the last run, or shard, that had one."""
+    last = [status for status in map(read_status, folder.glob(STATUS_FILES)) if status is not None]
+    paces = [(str(status.get("updated")), status.get("seconds_per_song")) for status in last]
+    known = [(when, pace) for when, pace in paces if isinstance(pace, float)]
+    return max(known)[1] * waiting if known else None

@@ -8,17 +8,20 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
-from musicflamingo_cli.errors import OutputError
+from musicflamingo_cli.errors import OutputError, Stopped
 from musicflamingo_cli.files import write_whole
 from musicflamingo_cli.records import Tick
 
 STATUS_NAME = "status.json"
+STATUS_FILES = "status*.json"
+"""Those of a whole run and of shards."""
 EVERY_SECONDS = 5.0
 LOG_SECONDS = 60.0
 
@@ -36,8 +39,11 @@ class Monitor:
         old = read_status(files[0]) if files else None
         self._pace = old.get("seconds_per_song") if old else None
         self._heard: Tick | None = None
+        self._error: str | None = None
         self.engine_seconds = 0.0
         """Time that the engine was busy."""
+        self.failures: Mapping[str, int] = {}
+        """Failed songs so far, by reason; may be counted on by others meanwhile."""
         self.used: dict[str, Any] = {}
         """What the engine used in the end: device, dtype, versions."""
         self.counts: dict[str, Any] = {}
@@ -49,13 +55,23 @@ class Monitor:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, _: object) -> None:
-        state = "done" if kind is None else "stopped"
-        try:
-            self.write(state)
-            self.log(state, **({"error": f"{kind.__name__}: {problem}"} if kind else {}), **self.status(state))
-        except OutputError:
-            if kind is None:
-                raise
+        if kind is None:
+            self.end("done")
+            return
+        said = f"exit code {problem.code}" if isinstance(problem, Stopped) else problem
+        with suppress(OutputError):
+            self.end("stopped", f"{kind.__name__}: {said}")
+
+    def end(self, state: str, error: str | None = None) -> None:
+        """Leave the last word on the run, and why it ended early. Raises `OutputError` with the path."""
+        self._error = None if error is None else error.encode("utf-8", "backslashreplace").decode()
+        self.write(state)
+        self.log(state, **self.status(state))
+
+    def died(self, why: str) -> None:
+        """Leave the last word before the process ends itself; what can't be written is not waited for."""
+        with suppress(OutputError):
+            self.end("stopped", f"EngineError: {why}")
 
     def tick(self, tick: Tick) -> None:
         """Take note of progress."""
@@ -77,6 +93,7 @@ class Monitor:
         workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         return {
             "state": state,
+            **({"error": self._error} if self._error is not None else {}),
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "started": self._started.isoformat(),
@@ -97,6 +114,7 @@ class Monitor:
             "seconds_per_song": seconds / answered if answered else self._pace,
             "peak_memory_bytes": own * 1024,
             "peak_worker_memory_bytes": workers * 1024,
+            "reasons": {f"failed: {reason}": n for reason, n in dict(self.failures).items()},
             **self.counts,
             "settings": self._settings,
             **({"used": self.used} if self.used else {}),
@@ -133,10 +151,12 @@ def counted(status: Counter[str], reasons: Counter[tuple[str, str]]) -> dict[str
 def read_status(path: Path) -> dict[str, Any] | None:
     """Return what a status file says, or None if it is none. A run that is gone without a word is `killed`."""
     try:
-        status = orjson.loads(path.read_bytes())
+        status = orjson.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, ValueError):
         return None
-    if not isinstance(status, dict) or "state" not in status or "seconds" not in status:
+    if not isinstance(status, dict) or not isinstance(status.get("state"), str) or "seconds" not in status:
+        return None
+    if not isinstance(status.get("settings", {}), dict):
         return None
     here = status.get("host") == socket.gethostname()
     if status["state"] == "running" and here and not _runs(status.get("pid")):

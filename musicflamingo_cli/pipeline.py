@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -41,6 +42,7 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
     began, started = datetime.now(UTC), time.monotonic()
     form = format_of(options.output, options.form)
     check_output(options.output, form, (options.manifest,))
+    _check_apart(options)
     failures, is_share = parse_failures(options.max_failures)
     limits = Limits(end_of(options.deadline, options.time_budget), failures, is_share, options.batch_timeout)
     with ExitStack() as stack:
@@ -50,7 +52,7 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
         if options.offline:
             _check_offline(road)
         else:
-            _take_cache(road, stack)
+            _take_cache(road, stack, limits, watch or Watch())
         monitor = stack.enter_context(_monitor(road))
         watch = _watched(watch or Watch(), monitor)
         ended: BaseException | None = None
@@ -92,6 +94,7 @@ def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor
     )
     with Journal(road.cache.folder, _shard_name(road, "attempts")) as journal:
         runner = Runner(road.engine, road.cache, road.pack, settings, journal, watch)
+        monitor.failures, runner.on_death = runner.reasons, monitor.died
         try:
             return runner.fill(road.songs(), road.songs_total)
         finally:
@@ -140,9 +143,31 @@ def _opening(road: Road) -> Summary:
     return Summary(repeated=scan.repeated, repeated_ids=scan.repeated_ids, cache=cache, pack=road.pack)
 
 
-def _take_cache(road: Road, stack: ExitStack) -> None:
+def _check_apart(options: ScoreOptions) -> None:
+    """Refuse two files under one name: the later written would be all that is left. Raises `UsageError`."""
+    files = {"what is read": options.manifest, "-o": options.output}
+    files |= {"--stats": options.stats or "-", "--log-file": options.log_file or "-"}
+    taken: dict[tuple[int, int] | str, str] = {}
+    for option, path in files.items():
+        place = None if path in STDOUT else _place(path)
+        other = option if place is None else taken.setdefault(place, option)
+        if other != option:
+            raise UsageError(f"{option} {path} is also {other}; name another file")
+
+
+def _place(path: str) -> tuple[int, int] | str | None:
+    """Return what tells a file from another, by whatever name; None for what is no file, which many may share."""
+    try:
+        facts = Path(path).stat()
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
+
+
+def _take_cache(road: Road, stack: ExitStack, limits: Limits, watch: Watch) -> None:
     road.cache.open()
-    died = stack.enter_context(locked(road.cache.folder, road.shard, wait=road.options.wait))
+    lock = locked(road.cache.folder, road.shard, wait=road.options.wait, ends=limits.ends, say=watch.say)
+    died = stack.enter_context(lock)
     if died:
         road.cache.sweep(older_than_seconds=0.0 if road.shard is None else 600.0)
 

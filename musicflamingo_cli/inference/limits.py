@@ -89,18 +89,18 @@ def parse_failures(text: str | None) -> tuple[float | None, bool]:
 def _clock(text: str | None) -> float | None:
     if text is None:
         return None
-    now = datetime.now().astimezone()
+    now = datetime.now()  # without a zone: on the night when the clocks change, an offset of now is wrong at dawn
     try:
         if "T" in text or "-" in text:
-            when = datetime.fromisoformat(text).astimezone()
+            when = datetime.fromisoformat(text)
         else:
             clock = datetime.strptime(text, "%H:%M")
             when = now.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0)
             if when <= now:
                 when += timedelta(days=1)
-    except ValueError:
+        return when.timestamp()
+    except (ValueError, OverflowError):
         raise UsageError(f"--deadline {text}: say HH:MM or a date and time such as 2026-11-21T06:30") from None
-    return when.timestamp()
 
 
 def _budget(text: str | None) -> float | None:
@@ -108,7 +108,7 @@ def _budget(text: str | None) -> float | None:
         return None
     seconds, number = 0.0, ""
     for character in text.replace(" ", ""):
-        if character in UNITS and number.replace(".", "", 1).isdigit():
+        if character in UNITS and number.replace(".", "", 1).isdecimal():
             seconds, number = seconds + float(number) * UNITS[character], ""
         else:
             number += character

@@ -13,7 +13,7 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,19 +23,28 @@ import orjson
 from musicflamingo_cli.errors import NotNow, OutputError
 
 POLL_SECONDS = 1.0
+UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
 COUNT = re.compile(r"lock\.of-(\d+)")
 
 
 @contextmanager
-def locked(folder: Path, shard: tuple[int, int] | None, *, wait: bool) -> Iterator[bool]:
+def locked(
+    folder: Path,
+    shard: tuple[int, int] | None,
+    *,
+    wait: bool,
+    ends: float | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Iterator[bool]:
     """Hold a cache folder, or shard (i, n) of it, for the length of a block.
 
-    Yields True if the holder before died.
+    Yields True if the holder before died. With `wait`, says who is waited for, and waits until `ends` (`time.time()`).
 
     Raises:
-        NotNow: another run holds it (named), and `wait` is not set.
+        NotNow: another run holds it (named), and `wait` is not set, or it still did at `ends`.
         OutputError: the folder can't be written.
     """
+    told = False
     while True:
         stack = ExitStack()
         try:
@@ -48,10 +57,18 @@ def locked(folder: Path, shard: tuple[int, int] | None, *, wait: bool) -> Iterat
                     raise NotNow(
                         f"another run works on {folder}{_holders(folder)}; wait for it with --wait, or run it later"
                     ) from None
+                if ends is not None and time.time() >= ends:
+                    raise NotNow(
+                        f"another run still worked on {folder}{_holders(folder)} when the deadline came"
+                    ) from None
+                if not told:
+                    say(f"waiting for another run that works on {folder}{_holders(folder)}")
+                told = True
                 time.sleep(POLL_SECONDS)
         except OSError as problem:
             stack.close()
-            raise OutputError(f"cache {folder}: can't lock it: {problem.strerror}") from None
+            hint = "; --offline reads a cache that can't be written" if problem.errno in UNWRITABLE else ""
+            raise OutputError(f"cache {folder}: can't lock it: {problem.strerror}{hint}") from None
     with stack:
         yield died
 

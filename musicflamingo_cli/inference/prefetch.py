@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 POLL_SECONDS = 0.1
+IDLE_SECONDS = 0.5
+"""How often a consumer that waits is asked whether it still wants to."""
 
 
 class Feeder(Generic[T]):
@@ -24,12 +26,16 @@ class Feeder(Generic[T]):
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def run(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items in their order."""
+    def run(self, items: Iterable[T], idle: Callable[[], None] = lambda: None) -> Iterator[T]:
+        """Yield the items in their order; while there is none, call `idle`, which may raise."""
         self._thread = threading.Thread(target=self._feed, args=(iter(items),), daemon=True, name="mfq-feeder")
         self._thread.start()
         while True:
-            item, problem = self._queue.get()
+            try:
+                item, problem = self._queue.get(timeout=IDLE_SECONDS)
+            except queue.Empty:
+                idle()
+                continue
             if problem is not None:
                 raise problem
             if item is None:

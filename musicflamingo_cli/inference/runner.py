@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -63,13 +63,16 @@ class Runner:
         self._sources = Sources(settings.fetching)
         self._lock = threading.Lock()
         self._tick = Tick("listening", 0, 0)
-        self._reasons: Counter[str] = Counter()
         self._in_work: dict[str, Found] = {}
         self._alone: list[Found] = []
         self._items = settings.batch_items or engine.batch_items
         self._room = float("inf")  # songs times the longest, seconds, that a batch may still hold
         self.engine_seconds = 0.0
         """Time that the engine was busy."""
+        self.reasons: Counter[str] = Counter()
+        """Failed songs so far, by reason."""
+        self.on_death: Callable[[str], None] = lambda why: None
+        """Told, from another thread, why the process ends itself right now."""
 
     def fill(self, songs: Iterable[Song], total: int) -> Tick:
         """See to it that each of `total` songs has an entry: a reply or a failure. Returns the final count.
@@ -113,9 +116,16 @@ class Runner:
             stack.callback(self._sources.close)
             stack.callback(feeder.stop)
             limit = settings.batch_seconds or batch_seconds(self._engine)
-            for prepared in feeder.run(self._prepared(batches(self._requests(heard), self._items, limit))):
+            made = self._prepared(batches(self._requests(heard), self._items, limit))
+            for prepared in feeder.run(made, self._idle):
                 self._pace.check()
                 self._answer(*prepared)
+
+    def _idle(self) -> None:
+        """No batch is ready yet: end here if none could be done in time any more; else show that the run is alive."""
+        self._pace.check()
+        with self._lock:
+            self._watch.on_tick(self._tick)
 
     def _prepared(self, made: Iterable[list[Request]]) -> Iterator[Prepared]:
         """Turn batches into tensors, where the engine has a step for that."""
@@ -143,9 +153,8 @@ class Runner:
                 continue
             if found.changed and found.entry:
                 self._cache.put(found.entry)
-            if found.state == "failed" and found.entry and found.entry.failure:
-                self._reasons[found.entry.failure.reason] += 1
-            self._count(cached=found.state == "hit", failed=found.state == "failed")
+            failure = found.entry.failure if found.entry and found.state == "failed" else None
+            self._count(cached=found.state == "hit", failure=failure)
 
     def _local(self, todo: Iterable[Found]) -> Iterator[tuple[Source, str]]:
         for found, fetched in self._sources.local(todo):
@@ -226,10 +235,9 @@ class Runner:
 
     def _give_up(self, limit: float, ids: list[str]) -> None:
         self._journal.brought_down()
-        self._watch.say(
-            f"the engine gave no answer for {limit:g} s (--batch-timeout) on {', '.join(ids[:5])}; "
-            "run the same command again: it tries them alone"
-        )
+        why = f"the engine gave no answer for {limit:g} s (--batch-timeout) on {', '.join(ids[:5])}"
+        self.on_death(why)
+        self._watch.say(f"{why}; run the same command again: it tries them alone")
         os._exit(EngineError.exit_code)
 
     def _keep(self, request: Request, answer: Reply | Failure) -> None:
@@ -255,17 +263,19 @@ class Runner:
         entry = old if old is not None and old.replies else new
         facts = file_facts(found.song.path, self._settings.rules.url_key)
         self._cache.put(replace(entry, failure=failure, failed_file=facts, run=self._settings.run))
-        self._reasons[failure.reason] += 1
-        self._count(failed=True, audio_seconds=heard.audio_seconds if heard else 0.0)
+        self._count(failure=failure, audio_seconds=heard.audio_seconds if heard else 0.0)
 
     def _count(
-        self, *, cached: bool = False, failed: bool = False, audio_seconds: float = 0.0, tokens: int = 0
+        self, *, cached: bool = False, failure: Failure | None = None, audio_seconds: float = 0.0, tokens: int = 0
     ) -> None:
+        failed = failure is not None
         with self._lock:
+            if failure is not None:
+                self.reasons[failure.reason] += 1
             tick = self._tick = self._tick.plus(cached, failed, audio_seconds, tokens)
             self._watch.on_tick(tick)
         if failed:
-            self._settings.limits.check_failures(tick.failed, tick.total, self._reasons)
+            self._settings.limits.check_failures(tick.failed, tick.total, self.reasons)
 
 
 def _same_audio(one: Heard, other: Heard) -> bool:

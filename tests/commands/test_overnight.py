@@ -1,6 +1,7 @@
 """`mfq score` with everything that goes wrong at night."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -179,8 +180,88 @@ def test_a_killed_run_leaves_no_part_files_after_the_next(bench: Any, script: An
     process.communicate()
     folder = next((bench.folder / "cache").iterdir())
     (folder / "00").mkdir(exist_ok=True)
-    (folder / "00" / ".x.json.0123.part").touch()
-    Path(f"{bench.folder}/.scores.parquet.0123.part").touch()
+    (folder / "00" / ".x.json.0123abcd.part").touch()
+    Path(f"{bench.folder}/.scores.parquet.0123abcd.part").touch()
     script({})
     assert bench.score() == 0
     assert list(bench.folder.rglob("*.part")) == []
+
+
+def test_the_deadline_holds_while_no_audio_comes(bench: Any) -> None:
+    stats = bench.folder / "run.json"
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes connections and says nothing
+        host = f"127.0.0.1:{deaf.getsockname()[1]}"
+        bench.rows([{"id": f"u{n}", "audio": f"http://{host}/{n}.wav"} for n in range(3)])
+        began = time.monotonic()
+        assert bench.score("--time-budget", "2s", "--stats", stats, "--allow-private-hosts", host) == 75
+        assert time.monotonic() - began < 10
+    told = json.loads(stats.read_text())
+    assert told["state"] == "stopped" and "own deadline" in told["error"]
+
+
+def test_waiting_for_another_run_ends_at_the_deadline(bench: Any, script: Any) -> None:
+    bench.songs(1)
+    script({"default": {"delay_seconds": 60}})
+    first = start(bench)
+    wait_for(lambda: any((bench.folder / "cache").glob("*/lock")))
+    wait_for(lambda: next((bench.folder / "cache").glob("*/lock")).stat().st_size > 0)
+    code, told = run(bench, "--wait", "--time-budget", "2s")
+    first.kill()
+    first.communicate()
+    assert code == 75
+    assert "waiting for another run" in told and f"process {first.pid}" in told and "when the deadline came" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--stats", "scores.parquet"], "also -o"),
+        (["--log-file", "./scores.parquet"], "also -o"),
+        (["--stats", "songs.jsonl"], "also what is read"),
+        (["--log-file", "link.jsonl"], "also what is read"),
+        (["--stats", "new.json", "--log-file", "new.json"], "also --stats"),
+    ],
+)
+def test_no_two_files_share_a_name(bench: Any, monkeypatch: pytest.MonkeyPatch, words: list[str], named: str) -> None:
+    monkeypatch.chdir(bench.folder)
+    bench.songs(1)
+    (bench.folder / "link.jsonl").symlink_to("songs.jsonl")
+    assert bench.score() == 0
+    before = {path: path.read_bytes() for path in (bench.table, bench.manifest)}
+    assert bench.score(*words) == 2
+    assert named in bench.stderr()
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_what_stopped_a_run_and_why_songs_failed_stands_in_its_status(bench: Any, script: Any) -> None:
+    bench.songs(3)
+    stats = bench.folder / "run.json"
+    script({"default": {"out_of_memory_above": 0}})
+    assert bench.score("--max-failures", 1, "--batch-size", 1, "--stats", stats) == 1
+    told = json.loads(stats.read_text())
+    assert (told["state"], told["reasons"]) == ("stopped", {"failed: out_of_memory": 2})
+    assert told["error"].startswith("TooManyFailures: 2 of 3 songs failed")
+    script({"default": {"hang": True}})
+    log = bench.folder / "log.jsonl"
+    assert run(bench, "--batch-timeout", 1, "--stats", stats, "--log-file", log)[0] == 3
+    told = json.loads(stats.read_text())
+    assert told["state"] == "stopped" and "--batch-timeout" in told["error"]
+    assert json.loads(log.read_text().splitlines()[-1])["event"] == "stopped"
+
+
+def test_the_dry_run_of_a_shard_takes_the_rate_of_shards(bench: Any) -> None:
+    bench.songs(4)
+    assert bench.score("--shard", "1/2") == 0
+    bench.capture.readouterr()
+    assert bench.score("--shard", "2/2", "--dry-run") == 0
+    assert "at the last run's rate" in bench.capture.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "text", ['{"state": {}, "seconds": 1}', '{"state": "done", "seconds": 1, "settings": []}', "7"]
+)
+def test_a_file_that_is_no_status_is_refused(bench: Any, text: str) -> None:
+    path = bench.folder / "status.json"
+    path.write_text(text)
+    assert bench.mfq("status", path) == 2
+    assert bench.mfq("status", "~no-such-user/cache") == 2

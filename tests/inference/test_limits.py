@@ -1,6 +1,8 @@
+from __future__ import annotations
+
 import time
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
@@ -17,7 +19,7 @@ def test_a_budget_counts_from_now(text: str, seconds: float) -> None:
     assert end is not None and end - time.time() == pytest.approx(seconds, abs=2)
 
 
-@pytest.mark.parametrize("text", ["", "h", "7", "7x", "-1h", "0h", "1h2"])
+@pytest.mark.parametrize("text", ["", "h", "7", "7x", "-1h", "0h", "1h2", "²h"])
 def test_a_budget_that_can_not_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--time-budget"):
         end_of(None, text)
@@ -93,3 +95,19 @@ def test_every_row_is_in_exactly_one_shard() -> None:
 def test_a_shard_that_can_not_be_read_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--shard"):
         parse_shard(text)
+
+
+def test_a_clock_time_is_right_on_the_night_when_the_clocks_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Evening(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Evening:
+            return cls(2026, 10, 24, 22, 0, tzinfo=tz)
+
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        monkeypatch.setattr("musicflamingo_cli.inference.limits.datetime", Evening)
+        assert end_of("06:30", None) == datetime(2026, 10, 25, 5, 30, tzinfo=UTC).timestamp()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
