@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from musicflamingo_cli.cache import entry_in, folders
-from musicflamingo_cli.engines.base import clip_seconds
-from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.engines.base import OutOfMemory, clip_seconds, notes, provenance
+from musicflamingo_cli.engines.parity import Parity, parity
+from musicflamingo_cli.errors import EngineError, UsageError
+from musicflamingo_cli.inference.comparison import first_requests
 from musicflamingo_cli.inference.lookup import look_up
+from musicflamingo_cli.intake.audio import AudioPlan
 from musicflamingo_cli.intake.lengths import expected_seconds
 from musicflamingo_cli.monitor import STATUS_FILES, read_status
 from musicflamingo_cli.records import Field, Rules
@@ -81,6 +85,38 @@ def status_of(where: str) -> list[dict[str, Any]]:
     if not found:
         raise UsageError(f"{where}: no run has left its status there; name a cache folder or the file of --stats")
     return found
+
+
+def compared(options: ScoreOptions, count: int, say: Callable[[str], None]) -> tuple[Parity, Mapping[str, object]]:
+    """Answer the first songs alone and in a batch; return the finding and what the engine used. Writes nothing.
+
+    Raises `UsageError` if fewer than two songs can be heard, and `EngineError` if they can't be answered together.
+    """
+    if options.offline:
+        raise UsageError("--parity asks the model, and --offline does without; leave one out")
+    with ExitStack() as stack:
+        road = open_road(options, stack)
+        if road.songs_total < 2:
+            raise UsageError(f"--parity {count}: the manifest holds {road.songs_total} songs; it takes two")
+        engine = road.engine
+        engine.load()
+        stack.callback(engine.close)
+        for line in notes(engine):
+            say(line)
+        plan = AudioPlan(
+            clip=engine.needs_clip,
+            measures=engine.needs_measures,
+            placement="middle" if options.long_audio == "middle" else "head",
+            max_clip_seconds=clip_seconds(engine),
+        )
+        requests = first_requests(road.songs(), count, road.pack, plan, road.fetching, options.workers)
+        if len(requests) < 2:
+            raise UsageError(f"--parity {count}: of the first songs {len(requests)} can be heard; it takes two")
+        try:
+            return parity(engine, requests), dict(provenance(engine))
+        except OutOfMemory as problem:
+            said = f"{len(requests)} songs do not fit into one batch ({problem}); say a smaller --parity"
+            raise EngineError(said) from None
 
 
 def _expected_time(folder: Path, waiting: int) -> float | None:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from musicflamingo_cli.commands import options
+
+Parity = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Only answer the first N songs alone and in a batch, and say how far apart the scores are.",
+        rich_help_panel=options.RUN,
+    ),
+]
 
 
 def score(  # noqa: PLR0913 - a command's options
@@ -64,8 +75,14 @@ def score(  # noqa: PLR0913 - a command's options
     log_file: options.LogFile = None,
     gpu_hour_price: options.GpuHourPrice = None,
     dry_run: options.DryRun = False,
+    parity: Parity = None,
 ) -> int:
     """Listen to every song of a manifest and write one row each: scores, measures, status and reason."""
+    given = locals()
+    if parity is not None and not dry_run:
+        from musicflamingo_cli.commands.comparing import compare
+
+        return compare(given)
     from musicflamingo_cli.commands.running import run
 
-    return run(context, locals())
+    return run(context, given)
