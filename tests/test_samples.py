@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -12,6 +13,8 @@ from types import ModuleType
 import av
 import pytest
 import soundfile
+
+from musicflamingo_cli.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "data" / "sample"
@@ -116,3 +119,18 @@ def test_chord_tones_lie_above_their_floor(notation: ModuleType) -> None:
     assert notation.chord_tones("Am7b5", 55) == [55, 57, 60, 63]
     with pytest.raises(ValueError, match="no chord"):
         notation.chord_tones("Hsus", 55)
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    table = tmp_path / "scores.jsonl"
+    manifest = str(SAMPLE / "manifest.jsonl")
+    assert main(["score", manifest, "--engine", "signal", "--no-cache", "--workers", "2", "-o", str(table)]) == 0
+    found = {row["song_id"]: row for row in map(json.loads, table.read_text("utf-8").splitlines())}
+    pattern = r"^    ([a-z0-9-]+) +(ok) +([\d.]+) +([\d.]+) +([\d.]+)(?: +(\w+))?$"
+    shown = re.findall(pattern, (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert len(shown) == 12
+    for song_id, status, *scores, flag in shown:
+        row = found[song_id]
+        names = ("overall_quality_score", "production_quality", "production_complexity")
+        assert [row[name] for name in names] == pytest.approx([float(score) for score in scores], abs=0.005)
+        assert (row["status"], row["audio_flags"]) == (status, [flag] if flag else [])
