@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _LATER = (
     *("/", "-", "–", "—", "~", "±", "→", "->", "=>", "to ", "or ", "and ", "vs.", "versus", "through ", "until "),
     *("till ", "up to", "then ", "now ", "but ", "maybe", "perhaps", "possibly", "plus", "minus", "percent"),
@@ -10,6 +12,10 @@ _LATER = (
 )
 _LATER_WHOLE = ("(", "[", "*", "×", "+", ".", ")", ":", "(out of", "[out of", "(/", "_")
 """What could still turn a number into something else when the text breaks off inside it."""
+
+
+_OPEN_TAIL = re.compile(r"[\s*_\"'`%]{0,6}(?:[(\[][^)\]\n]*|(?:and|for|in|on|at|with)\b[^,.;:!?)\n]*)\Z", re.IGNORECASE)
+"""A remark right behind a number that the end of the text cuts off: `0.8 (voc`, `0.8 for the in`."""
 
 
 def is_cut(literal: str, rest: str) -> bool:
@@ -22,6 +28,8 @@ def is_cut(literal: str, rest: str) -> bool:
         return False
     if not tail:
         return whole or literal in ("0.0", "1.0")
+    if _OPEN_TAIL.match(rest):
+        return True
     if tail in (".", ",") and rest[0] == tail:
         return whole
     if tail in ("e", "e+", "e-") or (whole and tail.isalpha()) or tail.startswith("point"):

@@ -127,7 +127,7 @@ class ObjectReader:
         """A comment on the scale of the number before it makes that doubtful; one on a line of its own, all of them."""
         held = self._last
         if held is not None and self._on_one_line(held[1], at):
-            self._doubt(doubts(comment), comment)
+            self._doubt(doubts(comment) or at + len(comment) == len(self.folded), comment)
         elif isinstance(self.stack[-1], Obj) and speaks_of_scale(comment):
             self.stack[-1].pairs.append(("rating_scale", comment.strip("/*#<!-> \t")))
 
@@ -223,6 +223,8 @@ class ObjectReader:
         found = KEY.match(folded, pos, self.end)
         if found is None:
             found = MISSING_COLON.match(folded, pos, self.end)
+            if found is not None and self._opens_another(found, node):
+                return True
             if found is None or not self._may_lack_colon(found):
                 return self._recover()
             self.repairs["missing_colon"] = None
@@ -247,6 +249,19 @@ class ObjectReader:
             node.pairs.append((key, child))
             self.stack.append(child)
             self.repairs["missing_brace"] = None
+        return True
+
+    def _opens_another(self, found: re.Match[str], node: Obj) -> bool:
+        """Whether a name such as `weights`, with its colon and brace lost, stands right before another key."""
+        key = KEY.match(self.folded, found.end(), self.end) if self.folded[found.end()] in QUOTES else None
+        if key is None or standing_of(found.group(3)) != "other" or len(self.stack) >= MAX_DEPTH:
+            return False
+        child = Obj()
+        node.pairs.append((found.group(3), child))
+        self.stack.append(child)
+        self.pos = found.end()
+        self._last = None
+        self.repairs["missing_brace"] = None
         return True
 
     def _may_lack_colon(self, found: re.Match[str]) -> bool:
@@ -286,12 +301,15 @@ class ObjectReader:
             return True
         if stray := STRAY_QUOTE.match(self.folded, self.pos, self.end):
             self.repairs["stray_quote"] = None
+            self._doubt(stray.end() == len(self.folded) and not self._separated, stray.group())
             self.pos = stray.end()
             return True
         if self._broke and NUMBER_FOLLOWS.match(self.folded, self.pos, self.end):
             self._leave(self.pos, min(self.end, self.pos + 80))
             return False
         garbage = GARBAGE.match(self.folded, self.pos, self.end)
+        if garbage is not None and garbage.end() == len(self.folded) and not self._separated:
+            self._doubt(True, garbage.group())
         self._leave(self.pos, garbage.end() if garbage else self.pos + 1)
         self.pos = garbage.end() if garbage else self.pos + 1
         if self.pos < self.end:

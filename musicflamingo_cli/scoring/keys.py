@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.folding import without_strays
 from musicflamingo_cli.scoring.notes import is_note
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -66,8 +67,9 @@ def read_key(text: str) -> Key:
 @lru_cache(maxsize=4096)
 def is_other_name(text: str) -> bool:
     """Whether a name says that what stands under it is not the answer: weights, confidence, an example."""
-    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text[:200]))
-    return any(word in _OTHER_NAMES for word in (w.lower() for w in _WORD.findall(spaced)))
+    text = unicodedata.normalize("NFKC", text[:200])
+    words = _WORD.findall(_CAMEL.sub(" ", text)) + _WORD.findall(without_strays(text))
+    return any(word.lower() in _OTHER_NAMES for word in words) or "".join(words).lower() in _OTHER_NAMES
 
 
 VALUE_NAMES = ("score", "value", "rating", "number", "result", "mark", "grade")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from musicflamingo_cli.scoring.folding import without_strays
 from musicflamingo_cli.scoring.keys import is_other_name
 from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
@@ -24,7 +25,7 @@ _FORMAT_LABEL = re.compile(
 )
 _FRAME = " \t`~*_>#[](){\"'“”"
 _UNDER_A_KEY = re.compile(
-    r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’][\"'”’\])]{0,2}\s{0,4}"
+    r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’][\"'”’\])\[({]{0,2}\s{0,4}"
     r"(?:([:=])(?:\W{0,16}|[^\w}\n]{0,8}\w{1,3}[^\w}\n]{0,8})|[\[({\s\"'“]{0,16})\Z",
     re.IGNORECASE,
 )
@@ -38,11 +39,12 @@ def is_mislabelled(text: str, start: int) -> bool:
         standing = standing_of(key.group(1))
         if standing == "other" or (key.group(2) and standing == "unknown"):
             return True
-    lines = [line for line in before.splitlines() if line.strip(_FRAME) not in ("", "json", "python")]
+    lines = [line for line in before.splitlines() if line.strip(_FRAME).strip("}]") not in ("", "json", "python")]
     if not lines:
         return False
     line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
     own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
+    line = line if is_other_name(line) else without_strays(line)
     is_label = (
         own_line or line.endswith((":", "=", ":**")) or ends_open(line) or lines[-1].lstrip().startswith(("#", "**"))
     )

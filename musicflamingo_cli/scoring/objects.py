@@ -22,6 +22,9 @@ _RUN_ON = re.compile(r"[{}]|[\"'“”]\s{0,8}:")
 """In a name or a score, this shows that a closing quote is damaged."""
 
 
+_SWALLOWED = re.compile(r"[\"'“”]([\w -]{1,40})[\"'“”][^\w\n]{0,6}[{\[]")
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """A value on the way through an object."""
@@ -104,6 +107,14 @@ def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) ->
     return Harvest(members, strings, numbers, holders)
 
 
+def _opens_another(text: str) -> bool:
+    """Whether a string ran on into the beginning of an object called `weights` or the like."""
+    return any(
+        standing_of(found.group(1)) == "other" and "}" not in text[found.end() :]
+        for found in _SWALLOWED.finditer(text[-400:])
+    )
+
+
 def _notes_in_name(name: str) -> tuple[str, ...]:
     """The scale in a name such as `scores_out_of_10`, `scores (0-10)`, `percent_scores`."""
     spaced = re.sub(r"[\W_]+(?<![/%.-])", " ", re.sub(r"[^\w/%.-]|_", " ", name[:80])).strip()
@@ -120,6 +131,8 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
     inner: list[_Place] = []
     notes = scale_notes(obj.pairs, own=False) or place.notes
     for key, value in obj.pairs:
+        if isinstance(value, str) and _opens_another(value):
+            break
         found = index.match(key) if key else None
         if found is None:
             standing = standing_of(key)
@@ -162,7 +175,7 @@ def _read_named_pair(obj: Obj, node: Node, index: FieldIndex, notes: tuple[str, 
     if found is None or not any(key in by_key for key in VALUE_NAMES):
         return
     torn = any(keys.count(key) > 1 for key in (*_NAMES, *VALUE_NAMES)) or any(
-        isinstance(value, str) and _RUN_ON.search(value) for value in by_key.values()
+        isinstance(text, str) and _RUN_ON.search(text) for pair in obj.pairs for text in pair
     )
     node.members[found[0].name] = Member(Torn(names[0]) if torn else obj, names[0], found[1], notes)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
+from musicflamingo_cli.scoring.folding import without_strays
+
 _WEIGHING = (
     r"weigh(?:t|ts|ted|ting|tings|s|ed)?|confidences?(?!\s+(?:level\s+)?(?:of\s+)?\d)|certainty"
     r"|how\s+(?:sure|certain|confident)|uncertaint(?:y|ies)|importances?|deviations?|errors?|margins?|thresholds?"
     r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random"
 )
 _SUPPOSING = (
-    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|suppose|imagine|pretend|e\.g|for\s+(?:instance|example)"
+    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|suppose|imagine|pretend|e\.g|for\s?(?:instance|example)"
     r"|would(?!\s+(?:rate|give|say|score|assess|assign|put|be|like|describe))|worst|best\s+case|ideal(?:ly)?"
     r"|minimum|maximum|acceptable|targets?(?=\W*\Z|\s+(?:values?|scores?|ratings?))|optimistic(?:ally)?"
     r"|pessimistic(?:ally)?|(?:low|upp)er\s+(?:bound|limit)s?|(?:low|high)\s+estimates?"
@@ -70,7 +72,15 @@ def ends_open(line: str) -> bool:
 
 def is_other_lead(words: str) -> bool:
     """Whether words that lead up to numbers say that these are not the scores of the song that was heard."""
-    words = _TITLES.sub(" ", words[-240:])
+    words = words[-240:]
+    mended = without_strays(words)
+    return _leads_elsewhere(words) or (
+        mended != words and _NEVER.search(mended) is not None and _leads_elsewhere(mended)
+    )
+
+
+def _leads_elsewhere(words: str) -> bool:
+    words = _TITLES.sub(" ", words)
     if words.rstrip().endswith((".", "!")):
         return _NEVER.search(_CLAUSE.split(words.rstrip(" .!"))[-1]) is not None
     clause = _CLAUSE.split(words.rstrip(" :=\t*_#\"'`"))[-1]

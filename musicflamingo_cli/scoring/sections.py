@@ -69,6 +69,8 @@ class _Line:
     """True if it heads the lines under it, or is led by a label that says what it is not."""
     inline: bool
     """True if the label and what it is about stand on this one line."""
+    lists: bool
+    """True if the first item of a list stands on this line as well: `Weights:- quality 0.3`."""
     is_other: bool
     """True if what it heads is not the answer."""
     kind: Scale
@@ -93,10 +95,11 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     last = re.split(r"[.!?;,]\s", title)[-1]
     is_other = is_bad or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
     kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
-    return _Line(True, inline, is_other, kind)
+    lists = inline and stripped.partition(":")[2].lstrip(" *_").startswith(_MARKS)
+    return _Line(True, inline, lists, is_other, kind)
 
 
-_NO_HEADING = _Line(False, False, False, NO_SCALE)
+_NO_HEADING = _Line(False, False, False, False, NO_SCALE)
 
 
 def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[tuple[int, int, Scale]]]:
@@ -117,7 +120,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
                 seen[stripped] = known
         if opened >= 0 and stripped and inner < 0 and not known.heads:
             inner = here
-            if head.inline and here <= indent:
+            if head.inline and not head.lists and here <= indent:
                 opened = -1
         dedented = opened >= 0 and bool(stripped) and inner > indent >= here and not stripped.startswith(_MARKS)
         if opened >= 0 and (line is None or known.heads or dedented):

@@ -42,6 +42,13 @@ _NOTED_SCORE = re.compile(
     rf"\s*(?:(?:score|rating)\s*[:=]?\s*{LITERAL}\s*%?|{LITERAL}\s*(?:/|out\s+of)\s*{LITERAL})\s*", re.IGNORECASE
 )
 _NOTED = re.compile(rf"\s*{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*")
+_GLUED = re.compile(r"[a-z][A-Z][a-z]+\s{0,2}[^\n.]{0,40}\Z")
+"""A name that a lost space or newline glues to the word before it, in the words before a number."""
+_WORD_BEFORE = re.compile(r"([^\W\d_][\w'’-]*)[\s*_]{1,4}\Z")
+_OWN_SCORE = frozenset(
+    """a an the my final overall its so and total this with of is are i i'd i'll get gets gives give earns
+    quality enjoyment usefulness complexity recommendation hence therefore thus good high solid strong""".split()  # noqa: SIM905
+)
 _WRITTEN = re.compile(r"\d+(?:[.,]\d+)*")
 _ASPECTS = re.compile(
     r"(?:(?:sound|audio|mix(?:ing|down)?|master(?:ing)?|clarity|balance|recording|engineering|technical|fidelity|polish|production"
@@ -73,6 +80,12 @@ class Name:
     field: Field
     start: int
     end: int
+
+
+def _is_own_score(before: str) -> bool:
+    """Whether the word before `score` leaves it the field's own: `final score`, not `vocal score`."""
+    word = _WORD_BEFORE.search(before[-40:])
+    return word is None or word.group(1).lower() in _OWN_SCORE
 
 
 def _is_plain_note(note: str) -> bool:
@@ -163,13 +176,16 @@ class NumberFinder:
         text = self.body[start:stop]
         if STRONG.search(text) or UNRATED.search(text):
             return None
-        spots = [m.end() for pattern in (IN_BRACKETS, SCORE_WORD) for m in pattern.finditer(text)]
+        spots = [m.end() for m in IN_BRACKETS.finditer(text)]
+        spots += [m.end() for m in SCORE_WORD.finditer(text) if _is_own_score(text[: m.start()])]
         if spots and DECIMAL.search(text[: spots[0]]):
             return None
         if len(spots) != 1 or WEAK.search(text[: spots[0]]) or ". " in text[: spots[0]].rstrip(" (score:"):
-            spots = [m.end() for m in SCORE_WORD.finditer(text)]
+            spots = [m.end() for m in SCORE_WORD.finditer(text) if _is_own_score(text[: m.start()])]
             if len(spots) != 1 or DECIMAL.search(text[: spots[0]]):
                 return None
+        if _GLUED.search(text[: spots[0]]):
+            return None
         return self._at(name, start + spots[0], stop, scale)
 
     def _below(self, name: Name, start: int, limit: int, scale: Scale) -> Statement | None:

@@ -93,6 +93,8 @@ def _read_row(
 ) -> tuple[Reading, int] | None:
     titles, named, columns = heads
     possible: list[tuple[Reading, int, str]] = []
+    if row.cut and any(is_bound(title) for title in titles[named + 1 :]):
+        return None
     if len(titles) != len(row.cells) and any(is_other_name(title) or is_bound(title) for title in titles):
         return None
     titles = titles if len(titles) == len(row.cells) else []

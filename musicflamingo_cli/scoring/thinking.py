@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from musicflamingo_cli.scoring.spans import Spans
 
 _TAG = re.compile(
     r"(?:<|&lt;|\[|◁)[ \t]{0,4}\|?[ \t]{0,4}(?P<closing>/|end[_ -](?:of[_ -])?)?[ \t]{0,4}\|?"
@@ -16,6 +19,31 @@ _TAG = re.compile(
     r"|^[ \t]{0,4}(?P<done>\.\.\.[ \t]?done)[ \t](?:thinking)\.?[ \t]{0,4}$",
     re.IGNORECASE | re.MULTILINE,
 )
+
+
+def _misspelt(word: str) -> Iterator[str]:
+    """The patterns of a word with a sign or space in it, or with a letter lost, swapped or added at its end."""
+    for at in range(1, len(word)):
+        yield word[:at] + r"[^\w\n]" + word[at:]
+        yield word[: at - 1] + word[at] + word[at - 1] + word[at + 1 :]
+        yield word[:at] + word[at + 1 :] + r"(?=[ \t]{0,2}>)"
+    yield word[1:] + r"(?=[ \t]{0,2}>)"
+    yield word + r"\w?(?=[ \t]{0,2}>)"
+    yield word + r"(?!\w|-\w)-?"
+
+
+_DAMAGED = re.compile(
+    r"(?<!\w)(?=[th])(?<!\w-)"
+    rf"(?:{'|'.join(p for word in ('think', 'thinking') for p in _misspelt(word))}|(?<=<)think)[ \t/]{{0,3}}>?",
+    re.IGNORECASE,
+)
+"""A mark of thinking with one sign or letter of it damaged: `t<hink>`, `<thnk>`, `<think`, `think>`."""
+_FENCE = re.compile(
+    r"^[ \t]{0,3}(```|~~~)[`~]{0,5}[ \t]{0,4}(?:think(?:ing)?|thoughts?|reasoning|scratchpad)\b[^\n`]{0,40}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""The beginning of a fence that holds thinking."""
+_BEFORE = re.compile(r"[<>/\\|]?[^\w\s>]{0,2}[ \t]{0,4}\Z")
 OUTSIDE, AFTER, ANSWER = 1, 2, 3
 """Ranks: outside all thinking; after the end of thinking; inside an answer tag."""
 
@@ -30,46 +58,78 @@ class Stretch:
     """`OUTSIDE`, `AFTER` or `ANSWER`; the highest that holds an answer counts."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """A mark of where thinking, or an answer, begins or ends."""
+
+    start: int
+    end: int
+    closing: bool = False
+    thinking: bool = False
+    slashed: bool = False
+    """True if a slash stands right before it, which a closer may have lost."""
+
+
 def answer_stretches(text: str) -> list[Stretch]:
     """The parts of a reply that are not thinking, in order.
 
     An opener that is never closed makes all that follows it thinking, unless an answer tag ends it; a closer without an
     opener makes all that precedes it thinking.
     """
-    tags = list(_TAG.finditer(text))
-    last_closer = max((i for i, tag in enumerate(tags) if _is_thinking(tag) and _is_closing(tag)), default=-1)
+    tags = _tags_of(text)
+    last_closer = max((i for i, tag in enumerate(tags) if tag.thinking and tag.closing), default=-1)
     found: list[Stretch] = []
     state, start, outside = "outside", 0, OUTSIDE
     for index, tag in enumerate(tags):
-        closing, thinking = _is_closing(tag), _is_thinking(tag)
-        if thinking and closing:
+        closing = tag.closing or (tag.slashed and state == "thinking")
+        if tag.thinking and closing:
             if state != "thinking":
                 found.clear()
-            state, start, outside = "outside", tag.end(), AFTER
-        elif thinking:
+            state, start, outside = "outside", tag.end, AFTER
+        elif tag.thinking:
             if state != "thinking":
-                found.append(Stretch(start, tag.start(), ANSWER if state == "answer" else outside))
+                found.append(Stretch(start, tag.start, ANSWER if state == "answer" else outside))
             state = "thinking"
         elif state == "thinking" and (closing or index < last_closer):
             continue
         elif closing:
-            found.append(Stretch(start, tag.start(), ANSWER))
-            state, start = "outside", tag.end()
+            found.append(Stretch(start, tag.start, ANSWER))
+            state, start = "outside", tag.end
         else:
             if state != "thinking":
-                found.append(Stretch(start, tag.start(), ANSWER if state == "answer" else outside))
-            state, start = "answer", tag.end()
+                found.append(Stretch(start, tag.start, ANSWER if state == "answer" else outside))
+            state, start = "answer", tag.end
     if state != "thinking":
         found.append(Stretch(start, len(text), ANSWER if state == "answer" else outside))
     return [s for s in found if s.end > s.start]
 
 
-def _is_closing(tag: re.Match[str]) -> bool:
-    return bool(tag.group("closing") or tag.group("end") or tag.group("done"))
-
-
-def _is_thinking(tag: re.Match[str]) -> bool:
-    return bool(tag.group("thinking") or tag.group("channel") or tag.group("begun") or tag.group("done"))
+def _tags_of(text: str) -> list[_Tag]:
+    """Every mark of thinking and of an answer, in order."""
+    tags = [
+        _Tag(
+            *tag.span(),
+            closing=bool(tag.group("closing") or tag.group("end") or tag.group("done")),
+            thinking=bool(tag.group("thinking") or tag.group("channel") or tag.group("begun") or tag.group("done")),
+            slashed=text[max(0, tag.start() - 1) : tag.start()] == "/",
+        )
+        for tag in _TAG.finditer(text)
+    ]
+    taken = Spans((tag.start, tag.end) for tag in tags)
+    for broken in _DAMAGED.finditer(text) if "<" in text or ">" in text else ():
+        before = _BEFORE.search(text[max(0, broken.start() - 8) : broken.start()])
+        start = broken.start() - (len(before.group()) if before else 0)
+        if re.search("[<>]", text[start : broken.end()]) and not taken.hold(broken.start()):
+            tags.append(_Tag(start, broken.end(), closing="/" in text[start : broken.start()], thinking=True))
+    pos = 0
+    while fence := _FENCE.search(text, pos):
+        end = re.compile(rf"^[ \t]{{0,3}}{fence.group(1)[:3]}[`~]*[ \t]*$", re.MULTILINE).search(text, fence.end())
+        tags.append(_Tag(*fence.span(), thinking=True))
+        if end is None:
+            break
+        tags.append(_Tag(*end.span(), closing=True, thinking=True))
+        pos = end.end()
+    return sorted(tags, key=lambda tag: tag.start)
 
 
 def thinking_of(text: str) -> str | None:

@@ -35,6 +35,8 @@ _PLACEHOLDER = re.compile(
     r"|(?:a |the |your )?(?:string|str|text|placeholder|tbd|insert [^\n]{1,60}|(?:\w+ ){1,3}here))\s*",
     re.IGNORECASE,
 )
+_PLACEHOLDER_RUN_ON = re.compile(r"\s*(?:\.{2,}|…|<[^<>]{0,80}>|string)[\"'”’]\s{0,4}[,:;}]", re.IGNORECASE)
+"""The same with a damaged quote, so that it runs on into the next member."""
 _NUMERIC = re.compile(r"[^\w]{0,12}(?:[a-zA-Z]{1,14}[ :=]{1,3}){0,2}[^\w]{0,4}\d")
 _LITERALS = _NULLS | {"nan", "true", "false", "infinity", "-infinity", "-nan"}
 
@@ -148,7 +150,9 @@ def read_text(member: Member) -> tuple[str | None, str | None]:
 
 def is_placeholder(text: str, key: str = "") -> bool:
     """Whether a string only marks the place of an answer: `...`, `<genre>`, `string`."""
-    return _PLACEHOLDER.fullmatch(text) is not None or (bool(key) and read_key(text).joined == read_key(key).joined)
+    if _PLACEHOLDER.fullmatch(text) or _PLACEHOLDER_RUN_ON.match(text):
+        return True
+    return bool(key) and read_key(text).joined == read_key(key).joined
 
 
 def _text(value: object) -> str | None:
