@@ -40,7 +40,8 @@ _STEADY = re.compile(
 _CHANGE = r"(?:chang|var[iy]|fluctuat|shift|increas|decreas)\w*"
 _CHANGING = re.compile(
     r"\b(?:speed(?:s|ing)? up|slow(?:s|ing)? down|accelerat\w*|decelerat\w*|accelerando|ritard\w*|rubato"
-    rf"|(?:tempo|speed|(?<![0-9] )(?<![0-9])bpm),? (?:\w{{1,12}} ){{0,2}}{_CHANGE}|{_CHANGE} (?:in |of |the )*(?:tempo|speed|bpm)"
+    rf"|(?:tempo|speed|(?<![0-9] )(?<![0-9])bpm),? (?:\w{{1,12}} ){{0,2}}{_CHANGE}"
+    rf"|{_CHANGE} (?:in |of |the )*(?:tempo|speed|bpm)"
     r"|(?:start|begin|end)(?:s|ing|ning)? (?:at|with|from|out)"
     r"|(?:ris|ramp|build|drop|mov|chang|shift|increas|decreas|slow)\w{0,4} (?:up |down )?to \D{0,12}\d)",
     re.IGNORECASE,
