@@ -65,7 +65,9 @@ def merge(  # noqa: PLR0913 - a command's options
         bool, typer.Option("--if-changed", help="Leave outputs that would stay equal untouched.", rich_help_panel=OUT)
     ] = False,
     memory_limit: Annotated[str, typer.Option(help="Memory that the join may use; beyond it, it spills.")] = "4GB",
-    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Threads of the join [default: all cores]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Threads of the join [default: all cores]")
+    ] = None,
 ) -> int:
     """Merge shards and reruns into one row a song, or join scores of several sources to a catalogue."""
     from musicflamingo_cli import console

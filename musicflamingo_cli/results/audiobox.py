@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.sources import ID_NAMES, Part, Table
+from musicflamingo_cli.results.ids import ID_NAMES
+from musicflamingo_cli.results.on_disk import Part, Table
 from musicflamingo_cli.results.staging_json import json_values
 
 AXES = {
@@ -22,7 +23,14 @@ AXES = {
 }
 """Audiobox's axes and the scores of ours that mean the same (Tjandra et al. 2025, arXiv:2502.05139)."""
 SCALE = (1.0, 10.0)
+AUDIOBOX = "audiobox"
+"""Form of a table that holds the axes as our scores, in 0..1."""
 AUDIO_NAMES = ("path", "audio_path", "audio", "file", "wav_path", "audio_url")
+
+
+def axis(column: str | None) -> str | None:
+    """Return what an axis is called here, by Audiobox's name or ours; None if a column is none of them."""
+    return AXES.get(column or "") or (column if column in AXES.values() else None)
 
 
 def is_audiobox(table: Table) -> bool:
@@ -55,7 +63,8 @@ def read_audiobox(table: Table, inputs: str | None, scale: tuple[float, float], 
             axes = [_scaled(batch.column(axis), low, high, f"{table.name}: {axis}") for axis in AXES]
             columns = [names.cast(pa.string()), *axes, *(batch.column(n) for n in others)]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
-    return Table(table.name, (Part(path, table.rows, schema),), schema, table.rejects, "audiobox")
+    spans = dict.fromkeys(AXES.values(), (0.0, 1.0))
+    return Table(table.name, (Part(path, table.rows, schema),), schema, table.rejects, AUDIOBOX, spans)
 
 
 def _scaled(values: pa.Array, low: float, high: float, name: str) -> pa.Array:

@@ -11,15 +11,16 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.aligned import Aligned, column_of
-from musicflamingo_cli.results.audiobox import SCALE, is_audiobox, read_audiobox
+from musicflamingo_cli.results.audiobox import AUDIOBOX, SCALE, axis, is_audiobox, read_audiobox
 from musicflamingo_cli.results.combine import combined, rank_columns, source_value
 from musicflamingo_cli.results.filter import check_types
 from musicflamingo_cli.results.filter_records import cast
 from musicflamingo_cli.results.join import Joined, Side, selection, side_id
 from musicflamingo_cli.results.merging import MergeOptions, MergeResult, Normalise, reject_lines, write_rejects
+from musicflamingo_cli.results.outputs import Outputs
 from musicflamingo_cli.results.rules import Column, Columns, is_number
 from musicflamingo_cli.results.sandbox import Sandbox, text
-from musicflamingo_cli.results.sinks import Outputs, ParquetSink
+from musicflamingo_cli.results.sinks import ParquetSink
 from musicflamingo_cli.results.sources import ID_NAMES, Table, id_column, open_table
 
 DERIVED = "derived"
@@ -56,6 +57,8 @@ def normalise(sheet: Sheet, how: Normalise) -> list[str]:
     """Add the ranks of columns; return the new columns' names."""
     group = sheet.columns.find(how.per, "--per") if how.per else None
     scores = [c.name for c in sheet.columns.all if c.span and is_number(c.kind)]
+    if not (how.columns or scores):
+        raise UsageError("--normalise rank: no table has a column of scores; say --normalise column=rank")
     for name, sql in rank_columns(how.columns or scores, sheet.columns, group):
         sheet.derive(name, sql, (0.0, 1.0))
     return [c.name for c in sheet.derived if c.name.endswith("_rank")]
@@ -114,7 +117,7 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
         with Outputs(if_changed=options.if_changed) as outputs:
             write_rejects(options.rejects, rejects, outputs, work)
     lines = [*_lines(options, report), *reject_lines(rejects, options.rejects)]
-    return MergeResult(tuple(lines), report), [c.name for c in sheet.columns.all if c.span]
+    return MergeResult(tuple(lines), report, name), [c.name for c in sheet.columns.all if c.span]
 
 
 def write_ranked(path: Path, id_name: str, how: Normalise, sandbox: Sandbox, rows: Path) -> list[str]:
@@ -137,10 +140,12 @@ def _sheet(joined: Joined, options: MergeOptions, sandbox: Sandbox) -> Sheet:
     sheet = sheet_of(joined, sandbox, wanted)
     if options.combination is not None:
         values = {}
-        for source in options.sources:
+        for source, side in zip(options.sources, joined.sides, strict=True):
             if source.name in options.combination.weights:
-                scale = options.scales.get(source.name)
-                values[source.name] = source_value(source.name, source.column, scale, columns)
+                column, scale = source.column, options.scales.get(source.name)
+                if side.table.form == AUDIOBOX and (column is None or axis(column)):
+                    column, scale = axis(column), "rank" if scale == "rank" else None
+                values[source.name] = source_value(source.name, column, scale, columns)
         sheet.derive(options.combination.name, combined(values, options.combination), (0.0, 1.0))
     return sheet
 
@@ -165,7 +170,8 @@ def _source(options: MergeOptions, k: int, work: Path) -> Table:
     if not is_audiobox(table):
         return table
     scale = options.scales.get(source.name)
-    return read_audiobox(table, options.audiobox_input, scale if isinstance(scale, tuple) else SCALE, work)
+    ends = scale if isinstance(scale, tuple) and (source.column is None or axis(source.column)) else SCALE
+    return read_audiobox(table, options.audiobox_input, ends, work)
 
 
 def _all_ids(tables: Sequence[Table], options: MergeOptions, sandbox: Sandbox, work: Path) -> Table:

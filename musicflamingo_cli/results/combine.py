@@ -11,8 +11,8 @@ from typing import Literal
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.audiobox import AXES
 from musicflamingo_cli.results.legacy import WEIGHTS
+from musicflamingo_cli.results.on_disk import OVERALL
 from musicflamingo_cli.results.rules import Column, Columns, clean
-from musicflamingo_cli.results.sources import OVERALL
 
 NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 DECIMALS = 9

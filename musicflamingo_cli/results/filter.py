@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -61,9 +61,16 @@ class Filter:
         return (self._sweep.span if self._sweep else None) or (0.0, 1.0)
 
     def swept_rules(self) -> list[int]:
-        """Return the positions of the rules that a sweep leaves in force: all but those on the same column."""
+        """Return the positions of the rules that a sweep leaves in force.
+
+        Those are all but the bounds on the same column, and but `--top`, which ranks what another threshold leaves.
+        """
         name = self._sweep.name if self._sweep else None
-        return [i for i, rule in enumerate(self.rules) if not (rule.kind in ("min", "max") and rule.column == name)]
+        return [
+            i
+            for i, rule in enumerate(self.rules)
+            if not (rule.ranks or (rule.kind in ("min", "max") and rule.column == name))
+        ]
 
     def _block(self, batch: pa.RecordBatch, table: pa.Table) -> Block:
         verdicts = np.zeros((len(self.rules), len(batch)), np.int8)
@@ -99,11 +106,12 @@ class Filter:
 
         sql = rewrite(rule.expression, self._sandbox, resolve)
         self._needed += used
-        self._check_kind(rule, sql, used)
+        self._check_kind(rule, sql, list(dict.fromkeys(used)))
         return r.where_verdict(sql, next((c.matched for c in used if c.matched), None))
 
     def _check_kind(self, rule: Rule, sql: str, used: Sequence[Column]) -> None:
-        query = f"SELECT ({sql}) AS verdict FROM ({self._with_clean(self.joined.statement(self._sandbox, used))})"
+        statement = self._with_clean(self.joined.statement(self._sandbox, used), [c.internal for c in used])
+        query = f"SELECT ({sql}) AS verdict FROM ({statement})"
         try:
             found = self._sandbox.rows(f"DESCRIBE {query}")
         except QueryError as problem:
@@ -111,8 +119,9 @@ class Filter:
         if found[0][1] not in ("BOOLEAN", '"NULL"', "NULL"):
             raise refused(rule.expression, f"it gives {found[0][1]}, not true or false")
 
-    def _with_clean(self, statement: str) -> str:
-        cleaned = "".join(f", {sql} AS w_{name}" for name, sql in self._cleaned.items())
+    def _with_clean(self, statement: str, names: Collection[str]) -> str:
+        """Add the columns that expressions read to a query that has them, by internal name."""
+        cleaned = "".join(f", {self._cleaned[name]} AS w_{name}" for name in names)
         return f"SELECT *{cleaned} FROM ({statement})"
 
     def _built(self) -> tuple[str, list[str]]:
@@ -120,7 +129,7 @@ class Filter:
         extra = [c for c in (self._per, self._sweep) if c]
         ranked = [group for group in self._grouped if group]
         needed = [*self._needed, *extra, *ranked, *self.added]
-        query = self._with_clean(self.joined.statement(self._sandbox, needed))
+        query = self._with_clean(self.joined.statement(self._sandbox, needed), self._cleaned)
         plain = ", ".join(f"{sql} AS mfq_v{i}" for i, sql in enumerate(self._verdicts))
         query = f"SELECT *{', ' + plain if plain else ''} FROM ({query})"
         for i, rule in enumerate(self.rules):

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.sources import OVERALL, Reject, Table
+from musicflamingo_cli.results.on_disk import OVERALL, Reject, Table
 
 WEIGHTS = {
     "content_usefulness": 0.15,
@@ -29,7 +29,11 @@ LEGACY = "legacy"
 
 def is_cache_folder(folder: Path) -> bool:
     """Return whether a folder holds the older script's caches: JSON files, one a song."""
-    return next((p for p in folder.glob("*.json") if p.is_file()), None) is not None
+    return next((p for p in _caches(folder) if p.is_file()), None) is not None
+
+
+def _caches(folder: Path) -> Iterator[Path]:
+    return (p for p in folder.glob("*.json") if not p.name.startswith("."))
 
 
 def read_cache_folder(name: str, work: Path) -> Table:
@@ -37,7 +41,7 @@ def read_cache_folder(name: str, work: Path) -> Table:
     from musicflamingo_cli.results.staging_json import stage_rows
 
     rows, rejects = [], []
-    for path in sorted(Path(name).glob("*.json")):
+    for path in sorted(_caches(Path(name))):
         found = _cached(name, path)
         if isinstance(found, Reject):
             rejects.append(found)
@@ -60,6 +64,8 @@ def _cached(name: str, path: Path) -> dict[str, Any] | Reject:
     def reject(reason: str, error: str) -> Reject:
         return Reject(name, path.name, path.stem, reason, error)
 
+    if not path.is_file():
+        return reject("broken_file", "no regular file")
     try:
         found = loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as problem:
@@ -101,11 +107,7 @@ def rows_of_document(name: str, document: Any, rejects: list[Reject]) -> Iterato
     if isinstance(document, dict) and isinstance(document.get("songs"), list):
         document = document["songs"]
     if isinstance(document, list):
-        for number, row in enumerate(document, 1):
-            if isinstance(row, dict):
-                yield _flat(row)
-            else:
-                rejects.append(Reject(name, f"element {number}", None, "not_an_object", "not an object"))
+        yield from _songs(name, document, rejects)
         return
     if not isinstance(document, dict) or not document:
         raise UsageError(f"{name}: neither a list of songs nor an object of id to scores")
@@ -122,9 +124,38 @@ def rows_of_document(name: str, document: Any, rejects: list[Reject]) -> Iterato
             yield row
 
 
+def _songs(name: str, songs: list[Any], rejects: list[Reject]) -> Iterator[dict[str, Any]]:
+    """Read a list of songs; where some have a `song_id` and others only an `id`, that stands for it."""
+    named = any(isinstance(row, dict) and row.get("song_id") is not None for row in songs)
+    for number, row in enumerate(songs, 1):
+        if not isinstance(row, dict):
+            rejects.append(Reject(name, f"element {number}", None, "not_an_object", "not an object"))
+            continue
+        if named and row.get("song_id") is None and row.get("id") is not None:
+            song = {**row, "song_id": row["id"]}
+        else:
+            song = row
+        lifted = lift(name, f"element {number}", song, rejects)
+        if lifted is not None:
+            yield lifted
+
+
+def lift(name: str, place: str, row: dict[str, Any], rejects: list[Reject]) -> dict[str, Any] | None:
+    """Return a song of an older form with its scores beside its id; None, and a reject, for the mark of a failure."""
+    flat = _flat(row)
+    if "status" not in flat and _is_failure(flat):
+        song_id = flat.get("song_id", flat.get("id"))
+        shown = None if song_id is None else str(song_id)
+        rejects.append(Reject(name, place, shown, "legacy_failure", "five exact 0.5s"))
+        return None
+    return flat
+
+
 def _by_id(song_id: str, scores: Any) -> dict[str, Any] | None:
     if isinstance(scores, dict):
-        return {"song_id": song_id, **{k: v for k, v in _flat(scores).items() if k not in ("song_id", "id")}}
+        nothing = () if scores.get("scores", True) else ("scores",)
+        flat = {k: v for k, v in _flat(scores).items() if k not in ("song_id", "id", *nothing)}
+        return {"song_id": song_id, **flat}
     if scores is None or (isinstance(scores, int | float) and not isinstance(scores, bool)):
         return {"song_id": song_id, OVERALL: None if scores is None else float(scores)}
     return None

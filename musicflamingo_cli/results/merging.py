@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.combine import Combination, Scale
+from musicflamingo_cli.results.outputs import Outputs
 from musicflamingo_cli.results.places import check_outputs
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.shard_columns import score_names
 from musicflamingo_cli.results.shards import Merged, Shards
-from musicflamingo_cli.results.sinks import Outputs, ParquetSink, write_text
+from musicflamingo_cli.results.sinks import ParquetSink, left_out, write_text
 from musicflamingo_cli.results.sources import Reject, open_table
-from musicflamingo_cli.results.writers import check_output, format_of
+from musicflamingo_cli.results.writers import check_output, format_of, rows_format
 
 REJECTS = pa.schema([(name, pa.string()) for name in ("table", "place", "song_id", "reason", "error")])
 SHOWN = 8
@@ -72,6 +73,8 @@ class MergeResult:
     lines: tuple[str, ...]
     """For a person."""
     report: dict[str, Any]
+    id_name: str
+    """The column that holds the id."""
 
 
 def merge_tables(options: MergeOptions) -> MergeResult:
@@ -80,6 +83,9 @@ def merge_tables(options: MergeOptions) -> MergeResult:
 
     form = format_of(options.output, options.form)
     check_output(options.output, form)
+    for flag, name in (("--conflicts", options.conflicts), ("--rejects", options.rejects)):
+        if name is not None:
+            rows_format(flag, name)
     extra = (("--conflicts", options.conflicts), ("--rejects", options.rejects), ("--report-json", options.report))
     inputs = [*options.tables, *(s.table for s in options.sources), options.audiobox_input]
     check_outputs((("-o", options.output), *extra), inputs)
@@ -89,7 +95,9 @@ def merge_tables(options: MergeOptions) -> MergeResult:
         result, scores = (join_sources if options.sources else _merge_shards)(options, work, rows)
         if form != "parquet":
             with part.open("wb") as file:
-                write_text(rows, file, form, scores)
+                lost = write_text(rows, file, form, scores, result.id_name)
+            if lost:
+                result = replace(result, lines=(*result.lines, left_out(options.output, lost)))
         if options.report:
             body = orjson.dumps(result.report, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
             outputs.part(options.report, work).write_bytes(body + b"\n")
@@ -119,7 +127,8 @@ def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeR
             write_batches(shards.batches(merged.statement), merged.schema, rows)
             names = []
         report["ranked"] = names
-    return MergeResult(tuple(_lines(options, report, merged.rejects)), report), score_names(merged.schema)
+    result = MergeResult(tuple(_lines(options, report, merged.rejects)), report, shards.id_name)
+    return result, score_names(merged.schema)
 
 
 def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
@@ -134,7 +143,7 @@ def _side_outputs(options: MergeOptions, sandbox: Sandbox, merged: Merged, work:
     """Write conflicts and rejects: also where the merge itself is then refused, as they say why."""
     with Outputs(if_changed=options.if_changed) as outputs:
         if options.conflicts:
-            part, form = outputs.part(options.conflicts, work), format_of(options.conflicts, None)
+            part, form = outputs.part(options.conflicts, work), rows_format("--conflicts", options.conflicts)
             rows = part if form == "parquet" else work / "conflicts.parquet"
             write_batches(sandbox.batches(merged.conflicts), sandbox.schema(merged.conflicts), rows)
             if form != "parquet":
@@ -150,7 +159,7 @@ def write_rejects(name: str, rejects: Sequence[Reject], outputs: Outputs, work: 
         {"table": r.table, "place": r.place, "song_id": r.song_id, "reason": r.reason, "error": r.error}
         for r in rejects
     ]
-    part, form = outputs.part(name, work), format_of(name, None)
+    part, form = outputs.part(name, work), rows_format("--rejects", name)
     rows = part if form == "parquet" else work / "rejects.parquet"
     write_batches(iter([pa.RecordBatch.from_pylist(listed, schema=REJECTS)]), REJECTS, rows)
     if form != "parquet":

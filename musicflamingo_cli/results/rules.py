@@ -15,7 +15,8 @@ from typing import Literal
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.sources import OVERALL, nearest
+from musicflamingo_cli.results.ids import nearest
+from musicflamingo_cli.results.on_disk import OVERALL
 
 PASSED, FAILED, NULL, NOT_FINITE, OUT_OF_RANGE, NO_ROW = range(6)
 """What a verdict column holds; above `FAILED`: why the rule could not be judged."""

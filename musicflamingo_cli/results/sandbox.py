@@ -6,17 +6,19 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from musicflamingo_cli.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+T = TypeVar("T")
 BATCH = 122_880
 """Rows of a record batch, as in a row group of DuckDB's."""
 SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT]i?B?|B|%)?\s*$", re.IGNORECASE)
@@ -59,6 +61,7 @@ class Sandbox:
 
     No other file, no network, no extension, no setting: external access is off and the configuration is locked.
     Tables are linked into `work` under plain names, so that no name is a glob, a partition or a quoting trick.
+    Queries run on a thread of their own: on the main one, DuckDB swallows what a signal's handler raises.
     """
 
     def __init__(self, work: Path, files: Iterable[Path], limits: Limits) -> None:
@@ -85,6 +88,7 @@ class Sandbox:
         self._duckdb = duckdb
         self._work = work
         self._links = 0
+        self._thread = ThreadPoolExecutor(1, "duckdb")
         self._connection = duckdb.connect()
         for name, value in settings.items():
             self._connection.execute(f"SET {name} = {_literal(value)}")
@@ -93,6 +97,7 @@ class Sandbox:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
         self._connection.close()
 
     def link(self, path: Path) -> str:
@@ -104,23 +109,22 @@ class Sandbox:
 
     def run(self, statement: str) -> None:
         """Execute a statement without a result."""
-        with self._trouble():
-            self._connection.execute(statement)
+        self._do(lambda: self._connection.execute(statement))
 
     def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a small result."""
-        with self._trouble():
-            return self._connection.execute(statement, list(values)).fetchall()
+        return self._do(lambda: self._connection.execute(statement, list(values)).fetchall())
 
     def schema(self, statement: str) -> pa.Schema:
         """Return the Arrow schema that a query would give."""
-        with self._trouble():
-            return self._connection.sql(f"SELECT * FROM ({statement}) LIMIT 0").to_arrow_reader(1).schema
+        query = f"SELECT * FROM ({statement}) LIMIT 0"
+        return self._do(lambda: self._connection.sql(query).to_arrow_reader(1).schema)
 
     def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the result of a query."""
-        with self._trouble():
-            yield from self._connection.sql(statement).to_arrow_reader(BATCH)
+        reader = self._do(lambda: self._connection.sql(statement).to_arrow_reader(BATCH))
+        while (batch := self._do(lambda: next(reader, None))) is not None:
+            yield batch
 
     def parse(self, text: str) -> str:
         """Return the syntax tree of a statement as JSON text, without running any of it."""
@@ -133,6 +137,16 @@ class Sandbox:
     def has_comment(self, text: str) -> bool:
         """Return whether SQL text holds a comment."""
         return any(kind == self._duckdb.token_type.comment for _, kind in self._duckdb.tokenize(text))
+
+    def _do(self, work: Callable[[], T]) -> T:
+        with self._trouble():
+            future = self._thread.submit(work)
+            try:
+                return future.result()
+            except BaseException:
+                if not future.done():
+                    self._connection.interrupt()
+                raise
 
     @contextmanager
     def _trouble(self) -> Iterator[None]:

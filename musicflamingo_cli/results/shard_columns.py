@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.kinds import widened_sql
+from musicflamingo_cli.results.on_disk import OVERALL, Table
 from musicflamingo_cli.results.sandbox import quoted
-from musicflamingo_cli.results.sources import OVERALL, Table
 from musicflamingo_cli.results.table import DETAIL, HEAD
 
 STAGED = ("csv", "json")

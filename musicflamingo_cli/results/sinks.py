@@ -1,31 +1,29 @@
-"""Where the rows of a filter or a merge go: files and folders that appear whole, all of them or none."""
+"""Where the rows of a filter or a merge go: Parquet, text, and folders of partitions."""
 
 from __future__ import annotations
 
-import filecmp
-import os
-import secrets
-import shutil
-import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from musicflamingo_cli.errors import OutputError
-from musicflamingo_cli.files import PART, sync_folder
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.on_disk import OVERALL
 from musicflamingo_cli.results.plain import plain_rows
-from musicflamingo_cli.results.writers import STDOUT, Layout, stale_parts, write_table
+from musicflamingo_cli.results.values import key_of
+from musicflamingo_cli.results.writers import Layout, write_table
 
 ROW_GROUP = 122_880
 CODEC = "snappy"
 """Encodes twice as fast as zstd, for a quarter more bytes."""
+OPEN_FILES = 256
+"""Partitions that are written at a time."""
+MOST_PARTITIONS = 100_000
 QUEUED = 2
 """Batches that may wait for the encoder."""
 
@@ -88,144 +86,100 @@ def _repeating(batch: pa.RecordBatch) -> list[str]:
     return [leaf.path for leaf in (leaves.column(i) for i in range(len(leaves))) if leaf.path not in unique]
 
 
-def write_text(source: Path, file: BinaryIO, form: str, scores: Sequence[str]) -> None:
-    """Write the rows of a Parquet file as JSON lines, CSV or the older JSON (`scores` are its scores)."""
+def write_text(source: Path, file: BinaryIO, form: str, scores: Sequence[str], id_name: str | None = None) -> int:
+    """Write the rows of a Parquet file as JSON lines, CSV or the older JSON.
+
+    Args:
+        source: The Parquet file.
+        file: Where to.
+        form: `jsonl`, `csv` or `json`.
+        scores: The columns that are scores.
+        id_name: The column that holds the id; needed for `json`.
+
+    Returns:
+        How many rows are left out: the older JSON has no place for one without an id or an overall score.
+
+    Raises:
+        UsageError: The older JSON is asked for, and there is no id column, or an id stands there twice.
+    """
     with pq.ParquetFile(source) as table:
+        layout = Layout(table.schema_arrow, tuple(scores), dict)
+        plain = (row for batch in table.iter_batches(8192) for row in plain_rows(batch))
+        if form != "json":
+            write_table(plain, layout, file, form)
+            return 0
+        if id_name is None:
+            raise UsageError("--format json is id to scores, and there is no id column; name it with --on")
+        rows = _Keyed(plain, id_name)
+        write_table(rows, layout, file, form)
+        return rows.left_out
 
-        def rows() -> Iterator[dict[str, Any]]:
-            for batch in table.iter_batches(8192):
-                yield from plain_rows(batch)
 
-        write_table(rows(), Layout(table.schema_arrow, tuple(scores), dict), file, form)
+def left_out(name: str | None, rows: int) -> str:
+    """Say that the older JSON lacks some rows."""
+    return f"{name}: {rows} rows are left out, as they have no id or no overall score"
+
+
+class _Keyed:
+    """Rows under their ids as text, each id once; counts those that the older JSON has no place for."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]], id_name: str) -> None:
+        self._rows = rows
+        self._id_name = id_name
+        self.left_out = 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        seen: set[str] = set()
+        for row in self._rows:
+            song_id = key_of(row[self._id_name])
+            if not song_id or row.get(OVERALL) is None:
+                self.left_out += 1
+                continue
+            if song_id in seen:
+                raise UsageError(f"--format json: the id {song_id} stands there twice, and JSON has one place for it")
+            seen.add(song_id)
+            yield {**row, "song_id": song_id}
 
 
 def write_partitions(source: Path, folder: Path, column: str) -> None:
-    """Write the rows of a Parquet file, in order, as `column=value/part-0.parquet`."""
+    """Write the rows of a Parquet file, in order, as `column=value/part-0.parquet`: one file a value.
+
+    With more than `OPEN_FILES` values the source is read several times, since a file that is closed too early has to be
+    gone on with in another. Raises `UsageError` for more than `MOST_PARTITIONS`.
+    """
     import pyarrow.dataset as ds
 
+    folder.mkdir(exist_ok=True)
     with pq.ParquetFile(source) as table:
         schema = table.schema_arrow
+        at = schema.names.index(column)
         kind = schema.field(column).type
         plain = pa.string() if isinstance(kind, pa.DictionaryType) else kind
-        scheme = ds.partitioning(pa.schema([(column, plain)]), flavor="hive")
-        at = schema.names.index(column)
         schema = schema.set(at, pa.field(column, plain))
-        batches = (b.set_column(at, column, b.column(at).cast(plain)) for b in table.iter_batches(ROW_GROUP))
-        folder.mkdir(exist_ok=True)
-        ds.write_dataset(
-            (pa.RecordBatch.from_arrays(b.columns, schema=schema) for b in batches),
-            folder,
-            schema=schema,
-            format="parquet",
-            partitioning=scheme,
-            basename_template="part-{i}.parquet",
-            max_partitions=100_000,
-            max_open_files=256,
-            use_threads=False,
-            file_options=ds.ParquetFileFormat().make_write_options(compression="zstd", write_page_checksum=True),
-        )
+        values = pc.unique(table.read([column]).column(0).cast(plain))
+        if len(values) > MOST_PARTITIONS:
+            raise UsageError(f"--partition-by {column}: {len(values)} values, more than {MOST_PARTITIONS} folders")
+        for start in range(0, len(values), OPEN_FILES):
+            some = values.slice(start, OPEN_FILES) if len(values) > OPEN_FILES else None
+            ds.write_dataset(
+                _rows_of(table, schema, at, some),
+                folder,
+                schema=schema,
+                format="parquet",
+                partitioning=ds.partitioning(pa.schema([(column, plain)]), flavor="hive"),
+                basename_template="part-{i}.parquet",
+                existing_data_behavior="overwrite_or_ignore",
+                max_partitions=OPEN_FILES,
+                max_open_files=OPEN_FILES,
+                use_threads=False,
+                preserve_order=True,
+                file_options=ds.ParquetFileFormat().make_write_options(compression="zstd", write_page_checksum=True),
+            )
 
 
-class Outputs:
-    """Files and folders that are written under part names and take their places together at the end.
-
-    Leaving with an exception removes the parts; whatever stood there before is untouched.
-    """
-
-    def __init__(self, *, if_changed: bool = False) -> None:
-        self._if_changed = if_changed
-        self._waiting: list[tuple[Path, Path]] = []
-        self._straight: list[tuple[Path, str]] = []
-        self.unchanged: list[str] = []
-        """Outputs that stayed as they were, as they were equal."""
-
-    def part(self, name: str, work: Path) -> Path:
-        """Return where to write an output; one for standard output, a device or a FIFO is spooled in `work`."""
-        target = Path(name).resolve()
-        if name in STDOUT or (target.exists() and not target.is_file() and not target.is_dir()):
-            # Renaming would put a file in the place of the device.
-            spool = work / f"straight{len(self._straight)}"
-            self._straight.append((spool, name))
-            return spool
-        for old in stale_parts(target):
-            _remove(old)
-        part = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}{PART}")
-        self._waiting.append((part, target))
-        return part
-
-    def __enter__(self) -> Outputs:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, _: TracebackType | None
-    ) -> None:
-        where = ", ".join(str(target) for _, target in self._waiting) or "the output"
-        try:
-            if isinstance(problem, OSError) and not isinstance(problem, BrokenPipeError):
-                raise problem
-            if kind is None:
-                for part, target in self._waiting:
-                    where = str(target)
-                    self._settle(part, target)
-                for spool, name in self._straight:
-                    where = "standard output" if name in STDOUT else name
-                    _pour(spool, name)
-        except BrokenPipeError:
-            raise
-        except OSError as trouble:
-            raise OutputError(f"could not write {where}: {trouble.strerror or trouble}") from None
-        finally:
-            for part, _target in self._waiting:
-                _remove(part)
-
-    def _settle(self, part: Path, target: Path) -> None:
-        if self._if_changed and _same(part, target):
-            self.unchanged.append(str(target))
-            return
-        for path in [part, *part.rglob("*")] if part.is_dir() else [part]:
-            _sync(path)
-        old = part.with_name(f"{part.name}.old{PART}")
-        if part.is_dir() and target.is_dir():
-            target.rename(old)
-        try:
-            part.replace(target)
-        except OSError:
-            if old.exists():
-                old.rename(target)
-            raise
-        _remove(old)
-        sync_folder(target.parent)
-
-
-def _pour(spool: Path, name: str) -> None:
-    with spool.open("rb") as file:
-        if name in STDOUT:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-            return
-        with Path(name).open("wb") as straight:
-            shutil.copyfileobj(file, straight)
-
-
-def _same(one: Path, other: Path) -> bool:
-    if one.is_file():
-        return other.is_file() and filecmp.cmp(one, other, shallow=False)
-    files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
-    if not other.is_dir() or files != sorted(p.relative_to(other) for p in other.rglob("*") if p.is_file()):
-        return False
-    return all(filecmp.cmp(one / p, other / p, shallow=False) for p in files)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _rows_of(table: pq.ParquetFile, schema: pa.Schema, at: int, some: pa.Array | None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows whose column `at` holds one of some values; None for all rows."""
+    for batch in table.iter_batches(ROW_GROUP):
+        values = batch.column(at).cast(schema.field(at).type)
+        whole = pa.RecordBatch.from_arrays([*batch.columns[:at], values, *batch.columns[at + 1 :]], schema=schema)
+        yield whole if some is None else whole.filter(pc.is_in(values, some))

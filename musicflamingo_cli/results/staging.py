@@ -13,7 +13,8 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.sources import ID_NAMES, Part, Table
+from musicflamingo_cli.results.ids import ID_NAMES
+from musicflamingo_cli.results.on_disk import Part, Table
 
 SENTINELS = ("", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT")
 """Cells that hold no value, as in a manifest; blanks around them apart."""
@@ -22,6 +23,8 @@ FAILURES = ("FAILED_RENDER", "FAILED", "ERROR")
 WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 NUMBER = r"^[+-]?((0|[1-9][0-9]{0,14})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$|^[+-]?(?i:inf|infinity|nan)$"
 TRUTH = r"^(?i:true|false)$"
+QUOTED_FORMULA = r"^'('*[=+\-@\t\r\n＝＋－＠])"
+"""A text cell that was kept from being a formula: with an apostrophe more than it had."""
 COMPRESSED = (".gz", ".zst")
 
 
@@ -113,6 +116,8 @@ def _csv_type(kind: str) -> pa.DataType:
 
 
 def _csv_cast(name: str, cells: pa.Array, kind: pa.DataType) -> pa.Array:
+    if kind == pa.string():
+        cells = pc.replace_substring_regex(cells, pattern=QUOTED_FORMULA, replacement=r"\1")
     if name in ID_NAMES:
         return pc.if_else(pc.equal(cells, ""), None, cells)
     nothing = _is_null(cells)

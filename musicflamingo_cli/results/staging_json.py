@@ -11,7 +11,8 @@ import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.sources import ID_NAMES, Reject, Table
+from musicflamingo_cli.results.ids import ID_NAMES
+from musicflamingo_cli.results.on_disk import Reject, Table
 from musicflamingo_cli.results.staging import COMPRESSED, check_columns, readable, write_staged
 
 ROWS = 20_000
@@ -28,7 +29,7 @@ def stage_json(name: str, work: Path) -> Table:
         def rows() -> Iterator[dict[str, Any]]:
             rejects.clear()
             if _is_lines(name):
-                return _json_lines(name)
+                return _json_lines(name, rejects)
             return rows_of_document(name, _load(name), rejects)
 
         return _stage_rows(name, work, rows, rejects, "json")
@@ -47,6 +48,7 @@ def _stage_rows(
     mixed: set[str] = set()
     for group in _groups(rows()):
         schema = _widened(schema, group, mixed)
+    mixed |= {f.name for f in schema if _holds_nothing(f.type)}
     fields = [(f.name, pa.string() if f.name in mixed else f.type) for f in schema]
     check_columns(name, [n for n, _ in fields])
     schema = pa.schema(fields)
@@ -69,6 +71,13 @@ def _widened(schema: pa.Schema, group: list[dict[str, Any]], mixed: set[str]) ->
             if column not in schema.names:
                 schema = schema.append(pa.field(column, pa.string()))
     return schema
+
+
+def _holds_nothing(kind: pa.DataType) -> bool:
+    """Return whether a type holds an object without a key, which Parquet has no form for."""
+    if pa.types.is_struct(kind):
+        return kind.num_fields == 0 or any(_holds_nothing(kind.field(i).type) for i in range(kind.num_fields))
+    return bool(pa.types.is_list(kind)) and _holds_nothing(kind.value_type)
 
 
 def _array(name: str, values: list[Any], kind: pa.DataType, mixed: bool) -> pa.Array:
@@ -121,11 +130,15 @@ def _is_lines(name: str) -> bool:
     return isinstance(first, dict) and len(lines) > 1
 
 
-def _json_lines(name: str) -> Iterator[dict[str, Any]]:
+def _json_lines(name: str, rejects: list[Reject]) -> Iterator[dict[str, Any]]:
+    from musicflamingo_cli.results.legacy import lift
+
     for number, line in json_values(name):
         if not isinstance(line, dict):
             raise UsageError(f"{name} line {number}: not an object")
-        yield line
+        row = lift(name, f"line {number}", line, rejects) if isinstance(line.get("scores"), dict) else line
+        if row is not None:
+            yield row
 
 
 def json_values(name: str) -> Iterator[tuple[int, Any]]:

@@ -46,6 +46,14 @@ def format_of(path: str, wanted: str | None) -> str:
     raise UsageError(f"{path}: can't tell the format from '.{suffix}'; say --format {'|'.join(FORMATS)}")
 
 
+def rows_format(flag: str, path: str) -> str:
+    """Return the format of an output that holds more of a row than its scores. Raises `UsageError`."""
+    form = format_of(path, None)
+    if form == "json":
+        raise UsageError(f"{flag} {path}: JSON by id holds scores only; name a .jsonl, .csv or .parquet")
+    return form
+
+
 def check_output(path: str, form: str, sources: Sequence[str] = ()) -> None:
     """Refuse an output that can't be written, or would replace a source, before anything dear happens.
 
@@ -157,7 +165,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(FORMULA) else value
+        # What begins with the apostrophe of a formula gets one too: else a reader could not tell which to take away.
+        return f"'{value}" if value.lstrip("'").startswith(FORMULA) else value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):

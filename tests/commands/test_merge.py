@@ -1,6 +1,7 @@
 """`mfq merge` as a user types it."""
 
 import json
+import os
 import random
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from musicflamingo_cli.cli import main
+
+HALVES = (
+    "content_usefulness",
+    "production_quality",
+    "content_enjoyment",
+    "production_complexity",
+    "overall_recommendation_score",
+)
+"""The five scores of the older caches."""
 
 
 @pytest.fixture(autouse=True)
@@ -368,3 +378,49 @@ def test_a_flipped_bit_is_never_taken_for_a_value(seed: int, capsys: pytest.Capt
     else:
         assert done == 2
         assert "flipped.parquet" in capsys.readouterr().err
+
+
+def test_one_axis_of_audiobox_is_a_source_on_its_known_scale(capsys: pytest.CaptureFixture[str]) -> None:
+    audiobox(1, 10, 5.5)
+    Path("in.jsonl").write_text("".join(f'{{"path": "x/{name}.wav"}}\n' for name in "abc"))
+    for axis in ("PQ", "production_quality"):
+        run = ("--with", f"aes=aes.jsonl:{axis}", "--input", "in.jsonl", "--combine", "aes=1", "-o", "out.parquet")
+        for scale in ((), ("--scale", "aes=1:10"), ("--scale", "aes=rank")):
+            assert mfq(*run, *scale) == 0
+            assert [row["quality"] for row in rows().values()] == [0.0, 1.0, 0.5]
+    assert mfq("--with", "aes=aes.jsonl", "--input", "in.jsonl", "--normalise", "rank", "-o", "out.parquet") == 0
+    assert [row["production_quality_rank"] for row in rows().values()] == [0.0, 1.0, 0.5]
+    pq.write_table(pa.table({"song_id": ["a"]}), "songs.parquet")
+    assert mfq("songs.parquet", "--with", "x=songs.parquet", "--normalise", "rank", "-o", "none.parquet") == 2
+    assert "no table has a column of scores" in capsys.readouterr().err
+
+
+def test_the_mark_of_a_failure_is_no_score_in_lists_and_lines_either() -> None:
+    five = dict.fromkeys((*HALVES, "overall_quality_score"), 0.5)
+    songs = [{"song_id": "a", "scores": {"overall_quality_score": 0.8}}, {"song_id": "p", "scores": five}]
+    Path("l.json").write_text(json.dumps([*songs, {"id": "b", "overall_quality_score": 0.3}]))
+    Path("l.jsonl").write_text("".join(json.dumps(song) + "\n" for song in songs))
+    assert mfq("l.json", "-o", "out.parquet", "--rejects", "r.jsonl") == 0
+    assert {k: row["overall_quality_score"] for k, row in rows().items()} == {"a": 0.8, "b": 0.3}
+    assert json.loads(Path("r.jsonl").read_text())["reason"] == "legacy_failure"
+    assert mfq("l.jsonl", "-o", "out.parquet", "--rejects", "r.jsonl") == 0
+    assert {k: row["overall_quality_score"] for k, row in rows().items()} == {"a": 0.8}
+    assert json.loads(Path("r.jsonl").read_text())["song_id"] == "p"
+
+
+def test_a_folder_of_caches_may_hold_what_is_none() -> None:
+    Path("cache/sub.json").mkdir(parents=True)
+    os.mkfifo("cache/pipe.json")
+    Path("cache/._a.json").write_bytes(b"\0\5")
+    Path("cache/a.json").write_text(json.dumps(dict.fromkeys(HALVES, 1)))
+    assert mfq("cache", "-o", "out.parquet", "--rejects", "r.jsonl") == 0
+    assert list(rows()) == ["a"]
+    assert [json.loads(line)["place"] for line in Path("r.jsonl").read_text().splitlines()] == ["pipe.json", "sub.json"]
+
+
+def test_side_outputs_hold_more_than_json_by_id_can(capsys: pytest.CaptureFixture[str]) -> None:
+    shard("a.parquet", [("x", "ok", 0.1, 1)])
+    for flag, name in (("--rejects", "r.json"), ("--conflicts", "c.json"), ("--conflicts", "c.txt")):
+        assert mfq("a.parquet", "-o", "out.parquet", flag, name) == 2
+    assert "holds scores only" in capsys.readouterr().err
+    assert listing() == {"a.parquet"}
