@@ -18,7 +18,7 @@ from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.records import Tick
 from musicflamingo_cli.runs import PREVIEW_ROWS, Plan, Summary
 
-STATISTICS = ("name", "count", "mean", "median", "minimum", "maximum", "std", "distinct")
+STATISTICS = ("name", "count", "mean", "std", "minimum", "p05", "median", "p95", "maximum", "distinct", "most_common")
 LINE_SECONDS = 60.0
 """Without a terminal, progress is a line each so many seconds."""
 RATE_LINES = 10
@@ -180,7 +180,8 @@ def summary(what: Summary) -> None:
         for line in table(names, what.preview, HEADS):
             note(line)
         note("")
-    for line in table(STATISTICS, [s for s in what.scores if s["count"]], {"minimum": "min", "maximum": "max"}):
+    shown = [_statistics(column) for column in what.scores if column["count"]]
+    for line in table(STATISTICS, shown, {"minimum": "min", "maximum": "max", "most_common": "most common"}):
         note(line)
     if what.buckets:
         held = ", ".join(f"{name} {what.buckets[name]}" for name in ("high", "medium", "low"))
@@ -216,6 +217,16 @@ def table(names: Sequence[str], rows: Iterable[Mapping[str, Any]], heads: Mappin
     cells = [[heads.get(n, n) for n in used], *([_cell(row.get(n)) for n in used] for row in rows)]
     widths = [max(len(line[i]) for line in cells) for i in range(len(used))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+def _statistics(column: Mapping[str, Any]) -> dict[str, Any]:
+    """A column of scores as a line of the summary."""
+    return {
+        **column,
+        "p05": column["quantiles"].get(0.05),
+        "p95": column["quantiles"].get(0.95),
+        "most_common": f"{column['top_value']:g} ({column['top_share']:.0%})",
+    }
 
 
 def _cell(value: object) -> str:

@@ -262,8 +262,12 @@ def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
         "repeated_ids": summary.repeated,
         "reruns": summary.reruns,
         "buckets": dict(summary.buckets),
-        "scores": {
-            s["name"]: {k: s[k] for k in ("count", "mean", "median", "std", "distinct")} for s in summary.scores
-        },
+        "scores": {column["name"]: _stated(column) for column in summary.scores},
     }
     return run_card(settings, began, counts)
+
+
+def _stated(column: dict[str, Any]) -> dict[str, Any]:
+    """What the run card says of a column of scores."""
+    names = ("count", "mean", "median", "minimum", "maximum", "std", "distinct", "top_value", "top_share")
+    return {k: column[k] for k in names} | {"quantiles": {f"{q:g}": v for q, v in column["quantiles"].items()}}

@@ -266,6 +266,21 @@ def test_the_table_carries_its_run_card_and_no_nan(bench: Any) -> None:
             assert not any(v is not None and math.isnan(v) for v in table[name].to_pylist()), name
 
 
+def test_the_summary_says_how_the_scores_lie_and_that_equal_ones_can_not_rank(bench: Any, script: Any) -> None:
+    bench.songs(5)
+    replies = [f'{{"production_quality": {q}}}' for q in (0.2, 0.8, 0.8, 0.8, 0.8)]
+    script({f"song-{n}": {"reply": reply} for n, reply in enumerate(replies)})
+    assert bench.score("--min-coverage", "0.3") == 0
+    told = bench.stderr()
+    assert "production_quality is 0.8 for 80% of 5 songs: such scores cannot rank" in told
+    (line,) = [line for line in told.splitlines() if line.startswith("production_quality  ")]
+    told = " ".join(line.split())
+    assert told == "production_quality 5 0.680 0.240 0.200 0.320 0.800 0.800 0.800 2 0.8 (80%)"
+    stated = json.loads(pq.read_schema(bench.table).metadata[b"mfq.run"])["counts"]["scores"]["production_quality"]
+    assert (stated["minimum"], stated["top_value"], stated["top_share"]) == (0.2, 0.8, 0.8)
+    assert stated["quantiles"]["0.05"] == pytest.approx(0.32)
+
+
 def test_the_older_names_of_options(bench: Any) -> None:
     bench.songs(1)
     words = ("--engine", "fake", "--cache-dir", bench.folder / "c", "--model-id", "x/y", "--max-tokens", 99)
