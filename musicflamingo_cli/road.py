@@ -15,6 +15,7 @@ from musicflamingo_cli.engines.registry import build_engine, engine_class
 from musicflamingo_cli.errors import OutputError, UsageError
 from musicflamingo_cli.inference.lookup import LookupRules
 from musicflamingo_cli.inference.shards import in_shard, parse_shard
+from musicflamingo_cli.intake.fetch_room import WorkRoom
 from musicflamingo_cli.intake.fetch_settings import FetchSettings
 from musicflamingo_cli.intake.fetch_urls import UrlKey, shown_url
 from musicflamingo_cli.intake.manifest import Manifest, ManifestOptions, open_manifest
@@ -94,7 +95,9 @@ def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
     root = options.cache_dir
     if root is None:
         try:
-            root = stack.enter_context(tempfile.TemporaryDirectory(prefix="mfq-"))
+            room = WorkRoom(Path(tempfile.gettempdir()))
+            stack.callback(room.close)
+            root = str(room.new_path(".cache"))
         except OSError as problem:
             where = problem.filename or "TMPDIR"
             raise OutputError(f"{where}: no temporary folder can be made: {problem.strerror}") from None

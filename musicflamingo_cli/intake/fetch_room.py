@@ -1,4 +1,4 @@
-"""A folder of one process's own for audio in passing, gone with it, and cleared by the next one if it was killed."""
+"""A folder of one process's own for what is in passing, gone with it, and cleared by the next one if it was killed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class WorkRoom:
         self._count = 0
         sweep(parent)
 
-    def new_path(self) -> Path:
+    def new_path(self, suffix: str = ".audio") -> Path:
         """A name in the folder that no file has. Raises `OutputError`."""
         with self._guard:
             if self._folder is None:
@@ -45,7 +45,7 @@ class WorkRoom:
                 except OSError as error:
                     raise unwritable(str(self._parent), error) from error
             self._count += 1
-            return self._folder / f"{self._count:08d}.audio"
+            return self._folder / f"{self._count:08d}{suffix}"
 
     def close(self) -> None:
         """Remove the folder and all that is still in it."""

@@ -265,3 +265,19 @@ def test_a_file_that_is_no_status_is_refused(bench: Any, text: str) -> None:
     path.write_text(text)
     assert bench.mfq("status", path) == 2
     assert bench.mfq("status", "~no-such-user/cache") == 2
+
+
+def test_a_cache_in_passing_is_gone_after_the_next_run(
+    bench: Any, script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.songs(1)
+    passing = bench.folder / "tmp"
+    passing.mkdir()
+    monkeypatch.setenv("TMPDIR", str(passing))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    script({"default": {"crash": True}})
+    assert run(bench, "--no-cache")[0] == -11
+    assert len(list(passing.iterdir())) == 1
+    script({})
+    assert bench.score("--no-cache") == 0
+    assert list(passing.iterdir()) == []
