@@ -32,6 +32,12 @@ _OTHER_NAMES = frozenset(
 """An object or a section under one of these names is not the answer."""
 
 
+HEARD = re.compile(
+    r"\b(?:the|this|your)\s+(?:\w+\s+)?(?:audio|music(?:al)?|sound)\s+samples?\b|\A\W*(?:audio|music(?:al)?)\s+sample\b"
+    r"|\b(?:(?:according|conforming)\s+to|matching|following|in)\s+(?:the|your)\s+(?:\w+\s+)?(?:schema|template|instructions)\b",
+    re.IGNORECASE,
+)
+"""The song that was heard, and the form that the answer was asked in."""
 OTHER_LABEL = re.compile(rf"(?<![a-z])(?:{'|'.join(sorted(_OTHER_NAMES))})[\"'“”]?\s{{0,4}}[:=]", re.IGNORECASE)
 """Such a name as a label or key in running text."""
 
@@ -67,7 +73,7 @@ def read_key(text: str) -> Key:
 @lru_cache(maxsize=4096)
 def is_other_name(text: str) -> bool:
     """Whether a name says that what stands under it is not the answer: weights, confidence, an example."""
-    text = unicodedata.normalize("NFKC", text[:200])
+    text = HEARD.sub(" ", unicodedata.normalize("NFKC", text[:200]))
     words = _WORD.findall(_CAMEL.sub(" ", text)) + _WORD.findall(without_strays(text))
     return any(word.lower() in _OTHER_NAMES for word in words) or "".join(words).lower() in _OTHER_NAMES
 

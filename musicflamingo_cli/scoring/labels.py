@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from musicflamingo_cli.scoring.folding import without_strays
-from musicflamingo_cli.scoring.keys import is_other_name
+from musicflamingo_cli.scoring.keys import HEARD, is_other_name
 from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
 
@@ -53,6 +53,7 @@ def is_mislabelled(text: str, start: int) -> bool:
     clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1]
     if (line[:-1].endswith(('"', "'")) or len(clause.split()) <= 2) and is_other_name(clause):
         return True
+    clause = HEARD.sub(" ", clause)
     if _FORMAT_LABEL.fullmatch(clause) or _NO_ANSWER.search(clause) or is_other_lead(line):
         return True
     return _NOT_THE_ANSWER.search(clause) is not None and _THE_ANSWER.search(clause) is None

@@ -84,7 +84,7 @@ WEAK = re.compile(
 """Words that, close before a name, make its number no plain statement."""
 CONNECTOR = re.compile(
     r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
-    r"earns?|earned|receives?|received|deserves?|deserved|scores?|scored|scoring|rates?|rated|rating|score|value|"
+    r"earns?|earned|earning|receives?|received|receiving|deserves?|deserved|deserving|getting|scores?|scored|scoring|rates?|rated|rating|score|value|"
     r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call))|say|give|rate|put|it|this|(?:of\s+)?(?:the|this)\s+(?:song|track|piece)|comes\s+(?:in|out)|stands\s+out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
@@ -119,10 +119,11 @@ KEYED_LINE = re.compile(r"[ \t]+[-*]?[ \t]{0,4}[\"']?[A-Za-z][\w ]{0,24}[\"']?:[
 """An indented line with a key of its own: `  reason: clean`."""
 NUMBER_LINE = re.compile(
     rf"[ \t>*+•|_\"'`]{{0,20}}(?:-[ \t]{{1,3}})?"
-    rf"(?=[~≈]?{LITERAL}\s{{0,2}}(?:/\s?\d|%|out of|[^\w\n]{{0,12}}(?:\n|\Z)))",
+    rf"(?=[~≈]?{LITERAL}\s{{0,2}}(?:/\s?\d|%|out of|[^\w\n]{{0,12}}(?:\n|\Z))"
+    r"|(?:0?[.,]\d{1,4}|1[.,]0{1,3})[ \t]{1,3}[-–—(][ \t]{0,2}[A-Za-z])",
     re.IGNORECASE,
 )
-"""A line that holds nothing but a number."""
+"""A line that holds nothing but a number, or a decimal and, behind a dash or bracket, a remark."""
 NUMBER_BEFORE = re.compile(
     rf"(?<![\w.,/+-])({LITERAL})((?:\s?%|\s?/\s?[\d.]{{1,6}}|\s+out\s+of\s+[\d.]{{1,6}})?)"
     r"\s+(?:(?:score|rating|points?|mark)\s+)?(for|in|on|to|in\s+terms\s+of|regarding)\s+(?:the\s+|its\s+|overall\s+|this\s+)?"

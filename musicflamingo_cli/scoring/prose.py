@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.brackets import are_bracketed
 from musicflamingo_cli.scoring.descriptions import read_description
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
@@ -57,11 +58,11 @@ class _ProseReader:
         self.index = index
         self.prompt = " ".join(settings[0].split()).lower()
         self.assume = settings[1]
-        self.finder = NumberFinder(body, self.assume)
         spotted = [found for found in index.label.finditer(body) if found.lastindex]
         if len(spotted) > 2 * _MOST_NAMES:
             spotted = spotted[:_MOST_NAMES] + spotted[-_MOST_NAMES:]
         self.names = [Name(index.fields[(m.lastindex or 1) - 1], m.start(), m.end()) for m in spotted]
+        self.finder = NumberFinder(body, self.assume, are_bracketed(body, self.names, index))
         self.is_alone = len({name.field.name for name in self.names if name.field.kind != "text"}) == 1
         """True if only one field is spoken of: a final number is then that field's."""
         self.claims: list[tuple[Field, Statement]] = []

@@ -96,10 +96,14 @@ def _is_plain_note(note: str) -> bool:
 class NumberFinder:
     """Finds the numbers of names in one text."""
 
-    def __init__(self, body: str, assume: float | None) -> None:
-        """Be ready to look through `body`; `assume` is the scale that a person states for bare numbers."""
+    def __init__(self, body: str, assume: float | None, bracketed: bool = False) -> None:
+        """Be ready to look through `body`; `assume` is the scale that a person states for bare numbers.
+
+        `bracketed` is True where all scores stand in brackets behind their names, before a colon.
+        """
         self.body = body
         self.assume = assume
+        self.bracketed = bracketed
 
     def forward(self, name: Name, boundary: int, limit: int, scale: Scale) -> Statement | None:
         """A number after the name."""
@@ -117,12 +121,13 @@ class NumberFinder:
         after = annotated.end() if annotated else name.end
         if note and not _is_plain_note(note):
             return self._under_note(name, note, after, stop)
-        stated = NO_SCALE if _ASPECTS.fullmatch(note) else stated_scale(digits_of(note), name.field)
+        is_score = self.bracketed and _NOTED.fullmatch(note) is not None
+        stated = NO_SCALE if is_score or _ASPECTS.fullmatch(note) else stated_scale(digits_of(note), name.field)
         scale = stated if stated != NO_SCALE else scale
         separator = SEPARATOR.match(self.body, after, stop) if label else None
         if separator is not None:
             told = self._after_separator(name, (separator.end(), stop), limit, scale)
-            if told is None and _NOTED_SCORE.fullmatch(note):
+            if told is None and (_NOTED_SCORE.fullmatch(note) or (self.bracketed and _NOTED.fullmatch(note))):
                 told = self._at(name, self.body.index(note, name.end), name.end + len(note) + 16, scale)
             return told
         connected = CONNECTOR.match(self.body, after, stop)

@@ -1,4 +1,4 @@
-"""Replies with a sign or letter damaged: what the whole reply did not state as a score is not read out of the damage."""
+"""Replies with a sign or letter damaged: what the whole reply did not state as a score is not read out of it."""
 
 from __future__ import annotations
 
