@@ -10,40 +10,33 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from musicflamingo_cli.scoring.bounds import is_bound
+from musicflamingo_cli.scoring.bare import read_bare
 from musicflamingo_cli.scoring.keys import VALUE_NAMES, read_key
+from musicflamingo_cli.scoring.last_member import LastMember
 from musicflamingo_cli.scoring.marks import (
     COMMENT,
-    DECIMAL_COMMA,
     ELLIPSIS,
-    ESCAPED_MARK,
     GARBAGE,
-    ITEM_BOUND,
     LONG_LIST,
     LONG_LIST_OF_OBJECTS,
     MEMBER_FOLLOWS,
-    NUMBER_BOUND,
     NUMBER_FOLLOWS,
     NUMBER_GOES_ON,
-    NUMERIC_START,
     PLAIN_ITEMS,
     PLAIN_OBJECTS,
     QUOTES,
     SOLID,
     SPACE,
     STRAY_QUOTE,
-    TEXT_BOUND,
 )
-from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Page, Torn
+from musicflamingo_cli.scoring.nodes import Arr, Cut, Obj, Page, Torn
 from musicflamingo_cli.scoring.parents import standing_of
-from musicflamingo_cli.scoring.remarks import belongs_to_number, doubts, speaks_of_scale
-from musicflamingo_cli.scoring.strings import KEY, MISSING_COLON, QUOTE, StringReader
+from musicflamingo_cli.scoring.remarks import doubts, speaks_of_scale
+from musicflamingo_cli.scoring.strings import KEY, MISSING_COLON, QUOTE, StringReader, repairs_of
 
 MAX_DEPTH = 64
 """Deeper nesting ends an object; what is inside is then found as an object of its own."""
 _MAX_SKIPS = 3
-_REACH = 400
-"""How far behind a number a comment may stand that speaks of it, in characters."""
 
 
 def may_begin(folded: str, start: int, end: int) -> bool:
@@ -73,7 +66,7 @@ class ObjectReader:
         self._skips = 0
         self._quoted_style = False
         self._separated = True
-        self._last: tuple[Obj, int] | None = None
+        self.last = LastMember(page.folded, self.end)
         self._broke = False
 
     def read(self, braceless: bool = False) -> tuple[Obj, int]:
@@ -125,20 +118,10 @@ class ObjectReader:
 
     def _heed(self, comment: str, at: int) -> None:
         """A comment on the scale of the number before it makes that doubtful; one on a line of its own, all of them."""
-        held = self._last
-        if held is not None and self._on_one_line(held[1], at):
-            self._doubt(doubts(comment) or at + len(comment) == len(self.folded), comment)
+        if self.last.is_on_line_of(at):
+            self.last.doubt(doubts(comment) or at + len(comment) == len(self.folded), comment)
         elif isinstance(self.stack[-1], Obj) and speaks_of_scale(comment):
             self.stack[-1].pairs.append(("rating_scale", comment.strip("/*#<!-> \t")))
-
-    def _on_one_line(self, start: int, end: int) -> bool:
-        return end - start < _REACH and "\n" not in self.folded[start:end]
-
-    def _doubt(self, doubtful: bool, why: str) -> None:
-        """Give up the value of the last member."""
-        if doubtful and self._last is not None and self._last[0].pairs:
-            key, _ = self._last[0].pairs[-1]
-            self._last[0].pairs[-1] = (key, Torn(why[:80]))
 
     def _skip_separators(self) -> None:
         commas = 0
@@ -172,7 +155,7 @@ class ObjectReader:
             self.repairs["missing_bracket"] = None
         self._end(broken)
         self._separated = False
-        self._last = (self.stack[-1], self.pos) if self.stack and isinstance(self.stack[-1], Obj) else None
+        self.last.hold(self.stack[-1] if self.stack else None, self.pos)
 
     def _end(self, broken: bool) -> None:
         """Close the innermost object or list; a number that goes on behind its bracket was broken by it."""
@@ -213,7 +196,7 @@ class ObjectReader:
         folded, pos = self.folded, self.pos
         if folded[pos] in "{[(":
             if node.pairs or len(self.stack) >= MAX_DEPTH:
-                self._leave(pos, min(self.end, pos + 80))
+                self.last.leave(pos, min(self.end, pos + 80))
                 return False
             child: Obj | Arr = Obj() if folded[pos] == "{" else Arr()
             node.pairs.append(("", child))
@@ -232,16 +215,19 @@ class ObjectReader:
         quoted = found.group(3) is not None or '"' in found.group()
         if not quoted and self._quoted_style and not self.known(key):
             return self._recover()
-        self._note_key(found, quoted)
+        if not self._separated:
+            self.repairs["missing_comma"] = None
+        self._quoted_style = self._quoted_style or quoted
+        self.repairs.update(dict.fromkeys(repairs_of(found, quoted)))
         self.pos = found.end()
         self._skips = 0
         self._separated = False
-        self._last = None
+        self.last.forget()
         self._skip_space()
         following = KEY.match(folded, self.pos, self.end) if self.folded[self.pos : self.pos + 1] in QUOTES else None
         if following is None or following.group(3) is None or len(self.stack) >= MAX_DEPTH:
             self._value(lambda value: node.pairs.append((key, value)))
-            self._last = (node, self.pos) if self.stack[-1] is node else None
+            self.last.hold(node if self.stack[-1] is node else None, self.pos)
         elif self.known(key) and read_key(following.group(3)).joined not in VALUE_NAMES:
             node.pairs.append((key, None))
         else:
@@ -260,7 +246,7 @@ class ObjectReader:
         node.pairs.append((found.group(3), child))
         self.stack.append(child)
         self.pos = found.end()
-        self._last = None
+        self.last.forget()
         self.repairs["missing_brace"] = None
         return True
 
@@ -270,30 +256,11 @@ class ObjectReader:
             return True
         return self.folded[found.end()] == "{" and standing_of(key) == "answer"
 
-    def _note_key(self, found: re.Match[str], quoted: bool) -> None:
-        if not self._separated:
-            self.repairs["missing_comma"] = None
-        self._quoted_style = self._quoted_style or quoted
-        if not quoted:
-            self.repairs["unquoted_keys"] = None
-        elif found.group(2) is None:
-            self.repairs["missing_quote"] = None
-        elif found.group(2) in "'`":
-            self.repairs["single_quotes"] = None
-        elif found.group(2) != '"':
-            self.repairs["smart_quotes"] = None
-        if found.group(1):
-            self.repairs["escaped_quotes"] = None
-        elif "\\" in found.group():
-            self.repairs["bad_escape"] = None
-        if "=" in found.group()[-3:]:
-            self.repairs["equals_signs"] = None
-
     def _recover(self) -> bool:
         """Step over what is no member; give up where another object begins or nothing like a member follows."""
         self._skips += 1
         if self.folded[self.pos] == "[" or self._skips > _MAX_SKIPS:
-            self._leave(self.pos, min(self.end, self.pos + 80))
+            self.last.leave(self.pos, min(self.end, self.pos + 80))
             return False
         if dots := ELLIPSIS.match(self.folded, self.pos, self.end):
             self.repairs["ellipsis"] = None
@@ -301,30 +268,20 @@ class ObjectReader:
             return True
         if stray := STRAY_QUOTE.match(self.folded, self.pos, self.end):
             self.repairs["stray_quote"] = None
-            self._doubt(stray.end() == len(self.folded) and not self._separated, stray.group())
+            self.last.doubt(stray.end() == len(self.folded) and not self._separated, stray.group())
             self.pos = stray.end()
             return True
         if self._broke and NUMBER_FOLLOWS.match(self.folded, self.pos, self.end):
-            self._leave(self.pos, min(self.end, self.pos + 80))
+            self.last.leave(self.pos, min(self.end, self.pos + 80))
             return False
         garbage = GARBAGE.match(self.folded, self.pos, self.end)
         if garbage is not None and garbage.end() == len(self.folded) and not self._separated:
-            self._doubt(True, garbage.group())
-        self._leave(self.pos, garbage.end() if garbage else self.pos + 1)
+            self.last.doubt(True, garbage.group())
+        self.last.leave(self.pos, garbage.end() if garbage else self.pos + 1)
         self.pos = garbage.end() if garbage else self.pos + 1
         if self.pos < self.end:
             self.repairs["skipped_text"] = None
         return self.pos < self.end and self.folded[self.pos] not in "{["
-
-    def _leave(self, start: int, end: int) -> None:
-        """What is left over from `start` to `end` may belong to the number before it: `0.3, 0.4`, `1, of 10`."""
-        if self._last is None:
-            return
-        key = KEY.match(self.folded, start + 1, self.end) if self.folded[start] == "{" else None
-        if key is not None and not is_bound(key.group(3) or key.group(4)):
-            return
-        rest = self.folded[start:end]
-        self._doubt(belongs_to_number(rest, self._on_one_line(self._last[1], start)), rest)
 
     def _value(self, put: Callable[[object], None]) -> None:
         self._skip_space()
@@ -340,30 +297,10 @@ class ObjectReader:
         elif folded[pos] in ",;}])":
             put(None)
         elif QUOTE.match(folded, pos, self.end):
-            value, closed, self.pos = self.strings.read(pos, isinstance(self.stack[-1], Arr))
-            put(value if closed else Cut(value))
+            text, closed, self.pos = self.strings.read(pos, isinstance(self.stack[-1], Arr))
+            put(text if closed else Cut(text))
         else:
-            self._bare(put)
-
-    def _bare(self, put: Callable[[object], None]) -> None:
-        folded, start = self.folded, self.pos
-        bound = start
-        in_list = isinstance(self.stack[-1], Arr)
-        number = None if in_list else DECIMAL_COMMA.match(folded, start, self.end)
-        if number:
-            self.repairs["decimal_comma"] = None
-            bound = number.end()
-        numeric = NUMERIC_START.match(folded, start, self.end)
-        pattern = ITEM_BOUND if in_list else NUMBER_BOUND if numeric else TEXT_BOUND
-        stop = pattern.search(folded, max(bound, start + 1), self.end)
-        self.pos = stop.start() if stop else self.end
-        raw = folded[start : self.pos]
-        cut = self.pos == len(folded)
-        if self.pos + 1 == len(folded) and folded[self.pos] == ",":
-            raw, cut = raw + ",", True
-        if not numeric and raw.strip() in ("None", "True", "False", "undefined"):
-            self.repairs["python_literals"] = None
-        if numeric and "\\" in raw:
-            raw = ESCAPED_MARK.sub(r"\1", raw)
-            self.repairs["bad_escape"] = None
-        put(Bare(raw, self.text[start : self.pos].strip(), cut))
+            in_list = isinstance(self.stack[-1], Arr)
+            value, self.pos, repairs = read_bare(self.text, folded, (pos, self.end), in_list)
+            self.repairs.update(dict.fromkeys(repairs))
+            put(value)

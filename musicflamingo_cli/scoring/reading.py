@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from musicflamingo_cli.records import FieldAnswer
-from musicflamingo_cli.scoring.candidates import Candidate, Finder, choose
+from musicflamingo_cli.scoring.candidates import Candidate, choose
 from musicflamingo_cli.scoring.descriptions import Description
 from musicflamingo_cli.scoring.echo import without_echo
+from musicflamingo_cli.scoring.finder import Finder
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading

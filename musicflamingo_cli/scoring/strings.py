@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _ANY_QUOTE = "\"'`“”„«»‘’´"
 _IN_KEY = r"(?!\2)[^\"“”{}\[\]\n]"
@@ -48,6 +49,24 @@ _CLOSERS = {
 _TOKENS = {
     quote: re.compile(rf"(\\*)(?:([{closers}])|(\n)|(?<=\\).)", re.DOTALL) for quote, closers in _CLOSERS.items()
 }
+
+
+def repairs_of(key: re.Match[str], quoted: bool) -> Iterator[str]:
+    """What had to be repaired in a match of `KEY` or `MISSING_COLON`."""
+    if not quoted:
+        yield "unquoted_keys"
+    elif key.group(2) is None:
+        yield "missing_quote"
+    elif key.group(2) in "'`":
+        yield "single_quotes"
+    elif key.group(2) != '"':
+        yield "smart_quotes"
+    if key.group(1):
+        yield "escaped_quotes"
+    elif "\\" in key.group():
+        yield "bad_escape"
+    if "=" in key.group()[-3:]:
+        yield "equals_signs"
 
 
 class StringReader:

@@ -1,0 +1,220 @@
+"""The objects in a reply that say something of the asked fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from musicflamingo_cli.scoring.candidates import Candidate, is_echo, is_template
+from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
+from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
+from musicflamingo_cli.scoring.labels import is_mislabelled
+from musicflamingo_cli.scoring.marks import NUMBER_GOES_ON
+from musicflamingo_cli.scoring.nodes import Arr, Budget, Obj, Page, read_strict
+from musicflamingo_cli.scoring.objects import Harvest, harvest
+from musicflamingo_cli.scoring.parents import standing_of
+from musicflamingo_cli.scoring.spans import Spans
+from musicflamingo_cli.scoring.thinking import Stretch
+
+_FENCE = re.compile(r"```+|~~~+")
+_FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
+_MAX_BRACELESS = 64
+_MOST_CANDIDATES = 1024
+"""Of more objects, which only a loop has, the first and the last are kept."""
+_BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
+"""An opening brace that holds something; of a long run of them the last few."""
+_LAST_READ = 65_536
+_LAST_PART = 4096
+"""Where no field is named any more, so many characters at the end tell whether the text breaks off in an object."""
+_CLOSER = re.compile(r"\s{0,32}[}\]]")
+_RUN = re.compile(r"(?:[{\[(\]})][\s,:;'\"`\\]{0,4}){32,}")
+_MOST_READ = 16_384
+"""Of more objects, readable or not, which only a loop has, the first and those in the last part are read."""
+_RUN_END = 64
+"""Of a run of brackets without a member between them, only a loop, so many characters are looked at."""
+
+
+class Finder:
+    """Finds the objects of one page."""
+
+    def __init__(self, page: Page, index: FieldIndex, prompt: str, depth: int = 0) -> None:
+        self.page = page
+        self.index = index
+        self.prompt = prompt
+        self._depth = depth
+        self._budget = Budget(2 * len(page.text) + 4096)
+        self._rereads = 64
+        self._read = 0
+        self.spans: list[tuple[int, int]] = []
+        """Where objects were found, of whatever kind."""
+        self.orphans: set[int] = set()
+        """Where objects begin that stood under a key too damaged to be read, in an object that breaks off there."""
+        self.breaks_off = False
+        """True if the text ends inside an object."""
+
+    def find(self, stretches: Sequence[Stretch]) -> list[Candidate]:
+        """Every object in these parts of the page that says something of the asked fields, in order.
+
+        Objects that follow each other directly, each with other fields, are one.
+        """
+        found: list[Candidate] = []
+        for stretch in stretches:
+            for start, end, fenced in _regions(self.page.folded, stretch):
+                self._scan(start, end, fenced, found)
+        return self._joined(found)
+
+    def whole(self) -> Candidate | None:
+        """The page's text if it is one strict JSON object from its first to its last character."""
+        strict = read_strict(self.page.text, 0, self._budget)
+        if strict is None or strict[1] != len(self.page.text) or strict[2]:
+            return None
+        return Candidate(strict[0], 0, strict[1], False, (), self._harvest(strict[0]))
+
+    def _scan(self, pos: int, end: int, fenced: bool, found: list[Candidate]) -> None:
+        folded, named = self.page.folded, -1
+        broken, nested = -1, False
+        while brace := _BRACE.search(folded, pos, end):
+            pos = brace.end() - 1
+            if pos > named and end - pos > 2 * _LAST_PART:
+                name = self._next_name(pos, end)
+                named = name if name >= 0 else end
+                if name < 0:
+                    pos = end - _LAST_PART
+                    continue
+            if self._read >= _MOST_READ and end - pos > _LAST_READ:
+                pos = end - _LAST_READ
+                continue
+            if (run := _RUN.match(folded, pos, end)) and run.end() - _RUN_END > pos:
+                pos = run.end() - _RUN_END
+                continue
+            depth = 0
+            strict = read_strict(self.page.text, pos, self._budget)
+            if strict is None and not may_begin(folded, pos, end):
+                pos += 1
+                continue
+            self._read += 1
+            if strict is not None and strict[1] <= end and not NUMBER_GOES_ON.match(folded, strict[1], end):
+                root, stop, control = strict
+                repairs: tuple[str, ...] = ("control_characters",) if control else ()
+            else:
+                reader = ObjectReader(self.page, (pos, end), self.index.known)
+                root, stop = reader.read()
+                repairs = tuple(reader.repairs)
+                depth = len(reader.stack)
+            if root.pairs:
+                if (
+                    0 <= broken <= pos < broken + 16
+                    and not folded[broken:pos].strip("[({ \n\"'")
+                    and (nested or folded[max(0, pos - 32) : pos].rstrip(" \n[({\"'").endswith((":", "=")))
+                ):
+                    self.orphans.add(pos)
+                broken, nested = -1 if root.closed else stop, depth > 1
+                if root.closed and _CLOSER.match(folded, stop, end):
+                    root.pairs = _without_strays(root.pairs)
+                self.spans.append((pos, stop))
+                self.breaks_off = not root.closed and stop >= len(folded)
+                if self._may_say_something(pos, stop):
+                    found.append(Candidate(root, pos, stop, fenced, repairs, self._harvest(root)))
+                    if len(found) > 2 * _MOST_CANDIDATES:
+                        del found[_MOST_CANDIDATES // 2 : -_MOST_CANDIDATES // 2]
+            pos = max(stop, pos + 1)
+
+    def _next_name(self, start: int, end: int) -> int:
+        """Where the next name of a field, or else an escaped letter, stands; -1 for nowhere."""
+        name = self.index.mention.search(self.page.folded, start, end)
+        return self.page.folded.find("\\u", start, end) if name is None else name.start()
+
+    def _may_say_something(self, start: int, end: int) -> bool:
+        """Whether a field's name stands there at all; where letters are escaped, who knows."""
+        return (
+            self.index.mention.search(self.page.folded, start, end) is not None
+            or self.page.folded.find("\\u", start, end) >= 0
+        )
+
+    def braceless(self, stretches: Sequence[Stretch]) -> list[Candidate]:
+        """Objects whose opening brace is missing: they begin at a quoted key that is asked."""
+        found: list[Candidate] = []
+        taken, stop = Spans(self.spans), 0
+        for stretch in stretches:
+            for key in self.index.quoted_key.finditer(self.page.folded, stretch.start, stretch.end):
+                at = key.start()
+                while at > stretch.start and key.start() - at < 8 and self.page.folded[at - 1] == "\\":
+                    at -= 1
+                if taken.hold(at) or at < stop or len(found) >= _MAX_BRACELESS:
+                    continue
+                if OTHER_LABEL.search(self.page.folded, stretch.start, at):
+                    break
+                reader = ObjectReader(self.page, (at, stretch.end), self.index.known)
+                root, stop = reader.read(braceless=True)
+                if root.pairs:
+                    repairs = ("missing_brace", *(r for r in reader.repairs if r != "missing_brace"))
+                    found.append(Candidate(root, at, stop, False, repairs, self._harvest(root)))
+        return found
+
+    def _harvest(self, root: Obj) -> Harvest:
+        return harvest(root, self.index, self._reread)
+
+    def _reread(self, text: str) -> list[Obj]:
+        """The objects in a string that itself holds JSON."""
+        self._rereads -= 1
+        if self._depth >= 3 or self._rereads < 0 or not any(f.name.split("_")[0] in text for f in self.index.fields):
+            return []
+        inner = Finder(Page(text + "\n", text + "\n", True), self.index, "", self._depth + 1)
+        found = inner.find([Stretch(0, len(text) + 1, 1)])
+        return [c.root for c in found if c.bears and not inner.is_rejected(c)]
+
+    def _joined(self, found: list[Candidate]) -> list[Candidate]:
+        joined: list[Candidate] = []
+        for candidate in found:
+            last = joined[-1] if joined else None
+            if last is None or not self._continues(last, candidate):
+                joined.append(candidate)
+                continue
+            last.root = Obj([*last.root.pairs, *candidate.root.pairs], last.root.closed and candidate.root.closed)
+            last.end = candidate.end
+            last.repairs = tuple(dict.fromkeys((*last.repairs, "separate_objects", *candidate.repairs)))
+            last.said.members.update(candidate.said.members)
+            last.said.strings.extend(candidate.said.strings)
+            last.said.numbers += candidate.said.numbers
+        return joined
+
+    def _continues(self, last: Candidate, candidate: Candidate) -> bool:
+        between = self.page.folded[last.end : candidate.start]
+        return (
+            len(between) < 64
+            and not between.strip(" \t\r\n,;[]-*")
+            and last.root.closed
+            and bool(last.said.members)
+            and bool(candidate.said.members)
+            and not last.said.members.keys() & candidate.said.members.keys()
+        )
+
+    def is_rejected(self, candidate: Candidate) -> bool:
+        """Whether an object is a template, the prompt's example, or labelled as something else."""
+        return (
+            candidate.start in self.orphans
+            or is_template(candidate, self.index)
+            or is_echo(candidate, self.index, self.prompt)
+            or is_mislabelled(self.page.folded, candidate.start)
+        )
+
+
+def _without_strays(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
+    """An object closed once too often: what follows its `weights` and the like may have stood in them."""
+    for number, (key, value) in enumerate(pairs):
+        if isinstance(value, Obj | Arr) and standing_of(key) == "other":
+            return pairs[: number + 1]
+    return pairs
+
+
+def _regions(folded: str, stretch: Stretch) -> list[tuple[int, int, bool]]:
+    """The parts of a stretch that lie inside fences and outside them."""
+    regions: list[tuple[int, int, bool]] = []
+    pos, fenced = stretch.start, False
+    for fence in _FENCE.finditer(folded, stretch.start, stretch.end):
+        regions.append((pos, fence.start(), fenced))
+        fenced = not fenced
+        info = _FENCE_INFO.match(folded, fence.end(), stretch.end) if fenced else None
+        pos = info.end() if info else fence.end()
+    regions.append((pos, stretch.end, fenced))
+    return [region for region in regions if region[1] > region[0]]
