@@ -39,7 +39,8 @@ def parse_reply(
 
     The contract:
 
-    - The final answer counts. What follows the end of thinking (`</think>`, `<answer>`) counts, what is inside never;
+    - The final answer counts. What follows the end of thinking (`</think>`, `<answer>`) counts, what is inside never,
+      nor what stands in a fence marked `thinking` or behind a damaged tag (`<thnk>`);
       then an object over prose (which never fills its gaps), one that answers over other JSON, a complete one over a
       later broken one, a fenced one over a bare one, the last over earlier ones. Not the answer: objects, sections and
       columns called weights, confidence, example and the like, templates (`...`, `<genre>`), the prompt repeated.
@@ -52,7 +53,7 @@ def parse_reply(
       that can't be mapped exactly, also one stated for all scores; NaN, booleans, null and words are no numbers.
       Nothing is clamped: a bare number out of the field's range is null with `out_of_range`.
     - A number that touches the end of the text counts only if the model stopped by itself; any character after it
-      completes it.
+      completes it, but for the beginning of a remark that may change it: `0.8 (voc`, `1 // out`.
 
     Args:
         text: The reply, whole. Nothing is stripped from it first.

@@ -32,7 +32,7 @@ from musicflamingo_cli.scoring.marks import (
 from musicflamingo_cli.scoring.nodes import Arr, Cut, Obj, Page, Torn
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.remarks import doubts, speaks_of_scale
-from musicflamingo_cli.scoring.strings import KEY, MISSING_COLON, QUOTE, StringReader, repairs_of
+from musicflamingo_cli.scoring.strings import DAMAGED_KEY, KEY, MISSING_COLON, QUOTE, StringReader, repairs_of
 
 MAX_DEPTH = 64
 """Deeper nesting ends an object; what is inside is then found as an object of its own."""
@@ -49,7 +49,7 @@ def may_begin(folded: str, start: int, end: int) -> bool:
     if pos >= end or folded[pos] in "{[(/#,;<.":
         return pos < end
     pos += folded[pos] in QUOTES and folded[pos + 1 : pos + 2] == folded[pos]
-    return KEY.match(folded, pos, end) is not None or MISSING_COLON.match(folded, pos, end) is not None
+    return any(pattern.match(folded, pos, end) is not None for pattern in (KEY, MISSING_COLON, DAMAGED_KEY))
 
 
 class ObjectReader:

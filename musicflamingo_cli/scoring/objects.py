@@ -22,7 +22,7 @@ _RUN_ON = re.compile(r"[{}]|[\"'“”]\s{0,8}:")
 """In a name or a score, this shows that a closing quote is damaged."""
 
 
-_SWALLOWED = re.compile(r"[\"'“”]([\w -]{1,40})[\"'“”][^\w\n]{0,6}[{\[]")
+_SWALLOWED = re.compile(r"[\"'“”]\s{0,4}([\w -]{1,40})[\"'“”:=][^\w\n]{0,6}[{\[]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ _DECORATION = re.compile(
 _ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=])")
 """A backslash of Markdown, which never ends the text."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
+_GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
+"""A label that a lost newline glues to the number before it: `0.8weights:`."""
 _OWN = re.compile(r"\b(?:final|answer|my)\b", re.IGNORECASE)
 _MOST_HEADINGS = 4096
 """More headings only a loop has: what stands under them is no answer."""
@@ -86,7 +88,9 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         or (len(stripped) < 32 and is_other_name(stripped))
     )
     begins = _FIRST_LABEL.match(stripped)
-    is_bad = begins is not None and is_other_name(begins.group(1))
+    glued = _GLUED_LABEL.search(stripped)
+    is_glued = glued is not None and is_other_name(glued.group(1))
+    is_bad = is_glued or (begins is not None and is_other_name(begins.group(1)))
     told = stripped.partition(":")[0] if ":" in stripped else ""
     is_bad = is_bad or (0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told))
     inline = is_bad and not heads and bool(stripped.partition(":")[2].strip("*_ "))
@@ -95,7 +99,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     last = re.split(r"[.!?;,]\s", title)[-1]
     is_other = is_bad or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
     kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
-    lists = inline and stripped.partition(":")[2].lstrip(" *_").startswith(_MARKS)
+    lists = is_glued or (inline and stripped.partition(":")[2].lstrip(" *_").startswith(_MARKS))
     return _Line(True, inline, lists, is_other, kind)
 
 

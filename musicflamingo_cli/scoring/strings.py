@@ -16,6 +16,8 @@ KEY = re.compile(rf"(?:[-*•]\s{{1,4}})?(?:\*\*)?(?:{_QUOTED}|{_BARE_KEY})(?:\*
 """A key and its colon. Groups: backslashes before the quote, the quote, the quoted key; the bare key."""
 MISSING_COLON = re.compile(rf"{_QUOTED}\s{{1,8}}(?=[\d.\"'\[{{-])")
 """A quoted key and a value without a colon between them."""
+DAMAGED_KEY = re.compile(r"[\"'“][^{}\[\]\n]{1,80}?[\"'”]\s{0,4}:")
+"""What may have been a key before a quote or more in it was damaged."""
 QUOTE = re.compile(r"[rRuUbBfF]?(\\{0,8})(\"\"\"|'''|[\"'`“”„«‘’´])")
 """The opening quote of a value, with a Python prefix."""
 
