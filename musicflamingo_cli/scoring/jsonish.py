@@ -118,8 +118,11 @@ class ObjectReader:
 
     def _heed(self, comment: str, at: int) -> None:
         """A comment on the scale of the number before it makes that doubtful; one on a line of its own, all of them."""
+        is_cut = at + len(comment) == len(self.folded)
+        if not is_cut and not comment.strip("/*#<!-> \t"):
+            return
         if self.last.is_on_line_of(at):
-            self.last.doubt(doubts(comment) or at + len(comment) == len(self.folded), comment)
+            self.last.doubt(is_cut or doubts(comment), comment)
         elif isinstance(self.stack[-1], Obj) and speaks_of_scale(comment):
             self.stack[-1].pairs.append(("rating_scale", comment.strip("/*#<!-> \t")))
 
