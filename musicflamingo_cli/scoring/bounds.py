@@ -10,6 +10,7 @@ from musicflamingo_cli.scoring.keys import read_key
 from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj
 from musicflamingo_cli.scoring.notes import UNCLEAR, stated_scale
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale
+from musicflamingo_cli.scoring.stated_scales import said_scale
 
 _TOPS = frozenset(
     """outof max maxscore maximum maximumscore maxvalue scoremax denominator maxpossible maxrating scalemax maxpoints
@@ -23,6 +24,8 @@ _NOTES = frozenset(
     "scale scoringscale ratingscale scorescale scorerange range scalerange valuerange ratingrange".split()  # noqa: SIM905
 )
 _OWN_NOTES = frozenset(("unit", "units", "scoreunit"))
+_REMARKS = frozenset("note notes comment comments remark remarks legend disclaimer methodology method".split())  # noqa: SIM905
+"""Beside the fields, what may say in words on which scale they are."""
 _NEUTRAL = frozenset(
     ("", "null", "none", "n/a", "score", "rating", "ratio", "float", "number", "decimal", "numeric", "normalized")
 )
@@ -60,6 +63,8 @@ def scale_notes(pairs: Iterable[tuple[str, object]], own: bool, prefix: str = ""
             bottoms.extend(_number(value, own))
         elif joined in _NOTES or (own and joined in _OWN_NOTES):
             notes.extend(_note(value, own))
+        elif not own and joined in _REMARKS and isinstance(value, str) and (said := said_scale(value)):
+            notes.append(said)
     if tops:
         notes = [note for note in notes if note != "scale" or (own and re.search(r"\d", note))]
         notes += [f"{bottom}-{top}" for top in tops for bottom in bottoms or ["0"]]

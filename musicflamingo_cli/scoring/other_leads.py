@@ -24,12 +24,12 @@ _EARLIER = (
 )
 _REFUSED = (
     r"discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|(?:an?|the)\s+bad\s+\w+|instead\s+of"
-    r"|not\s+th(?:is|ese)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
+    r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
 """Whatever else is said, what follows these is no score of the song as it is."""
 _TITLE = re.compile(
-    r"\W*(?:(?:the\s+)?(?:expected\s+)?(?:output\s+|json\s+)?(?:format|schema|structure)(?:\s+is)?"
+    r"\W*(?:(?:(?:here(?:'s|\s+is)|this\s+is|below\s+is|the\s+following\s+is)\s+)?(?:the\s+)?(?:expected\s+)?(?:output\s+|json\s+)?(?:format|schema|structure)(?:\s+is)?"
     r"|(?:my\s+)?(?:thinking|reasoning)|user|system|prompt|input|questions?|instructions?|labels?|fields|caps"
     r"|(?:scor\w+\s+)?guid(?:e|elines?)|(?:run|attempt|pass|try)\s+\d{1,3}(?:\s?\([^()]{0,24}\))?"
     r"|(?:(?:in|for|on|only)\s+)?(?:the\s+)?(?:(?:first|second|left|right)\s+)?(?:intro|outro|verses?|chorus(?:es)?"
@@ -54,7 +54,9 @@ _OWN = re.compile(
     r"|this\s+(?:song|track|piece|music|one|audio|recording)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign|assess))\b",
     re.IGNORECASE,
 )
-_COMPARES = re.compile(r"\b(?:for|by|in|as\s+a)\s+(?:comparison|contrast|reference)\b", re.IGNORECASE)
+_COMPARES = re.compile(
+    r"\b(?:for|by|in|as\s+a)\s+(?:comparison|contrast|reference)\b|\bfor\s+(?:example|instance)\b", re.IGNORECASE
+)
 _TITLES = re.compile(r"[\"“”][^\"“”\n]{1,60}[\"“”]|(?<!\w)['‘][^'‘’\n]{1,60}['’](?!\w)")
 """The name of a song may hold any word."""
 _CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")

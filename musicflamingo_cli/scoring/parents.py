@@ -17,7 +17,8 @@ _NOT_THIS_SONG = frozenset(
     comparables compare compared comparison comparisons competitor competitors contrast control controls corpus correct
     corrections cover covers critic critics cutoff cutoffs dataset definition definitions demo demos description
     descriptions dev deviation deviations diff difference differences discarded do draft drafts dummy earlier
-    estimate estimates expectation expectations expected experts factor factors fake first floor gap goal goals
+    estimate estimates expectation expectations expected experts factor factors fake first floor
+    format formats contribution contributions gap goal goals
     guess guide guideline guidelines hits human humans hypothetical hypothetically ignore improved improvement
     improvements incorrect industry influences initial initially instead interval intervals invalid last limit
     limits listener listeners live low lower lowest margin margins masters

@@ -74,7 +74,10 @@ class _ProseReader:
         others, scales = sections(self.body, self.index)
         doubt = scale_of_all(self.body, self.index)
         tables = read_tables(self.body, self.index, self.assume)
-        for field, (stated, at) in tables.statements:
+        elsewhere = Spans(others)
+        for (field, (stated, at)), begins in zip(tables.statements, tables.begins, strict=True):
+            if elsewhere.hold(begins):
+                continue
             scale = next((s for start, end, s in scales if start <= at < end), doubt)
             bare = stated.value is not None and not stated.rescaled
             doubtful = bare and scale != NO_SCALE

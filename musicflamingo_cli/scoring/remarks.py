@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 _OWN_RANGE = re.compile(
-    r"\b(?:from |between )?0(?:\.0*)?\s{0,2}(?:-|–|to|and|\.\.|,)\s{0,2}1(?:\.0*)?(?![\d.,/])"
+    r"\b(?:(?:scale|range)(?: of|:)? )?(?:from |between )?0(?:\.0*)?\s{0,2}(?:-|–|to|and|\.\.|,)\s{0,2}"
+    r"1(?:\.0*)?(?![\d.,/])(?: (?:scale|range)\b)?"
     r"|(?:/|out of|of)\s{0,2}1(?:\.0*)?(?![\d.,])"
 )
 _SCALE = re.compile(

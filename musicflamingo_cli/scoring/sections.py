@@ -20,8 +20,8 @@ _DECORATION = re.compile(
     r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;"
     r"|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)"
 )
-_ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=])")
-"""A backslash of Markdown, which never ends the text."""
+_ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=\n])|<\|\w{1,40}\|>")
+"""A backslash of Markdown, which never ends the text, and tokens that are no words: `<|im_end|>`."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
 """A label that a lost newline glues to the number before it: `0.8weights:`."""
@@ -46,7 +46,9 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
         known = {" ".join(line.split()) for line in prompt.splitlines()}
         lines = body.split("\n")
         body = "\n".join(" " if line.strip() and " ".join(line.split()) in known else line for line in lines)
-    return _DECORATION.sub(lambda mark: " " * len(mark.group()), _ESCAPED.sub("", body))
+    return _DECORATION.sub(
+        lambda mark: " " * len(mark.group()), _ESCAPED.sub(lambda m: " " if len(m.group()) > 1 else "", body)
+    )
 
 
 def _names_score(text: str, index: FieldIndex) -> bool:
@@ -80,6 +82,8 @@ class _Line:
 
 
 def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
+    if stripped.count("|") > 1:
+        return _NO_HEADING
     title = stripped.strip("#*_:= \t`\"'")
     heads = bool(stripped) and (
         (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)

@@ -65,6 +65,16 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
     return scale_of(re.sub(r"^(?:on|over)\b", "out of", said, flags=re.IGNORECASE), field)
 
 
+def said_scale(text: str) -> str | None:
+    """The words of a remark in which it states a scale of scores, such as `1-10 scale`; None if there are none."""
+    for sentence in _SENTENCES.split(text[:_REACH]):
+        cue = _CUE.search(digits_of(sentence))
+        if cue is not None and _SUBJECT.search(sentence):
+            ends = RANGE.search(cue.group())
+            return ends.group() if ends else cue.group()
+    return None
+
+
 def scale_of_all(text: str, index: FieldIndex) -> Scale:
     """Doubt on bare numbers where a sentence states another scale than the fields' own for all of them."""
     field = next((f for f in index.fields if f.kind == "score"), None)

@@ -33,6 +33,8 @@ class Tables:
 
     statements: list[tuple[Field, tuple[Reading, int]]] = field(default_factory=list)
     """Fields with their number and where it stands."""
+    begins: list[int] = field(default_factory=list)
+    """Where the table of each statement begins."""
     spans: list[tuple[int, int]] = field(default_factory=list)
     """Where the tables stand: nothing else is read there."""
 
@@ -42,6 +44,7 @@ def read_tables(body: str, index: FieldIndex, assume: float | None) -> Tables:
     tables = Tables()
     for rows in grids(body, lambda cells: _is_head(cells, index)):
         _read_table(rows, index, assume, tables)
+        tables.begins += [rows[0].start] * (len(tables.statements) - len(tables.begins))
     return tables
 
 

@@ -180,3 +180,31 @@ def test_marks_of_thinking(opener: str, closer: str, fields: tuple[Field, ...]) 
         assert quality(thought, fields) is None
         assert quality(thought + closer, fields) is None
         assert quality(thought + closer + "\n" + form.format("0.8"), fields) == 0.8
+
+
+_TABLE = "| metric | value |\n|---|---|\n| production_quality | 0.3 |\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (f"production_quality: 0.61\n\nWeights:\n{_TABLE}", 0.61),
+        (f"- **Production Quality**: 0.61\n\n### Example\n{_TABLE}", 0.61),
+        (f"**Confidence**\n\n{_TABLE}", None),
+        (f"For comparison, an average track:\n\n{_TABLE}", None),
+        (f"Scores:\n{_TABLE}", 0.3),
+        ('{"production_quality": 0.61}\nFor example, a weak track:\n{"production_quality": 0.1}', 0.61),
+        ('Here is the format:\n{"production_quality": 0.5}', None),
+        ('The following is not my answer: {"production_quality": 0.2}', None),
+        ('Here is the analysis in the requested format:\n{"production_quality": 0.5}', 0.5),
+        ('{"output_format": {"production_quality": 0.3}}', None),
+        ('{"contributions": {"production_quality": 0.3}}', None),
+        ('{"production_quality": 1, "note": "scores on a 1-10 scale"}', None),
+        ('{"production_quality": 0.8, "notes": "All scores are on a 0-1 scale."}', 0.8),
+        ('{"production_quality": 0.8, // 0-1 scale\n "mood": "calm"}', 0.8),
+        ("Production quality: 0.62<|im_end|>", 0.62),
+        ("Production quality: 0.44\\\nContent enjoyment: 0.41\\\n", 0.44),
+    ],
+)
+def test_what_heads_tables_objects_and_lines(text: str, value: float | None, fields: tuple[Field, ...]) -> None:
+    assert parse_reply(text, fields, finish_reason="stop").fields["production_quality"].value == value
