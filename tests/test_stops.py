@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,14 @@ def start(bench: Any, *words: object) -> subprocess.Popen[str]:
     command = ["score", bench.manifest.name, "--engine", "fake", "--cache-dir", "cache", "--batch-size", 1]
     command = [sys.executable, "-c", CODE, *command, "--workers", 1, *words]
     return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True, cwd=bench.folder)
+
+
+@pytest.fixture(autouse=True)
+def hangups_are_heard() -> Iterator[None]:
+    """Whoever runs the tests may do so under nohup, which children inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def wait_for(done: Callable[[], bool]) -> None:

@@ -27,5 +27,5 @@ def test_some_failing_writes_break_no_promise() -> None:
 
 
 def test_nothing_grows_with_the_catalogue() -> None:
-    done = run("bench_resources.py", "--rows", "3000", "--songs", "300")
+    done = run("bench_resources.py", "--rows", "3000", "--songs", "1500")
     assert done.returncode == 0, done.stdout + done.stderr
