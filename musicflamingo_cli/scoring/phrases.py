@@ -25,6 +25,16 @@ SEPARATOR = re.compile(
 """What separates a label from its value."""
 NEGATED = re.compile(r"[!~¬≠±?]\Z")
 """A sign right before a name that takes it back."""
+EXAMPLE = re.compile(r"\be\.\s?g\.?[\s,:(]{0,4}\Z", re.IGNORECASE)
+"""`e.g.` right before a name."""
+NO_VALUE = re.compile(r"[ \t]{1,4}(?:[*×·^/+÷][ \t]{1,4}[\d.]|\d{1,2}[ \t]{0,2}[:)])")
+"""What right after a name makes its number a factor or an index: `quality * 0.3`, `quality 1: clear`."""
+MEANS = re.compile(
+    r"\W{0,4}(?:means?|meant|denotes?|stands?\s+for|signif(?:y|ies)|corresponds?|counts?\s+as)\b", re.IGNORECASE
+)
+"""A name's number before it is only explained."""
+BETWEEN_NAMES = re.compile(r"[ \t]{0,4}[-–+*/×÷][ \t]{0,4}")
+"""What makes two names one expression."""
 SCALE_BEFORE = re.compile(
     rf"\b(?:on|using)\s+(?:an?|the|my)\s+(?:(?:rating|score)\s+)?scale\s+(?:of|from)\s+({RANGE.pattern})[\s,:]{{0,3}}"
     r"|\bout\s+of\s+(\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)\s?[,:]\s?",
@@ -70,7 +80,7 @@ STRONG = re.compile(
     r"(?<![A-Za-z_])(?:weigh(?:t|ts|ted|ting|tings|s|ed)?|confiden(?:t|ce|ces)|certainty|examples?|e\.g|template|thresholds?|minimum|maximum|"
     r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline|previous\w*|doubt\w*"
     r"|false|claim(?:s|ed)?|nobody|no\s+one|who|whether|disagree|deny|unlikely|wish|hope|imagine|suppose|assum\w+"
-    r"|wanted|almost|nearly|refuse\w*|cut-?off|improvements?|bonus|penalt\w+|deduct\w*|reduction|loss|you\s+would"
+    r"|at\s+first|some\s+(?:would|might|may|could|people|say)|one\s+(?:might|could)|wanted|almost|nearly|refuse\w*|cut-?off|improvements?|bonus|penalt\w+|deduct\w*|reduction|loss|you\s+would"
     r"|(?:was|were|am)\s+going\s+to|to\s+(?:get|reach|achieve|attain|have|hit|earn))\b",
     re.IGNORECASE,
 )
@@ -88,7 +98,7 @@ CONNECTOR = re.compile(
     r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call))|say|give|rate|put|it|this|(?:of\s+)?(?:the|this)\s+(?:song|track|piece)|comes\s+(?:in|out)|stands\s+out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
-    r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}"
+    r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}(?<![A-Za-z])"
     r"(?=[~≈(\[\"'“*_]{0,3}[+-]?[.,]?\d)",
     re.IGNORECASE,
 )

@@ -16,7 +16,15 @@ from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading
-from musicflamingo_cli.scoring.phrases import CORRECTION, DECIMAL, FINAL_LINE, NUMBER_BEFORE, REVISED, SENTENCE_END
+from musicflamingo_cli.scoring.phrases import (
+    BETWEEN_NAMES,
+    CORRECTION,
+    DECIMAL,
+    FINAL_LINE,
+    NUMBER_BEFORE,
+    REVISED,
+    SENTENCE_END,
+)
 from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE
 from musicflamingo_cli.scoring.sections import prose_body, sections
 from musicflamingo_cli.scoring.spans import Spans
@@ -95,6 +103,9 @@ class _ProseReader:
             scale = next((s for start, end, s in scales if start <= name.start < end), doubt)
             limit = next((n.start for n in following if n.field.kind != "text"), len(self.body))
             limit = self._limit(name, limit)
+            previous = self.names[position - 1].end if position else 0
+            if position and BETWEEN_NAMES.fullmatch(self.body, previous, name.start):
+                continue
             statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(name, scale)
             statement = self._unless_corrected(name, statement, following)
             if statement is not None and not self._is_echo(name, statement):

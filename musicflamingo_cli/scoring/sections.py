@@ -22,6 +22,8 @@ _DECORATION = re.compile(
 )
 _ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=\n])|<\|\w{1,40}\|>")
 """A backslash of Markdown, which never ends the text, and tokens that are no words: `<|im_end|>`."""
+_BLANK = re.compile(r"(?<=\d[.,])_+")
+"""Digits to be filled in: `0.__`."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
 """A label that a lost newline glues to the number before it: `0.8weights:`."""
@@ -46,6 +48,7 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
         known = {" ".join(line.split()) for line in prompt.splitlines()}
         lines = body.split("\n")
         body = "\n".join(" " if line.strip() and " ".join(line.split()) in known else line for line in lines)
+    body = _BLANK.sub(lambda blank: "?" * len(blank.group()), body)
     return _DECORATION.sub(
         lambda mark: " " * len(mark.group()), _ESCAPED.sub(lambda m: " " if len(m.group()) > 1 else "", body)
     )

@@ -18,10 +18,13 @@ from musicflamingo_cli.scoring.phrases import (
     BEFORE_NUMBER,
     CONNECTOR,
     DECIMAL,
+    EXAMPLE,
     GIVEN,
     IN_BRACKETS,
     KEYED_LINE,
+    MEANS,
     NEGATED,
+    NO_VALUE,
     NUMBER_BEFORE,
     NUMBER_LINE,
     NUMERIC,
@@ -108,7 +111,9 @@ class NumberFinder:
     def forward(self, name: Name, boundary: int, limit: int, scale: Scale) -> Statement | None:
         """A number after the name."""
         lead, scale = self._without_scale(lead_of(self.body, name.start), name, scale)
-        if NEGATED.search(lead):
+        if NEGATED.search(lead) or EXAMPLE.search(self.body, max(0, name.start - 10), name.start):
+            return None
+        if NO_VALUE.match(self.body, name.end):
             return None
         label = is_label(self.body, lead, name.start, boundary)
         plain_label = label and begins_line(lead) and not STRONG.search(lead)
@@ -224,7 +229,7 @@ class NumberFinder:
         lead = lead_of(self.body, name.start)
         sentence = sentence_of(lead)
         found = NUMBER_BEFORE.search(sentence[-100:])
-        if found is None or STRONG.search(sentence):
+        if found is None or STRONG.search(sentence) or MEANS.match(self.body, name.end):
             return None
         before = sentence[-100:][: found.start()]
         if found.group(1)[0] in "+-" or BEFORE_NUMBER.search(before) is None or is_other_lead(before):

@@ -19,7 +19,7 @@ EMOJI = (
 """Pictures that are no part of a number: no stars, keycaps, digits in circles, arrows, crosses, thumbs down."""
 _CLOSERS = re.compile(rf"(?:[\s\"'“”‘’`*_)\]}}»«„‚>\u200b\ufeff]|{EMOJI}){{0,64}}")
 _DELIMITER = re.compile(
-    r"[.。](?=[\s\"'”’)*_\]}<]|\Z)|[,;，；、](?!\d)|:(?!\d)|!(?!=)|\||(?:--|[-–—―‐])(?![>\d])|[(\[{]"
+    r"[.。](?=[\s\"'”’)*\]}<]|\Z)|[,;，；、](?!\d)|:(?!\d)|!(?!=)|\||(?:--|[-–—―‐])(?![>\d])|[(\[{]"
     r"|(?:#|//|/\*)(?=[ \t]?[A-Za-z])"
     r"|[•·](?=\s)|</?[A-Za-z][^<>\n]{0,40}>"
 )

@@ -106,3 +106,21 @@ def test_descriptions(fields: tuple[Field, ...]) -> None:
     text = "**Genre:** dub\nTempo: 120 BPM, steady\nInstruments:\n- bass\n- drums\n\nKey: C minor"
     found = {name: one.value for name, one in parse_reply(text, fields, "", "length").fields.items() if one.value}
     assert found == {"genre": "dub", "tempo": "120 BPM, steady", "instruments": "bass, drums"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Production quality: A1",
+        "production_quality: 0.__",
+        "Production quality * 0.3",
+        "Production quality 1: clear",
+        "Content enjoyment - production quality = 0.1",
+        "e.g. production_quality: 0.5",
+        "A score of 0.5 for production quality means average.",
+        "At first I gave production quality 0.9.",
+        "Some would say production quality is 0.9.",
+    ],
+)
+def test_what_is_no_statement_on_this_song(text: str, fields: tuple[Field, ...]) -> None:
+    assert parse_reply(text + "\n", fields, finish_reason="stop").fields["production_quality"].value is None
