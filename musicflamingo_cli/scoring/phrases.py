@@ -72,15 +72,15 @@ LAST_WORD = re.compile(r"([^\W\d_][\w'’]*)[\"'“‘(\[ \t]{0,4}\Z")
 BEFORE_NAME = frozenset(
     """the its this that track's song's piece's his her their my your our a an for on in of to at as and or but with
     while give gives gave given giving rate rates rated rating score scores scored scoring assign assigns assigned
-    assigning award awards awarded awarding is are would judge judged puts places put i'd i'll i think find believe
-    estimate estimated set overall that regarding concerning terms both also finally then so here for me say""".split()  # noqa: SIM905
+    assigning award awards awarded awarding is are would judge judged puts places place i'd i'll i think find believe
+    put estimate estimated set overall that regarding concerning terms both also finally then so here for me say""".split()  # noqa: SIM905
 )
 """Words after which a name is still only the name; after any other it may be a part of a longer one."""
 STRONG = re.compile(
     r"(?<![A-Za-z_])(?:weigh(?:t|ts|ted|ting|tings|s|ed)?|confiden(?:t|ce|ces)|certainty|examples?|e\.g|template|thresholds?|minimum|maximum|"
     r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline|previous\w*|doubt\w*"
     r"|false|claim(?:s|ed)?|nobody|no\s+one|who|whether|disagree|deny|unlikely|wish|hope|imagine|suppose|assum\w+"
-    r"|at\s+first|some\s+(?:would|might|may|could|people|say)|one\s+(?:might|could)|wanted|almost|nearly|refuse\w*|cut-?off|improvements?|bonus|penalt\w+|deduct\w*|reduction|loss|you\s+would"
+    r"|at\s+first,?\s+i\s+\w+|some\s+(?:people\s+)?(?:would|might|may|could)?\s?(?:say|rate|give|put|call)|one\s+(?:might|could)|wanted|almost|nearly|refuse\w*|cut-?off|improvements?|bonus|penalt\w+|deduct\w*|reduction|loss|you\s+would"
     r"|(?:was|were|am)\s+going\s+to|to\s+(?:get|reach|achieve|attain|have|hit|earn))\b",
     re.IGNORECASE,
 )
@@ -95,7 +95,7 @@ WEAK = re.compile(
 CONNECTOR = re.compile(
     r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
     r"earns?|earned|earning|receives?|received|receiving|deserves?|deserved|deserving|getting|scores?|scored|scoring|rates?|rated|rating|score|value|"
-    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call))|say|give|rate|put|it|this|(?:of\s+)?(?:the|this)\s+(?:song|track|piece)|comes\s+(?:in|out)|stands\s+out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
+    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call))|say|give|rate|put|it|this|(?:(?:of|for)\s+)?(?:the|this)\s+(?:song|track|piece)|it's|comes\s+(?:in|out|to)|stands\s+out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
     r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}(?<![A-Za-z])"

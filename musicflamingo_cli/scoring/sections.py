@@ -22,7 +22,7 @@ _DECORATION = re.compile(
 )
 _ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=\n])|<\|\w{1,40}\|>")
 """A backslash of Markdown, which never ends the text, and tokens that are no words: `<|im_end|>`."""
-_BLANK = re.compile(r"(?<=\d[.,])_+")
+_BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
 """Digits to be filled in: `0.__`."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
@@ -48,7 +48,7 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
         known = {" ".join(line.split()) for line in prompt.splitlines()}
         lines = body.split("\n")
         body = "\n".join(" " if line.strip() and " ".join(line.split()) in known else line for line in lines)
-    body = _BLANK.sub(lambda blank: "?" * len(blank.group()), body)
+    body = _BLANK.sub(lambda blank: blank.group(1) + "?" * len(blank.group(2)), body)
     return _DECORATION.sub(
         lambda mark: " " * len(mark.group()), _ESCAPED.sub(lambda m: " " if len(m.group()) > 1 else "", body)
     )

@@ -19,7 +19,7 @@ EMOJI = (
 """Pictures that are no part of a number: no stars, keycaps, digits in circles, arrows, crosses, thumbs down."""
 _CLOSERS = re.compile(rf"(?:[\s\"'“”‘’`*_)\]}}»«„‚>\u200b\ufeff]|{EMOJI}){{0,64}}")
 _DELIMITER = re.compile(
-    r"[.。](?=[\s\"'”’)*\]}<]|\Z)|[,;，；、](?!\d)|:(?!\d)|!(?!=)|\||(?:--|[-–—―‐])(?![>\d])|[(\[{]"
+    r"[.。](?=[\s\"'”’)*_\]}<]|\Z)|[,;，；、](?!\d)|:(?!\d)|!(?!=)|\||(?:--|[-–—―‐])(?![>\d])|[(\[{]"
     r"|(?:#|//|/\*)(?=[ \t]?[A-Za-z])"
     r"|[•·](?=\s)|</?[A-Za-z][^<>\n]{0,40}>"
 )
@@ -40,7 +40,7 @@ _REASONS = (
 )
 _SPECIFIC = (
     r"|with(?!\s+(?:\d|an?\s+(?:weight|confidence|margin|error)))"
-    r"|in\s+(?:my|terms|general|line|view|this\s+(?:case|track|song|regard|respect))|at\s+\d+\s?bpm|based\s+on"
+    r"|from\s+me|in\s+(?:my|terms|general|line|view|this\s+(?:case|track|song|regard|respect))|at\s+\d+\s?bpm|based\s+on"
     rf"|for\s+(?!(?:(?:the|its)\s+)?(?:{_PARTS})\b)"
     r"(?!(?:an?|most|other|others|similar|all|any|each|every|comparison|reference|example|instance|now|\d)\b|[\"'“‘])"
 )

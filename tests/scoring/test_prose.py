@@ -124,3 +124,20 @@ def test_descriptions(fields: tuple[Field, ...]) -> None:
 )
 def test_what_is_no_statement_on_this_song(text: str, fields: tuple[Field, ...]) -> None:
     assert parse_reply(text + "\n", fields, finish_reason="stop").fields["production_quality"].value is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "_Production quality: 0.8._",
+        "__Production quality: 0.8.__",
+        "At first it sounds thin, but the production quality is 0.8.",
+        "Some people find it flat, but production quality is 0.8.",
+        "The production quality for this track is 0.8.",
+        "Production quality comes to 0.8.",
+        "As for production quality, it's a 0.8.",
+        "The mix is crisp, so production quality gets 0.8 from me.",
+    ],
+)
+def test_a_score_among_words(text: str, fields: tuple[Field, ...]) -> None:
+    assert quality(text + "\n", fields) == 0.8
