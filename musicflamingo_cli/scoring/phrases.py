@@ -73,7 +73,8 @@ BEFORE_NAME = frozenset(
     """the its this that track's song's piece's his her their my your our a an for on in of to at as and or but with
     while give gives gave given giving rate rates rated rating score scores scored scoring assign assigns assigned
     assigning award awards awarded awarding is are would judge judged puts places place i'd i'll i think find believe
-    put estimate estimated set overall that regarding concerning terms both also finally then so here for me say""".split()  # noqa: SIM905
+    put estimate estimated set overall that regarding concerning terms both also finally then so here for me
+    say""".split()  # noqa: SIM905
 )
 """Words after which a name is still only the name; after any other it may be a part of a longer one."""
 STRONG = re.compile(
