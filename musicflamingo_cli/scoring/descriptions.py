@@ -1,4 +1,5 @@
-"""The words that prose gives under a field's label: `**Genre:** indie rock`, or a list under `Instruments:`."""
+"""The words that prose gives under a field's label: `**Genre:** indie rock`, a list under `Instruments:`, or the
+paragraphs under `## Description`."""
 
 from __future__ import annotations
 
@@ -7,12 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from musicflamingo_cli.scoring.keys import FieldIndex
-from musicflamingo_cli.scoring.phrases import ANNOTATED, SEPARATOR
+from musicflamingo_cli.scoring.phrases import ANNOTATED, LEAD_MARKS, SEPARATOR
 from musicflamingo_cli.scoring.values import clean_text, is_placeholder
 
 _NEXT_LABEL = re.compile(r"[*_\"' ]{0,4}(?:\([^()\n]{0,24}\))?[*_\"' ]{0,4}[:=]")
 _LIST_ITEM = re.compile(r"\s{0,12}[-*•+]\s{1,4}(\S[^\n]*)")
-_MOST_LISTED = 2000
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_LONGEST = 20_000
+"""Characters of a description of several paragraphs; more only a loop has."""
+_ALONE = re.compile(r"[\s*_#:\"'`]{0,12}\Z")
+_EDGES = " \t\r\n*_\"'`,;|-•"
+_BEFORE_MARK = re.compile(r"(?<=\S) {1,8}(?=[,.;)\]](?:\s|\Z))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,9 @@ class Description:
 def read_description(
     body: str, name: tuple[str, int], following: Iterable[tuple[int, int]], index: FieldIndex
 ) -> Description | None:
-    """The words after a label, up to the end of its line or to the next label on it.
+    """The words after a label, up to the end of its line or to the next label on it; the paragraph under a heading.
+
+    Where a pack asks for no numbers, words go on to the next label or heading, over as many lines as it takes.
 
     Args:
         body: The prose. Words that touch its end may be cut off and don't count.
@@ -40,7 +48,8 @@ def read_description(
     annotated = ANNOTATED.match(body, name[1], stop)
     separator = SEPARATOR.match(body, annotated.end() if annotated else name[1], stop)
     if separator is None:
-        return None
+        heads = line_end >= 0 and _ALONE.match(body, name[1], stop) is not None
+        return told(_paragraphs(body, line_end + 1, index), name[0]) if heads else None
     for start, end in following:
         if start >= stop:
             break
@@ -49,19 +58,64 @@ def read_description(
             break
     if stop == len(body):
         return Description(reason="cut_off")
-    text = body[separator.end() : stop].strip(" \t\r*_\"'`,;|-•") or _listed(body, stop, index)
-    cleaned = clean_text(text)
+    text = _tidy(body[separator.end() : stop])
+    if not text:
+        return told(_paragraphs(body, stop + 1, index), name[0]) if stop == line_end else None
+    if stop < line_end or index.scored:
+        return told(text, name[0])
+    more = _paragraphs(body, stop + 1, index)
+    gap = "\n\n" if _BLANK_LINE.match(body, stop) else "\n"
+    return told(None if more is None else text + gap + more, name[0])
+
+
+def told(text: str | None, name: str) -> Description | None:
+    """What a text under a label is worth; None where it says that there is nothing. None for a text is a cut one."""
+    if text is None:
+        return Description(reason="cut_off")
+    cleaned = clean_text(_tidy(text))
     if cleaned is None or cleaned.lower() in ("null", "none", "n/a"):
         return None
-    return Description(reason="placeholder") if is_placeholder(cleaned, name[0]) else Description(cleaned)
+    return Description(reason="placeholder") if is_placeholder(cleaned, name) else Description(cleaned)
 
 
-def _listed(body: str, start: int, index: FieldIndex) -> str:
-    """The items of a list under a label, joined."""
+def _tidy(text: str) -> str:
+    """Words without the marks around them, and without the gaps that marks of Markdown among them leave."""
+    return _BEFORE_MARK.sub("", re.sub(r"[ \t]{2,}", " ", text.strip(_EDGES)))
+
+
+def _paragraphs(body: str, start: int, index: FieldIndex) -> str | None:
+    """The lines from `start` to the next label or heading, or, beside numbers, to the end of a paragraph or list.
+
+    Lines that are all items of a list are joined by commas. None where the text breaks off in them.
+    """
+    lines: list[str] = []
     items: list[str] = []
-    for line in body[start : start + _MOST_LISTED].split("\n")[1:-1]:
-        item = _LIST_ITEM.match(line)
-        if item is None or index.label.match(item.group(1)):
+    pos, end = start, min(len(body), start + _LONGEST)
+    while pos < end:
+        stop = body.find("\n", pos)
+        line = body[pos : stop if stop >= 0 else len(body)].strip()
+        if line.startswith("#") or _is_label(line, index) or (line and not line.strip("-*_= ")):
             break
-        items.append(item.group(1).strip())
-    return ", ".join(items)
+        item = _LIST_ITEM.match(line)
+        is_list_over = item is None and len(items) == len(lines)
+        if index.scored and lines and (not line or is_list_over):
+            break
+        if stop < 0 and line:
+            return None
+        if line or lines:
+            lines.append(_tidy(line))
+        items += [_tidy(item.group(1))] if item else []
+        pos = stop + 1 if stop >= 0 else end
+    told = [line for line in lines if line]
+    return ", ".join(items) if len(items) == len(told) else "\n".join(lines).strip()
+
+
+def _is_label(line: str, index: FieldIndex) -> bool:
+    """Whether a line begins with the label of a field, or is nothing but its name."""
+    marks = LEAD_MARKS.match(line)
+    name = index.label.match(line, marks.end() if marks else 0)
+    if name is None:
+        return False
+    annotated = ANNOTATED.match(line, name.end())
+    after = annotated.end() if annotated else name.end()
+    return after >= len(line) or SEPARATOR.match(line, after) is not None

@@ -32,14 +32,19 @@ class Row:
         return self.cut and number == len(self.cells) - 1
 
 
-def grids(body: str, is_head: Callable[[list[str]], bool]) -> Iterator[list[Row]]:
-    """Every table of a text; `is_head` tells from its cells whether a line without bars is the head of one."""
+def grids(body: str, is_head: Callable[[list[str]], bool], is_name: Callable[[str], bool]) -> Iterator[list[Row]]:
+    """Every table of a text.
+
+    `is_head` tells from its cells whether a line without bars is the head of a table, or one with a single bar; such a
+    line also begins one where `is_name` knows its first cell.
+    """
     rows: list[Row] = []
     mark = ""
     pos = 0
     for line in [*body.splitlines(keepends=True), ""]:
         cut = pos + len(line) == len(body) and not line.endswith("\n")
-        if line.count("|") >= (1 if rows else 2) or (line.count("|") == 1 and line.lstrip().startswith("|")):
+        bars = line.count("|")
+        if bars >= (1 if rows else 2) or (bars and _begins(line, is_head, is_name)):
             if mark:
                 yield rows
                 rows, mark = [], ""
@@ -59,6 +64,12 @@ def grids(body: str, is_head: Callable[[list[str]], bool]) -> Iterator[list[Row]
         pos += len(line)
     if rows:
         yield rows
+
+
+def _begins(line: str, is_head: Callable[[list[str]], bool], is_name: Callable[[str], bool]) -> bool:
+    """Whether a line with one bar begins a table."""
+    cells = line.split("|") if len(line) <= 2000 else [line]
+    return line.lstrip().startswith("|") or is_head([cell.strip() for cell in cells]) or is_name(cells[0])
 
 
 def _barred(line: str, start: int, cut: bool) -> Row:

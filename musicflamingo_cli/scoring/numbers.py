@@ -49,6 +49,8 @@ _OTHER_UNIT = re.compile(
 )
 _WEIGHT = re.compile(r"\s{0,3}(?:%|percent)?\s{0,3}(?:weight|\(\s{0,3}weight(?:ing|ed)?\s{0,3}\))", re.IGNORECASE)
 _POINTS = re.compile(r"\s{0,3}(?:points?|pts?|marks?)\b", re.IGNORECASE)
+_SHARES = re.compile(r"[\s*_-]{0,4}(?:stars?\b|points?\b(?!\s+\w+er\b)|[★☆⭐]\ufe0f?)", re.IGNORECASE)
+"""What a fraction of a scale may count: `4 out of 5 stars`."""
 _LIST_MARK = re.compile(r"[.)]\s+\w")
 _ASIDE = re.compile(
     r"[(\[]?\s{0,2}\b(?:weight(?:ed|ing)?|confidence|certainty)\b[^\d\n(]{0,16}[\d.]{1,6}\s?%?\s{0,2}[)\]]?"
@@ -69,6 +71,8 @@ _SCALE_WORDS = re.compile(
 _ESCAPED = re.compile(r"\\(?=[./%,+()\[\]-])")
 """A backslash of Markdown before a sign that belongs to a number: `0\\.82`."""
 _OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
+_COUNTED = re.compile(r":\d|[ \t]{1,2}[A-Za-z]{3,}")
+"""What makes a whole number behind a score a time of the clock or a count: `the drop at 1:30`, `with 1 guitar`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
             return Reading(reason="cut_off")
         if top is None or top <= 0:
             return Reading(reason="ambiguous")
+        rest = rest[share.end() :] if (share := _SHARES.match(rest)) else rest
     stated = NO_SCALE
     rest = _without_repeat(rest, number, top, field)
     if top is None:
@@ -208,7 +213,9 @@ def _rivalled(rest: str, reading: Reading, field: Field) -> bool:
             top = Decimal(100)
         elif part := _FRACTION.match(tail):
             top = to_decimal(part.group(1))
-        elif field.kind == "score" and _OTHER_UNIT.match(tail):
+        elif field.kind == "score" and (
+            _OTHER_UNIT.match(tail) or (not is_linked and other.group(1).isdigit() and _COUNTED.match(tail))
+        ):
             continue
         second = in_range(number, top, field) if top is None or top > 0 else Reading()
         if second.value is not None and second.value == reading.value:

@@ -29,6 +29,8 @@ EXAMPLE = re.compile(r"\be\.\s?g\.?[\s,:(]{0,4}\Z", re.IGNORECASE)
 """`e.g.` right before a name."""
 NO_VALUE = re.compile(r"[ \t]{1,4}(?:[*×·^/+÷][ \t]{1,4}[\d.]|\d{1,2}[ \t]{0,2}[:)])")
 """What right after a name makes its number a factor or an index: `quality * 0.3`, `quality 1: clear`."""
+NEXT_LABEL = re.compile(r"[ \t][A-Za-z][^\n.,;:=\d]{2,60}[:=][ \t*_]{0,4}[~≈]?[.,]?\d")
+"""The next field's label behind a number on the same line: `0.8 Content Enjoyment: 0.7`."""
 MEANS = re.compile(
     r"\W{0,4}(?:means?|meant|denotes?|stands?\s+for|signif(?:y|ies)|corresponds?|counts?\s+as)\b", re.IGNORECASE
 )

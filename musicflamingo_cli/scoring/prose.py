@@ -91,6 +91,9 @@ class _ProseReader:
             doubtful = bare and scale != NO_SCALE
             reading = Reading(written=stated.written, reason="unclear_scale") if doubtful else stated
             self.claims.append((field, Statement(reading, at=at)))
+        for field, words, at in tables.words:
+            if not elsewhere.hold(at):
+                self.claims.append((field, Statement(description=words, at=at)))
         closed = Spans((*others, *tables.spans))
         boundary = 0
         for position, name in enumerate(self.names):

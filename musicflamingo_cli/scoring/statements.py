@@ -24,6 +24,7 @@ from musicflamingo_cli.scoring.phrases import (
     KEYED_LINE,
     MEANS,
     NEGATED,
+    NEXT_LABEL,
     NO_VALUE,
     NUMBER_BEFORE,
     NUMBER_LINE,
@@ -246,6 +247,7 @@ class NumberFinder:
     def _at(self, name: Name, start: int, stop: int, scale: Scale) -> Statement | None:
         cut = stop >= len(self.body)
         glued = not cut and stop > start and self.body[stop - 1] != "\n" and self.body[stop].isalpha()
+        glued = glued and NEXT_LABEL.match(self.body, stop - 1) is None
         raw = self.body[start : stop + 1 if glued else stop]
         reading = read_number(raw, name.field, cut, scale, self.assume)
         number = _WRITTEN.search(raw)

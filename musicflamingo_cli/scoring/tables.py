@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.bounds import is_bound, scale_from, scale_notes
+from musicflamingo_cli.scoring.descriptions import Description, told
 from musicflamingo_cli.scoring.grids import Row, grids
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name, read_key
 from musicflamingo_cli.scoring.notes import is_note, stated_scale
@@ -35,6 +36,8 @@ class Tables:
     """Fields with their number and where it stands."""
     begins: list[int] = field(default_factory=list)
     """Where the table of each statement begins."""
+    words: list[tuple[Field, Description, int]] = field(default_factory=list)
+    """Fields with their words and where they stand."""
     spans: list[tuple[int, int]] = field(default_factory=list)
     """Where the tables stand: nothing else is read there."""
 
@@ -42,7 +45,7 @@ class Tables:
 def read_tables(body: str, index: FieldIndex, assume: float | None) -> Tables:
     """Read every markdown table. A column of weights is no column of scores; two possible columns are none."""
     tables = Tables()
-    for rows in grids(body, lambda cells: _is_head(cells, index)):
+    for rows in grids(body, lambda cells: _is_head(cells, index), lambda cell: index.known(_name_of(cell))):
         _read_table(rows, index, assume, tables)
         tables.begins += [rows[0].start] * (len(tables.statements) - len(tables.begins))
     return tables
@@ -58,9 +61,23 @@ def _is_head(cells: Sequence[str], index: FieldIndex) -> bool:
     )
 
 
+def _name_of(cell: str) -> str:
+    return cell.strip().strip("*_`\"' :")
+
+
 def _field_of(cell: str, index: FieldIndex) -> Field | None:
-    found = index.match(cell.strip().strip("*_`\"' :"))
+    found = index.match(_name_of(cell))
     return found[0] if found is not None and found[0].kind != "text" else None
+
+
+def _read_words(row: Row, index: FieldIndex, tables: Tables) -> None:
+    """A row of two cells: a field that asks for words, and the words."""
+    found = index.match(_name_of(row.cells[0][1])) if len(row.cells) == 2 else None
+    if found is not None and found[0].kind == "text":
+        at, text = row.cells[1]
+        description = told(None if row.is_last(1) else text, found[0].name)
+        if description is not None:
+            tables.words.append((found[0], description, at))
 
 
 def _read_table(rows: list[Row], index: FieldIndex, assume: float | None, tables: Tables) -> None:
@@ -75,6 +92,7 @@ def _read_table(rows: list[Row], index: FieldIndex, assume: float | None, tables
         return
     held: list[tuple[Row, Field, int]] = []
     for row in rows:
+        _read_words(row, index, tables)
         for column, (_, text) in enumerate(row.cells[:2]):
             name = _field_of(text, index)
             if name is not None:

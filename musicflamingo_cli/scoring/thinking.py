@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from musicflamingo_cli.scoring.nodes import Budget, read_strict
 from musicflamingo_cli.scoring.spans import Spans
 
 _TAG = re.compile(
@@ -104,6 +105,18 @@ def answer_stretches(text: str) -> list[Stretch]:
     return [s for s in found if s.end > s.start]
 
 
+def _quoted_objects(text: str) -> Spans:
+    """Where strict JSON objects stand: a mark in one of them stands in a string and marks nothing."""
+    spans: list[tuple[int, int]] = []
+    budget, at = Budget(2 * len(text) + 4096), text.find("{")
+    while at >= 0 and budget.left > 0:
+        strict = read_strict(text, at, budget)
+        if strict is not None:
+            spans.append((at, strict[1]))
+        at = text.find("{", strict[1] if strict is not None else at + 1)
+    return Spans(spans)
+
+
 def _tags_of(text: str) -> list[_Tag]:
     """Every mark of thinking and of an answer, in order."""
     tags = [
@@ -129,6 +142,9 @@ def _tags_of(text: str) -> list[_Tag]:
             break
         tags.append(_Tag(*end.span(), closing=True, thinking=True))
         pos = end.end()
+    if tags and "{" in text:
+        quoted = _quoted_objects(text)
+        tags = [tag for tag in tags if not quoted.hold(tag.start)]
     return sorted(tags, key=lambda tag: tag.start)
 
 

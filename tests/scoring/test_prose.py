@@ -46,6 +46,8 @@ def quality(text: str, fields: tuple[Field, ...], prompt: str = "") -> float | s
         "It earns 0.85 for production quality and 0.7 for content enjoyment.",
         "Content enjoyment is 0.7, with 0.85 for production quality.",
         "content enjoyment: 0.7, production quality: 0.85; content usefulness: 0.6",
+        "Production quality: 0.85 Content enjoyment: 0.7",
+        "Production Quality | 0.85\nContent Enjoyment | 0.7",
         "Production quality: 0.6\nOn reflection, production quality: 0.85",
     ],
 )
