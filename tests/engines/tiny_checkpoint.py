@@ -111,7 +111,7 @@ def build_model(kind: str, shape: Shape, tokenizer: Any, dtype: Any = None) -> t
             audio_token_id=ids["<sound>"],
             audio_bos_token_id=ids["<|sound_bos|>"],
             audio_eos_token_id=ids["<|sound_eos|>"],
-            rope_parameters={"rope_type": "default", "rope_theta": 1200},
+            rope_parameters={"rope_type": "default", "rope_theta": 1200, "partial_rotary_factor": 0.2},
         )
         made, processor = hf.MusicFlamingoForConditionalGeneration, hf.MusicFlamingoProcessor(**parts)
     else:
