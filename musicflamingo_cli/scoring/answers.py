@@ -14,7 +14,7 @@ from musicflamingo_cli.scoring.degenerate import is_empty, is_gibberish, loops
 from musicflamingo_cli.scoring.folding import fold
 from musicflamingo_cli.scoring.keys import FieldIndex, index_of
 from musicflamingo_cli.scoring.nodes import Page
-from musicflamingo_cli.scoring.reading import Found, ReplyReader
+from musicflamingo_cli.scoring.reading import Found, ReplyReader, without_lone_ones
 
 _ENTITY = re.compile(
     r"&(?:quot|#34|#x22|lcub|#123|apos|#39|colon|#58);|(?<=\d)&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});"
@@ -85,6 +85,7 @@ def parse_reply(
         text += "\n"
     page = Page(text, fold(text), stopped)
     outcome = ReplyReader(page, index, prompt, assume_scale).read()
+    without_lone_ones(outcome, frozenset(f.name for f in index.fields if f.kind == "score" and f.high == 1))
     return _verdict(index, outcome, repairs, page, finish_reason)
 
 

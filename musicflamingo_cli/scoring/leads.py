@@ -7,24 +7,43 @@ import re
 from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import (
     BEFORE_NAME,
-    LAST_WORD,
+    CLAUSE_BEFORE,
     LEAD_MARKS,
     LEAD_WORDS,
+    PLACED,
     SENTENCE_END,
     STRONG,
+    VERB,
     WEAK,
 )
 
 _REACH = 400
 _LONGEST_LABEL = 120
+_GOES_ON = frozenset(
+    "and with whose of a an the its in to for say is are which that at by while but or than".split()  # noqa: SIM905
+)
+"""Words that no sentence ends with."""
+_WORDS = re.compile(r"[^\W\d_][\w'’]*")
+_WRAPPED = re.compile(r"[a-z\d(\"'“]")
+"""How a line begins that may go on with the sentence of the line above."""
 _AFTER_MARK = re.compile(r"[,;:|/•·&.!?)(–—][\s\"'“*_(\[]{0,4}\Z")
 _AFTER_NUMBER = re.compile(r"[\s\d.,;/%+]{1,23}(?:\band\b|\bwith\b|&)?\s{0,4}")
 
 
 def lead_of(body: str, start: int) -> str:
-    """What precedes a name on its line, at most 400 characters of it."""
+    """What precedes a name on its line, at most 400 characters of it; and on the line above where a sentence wraps."""
     line = body.rfind("\n", max(0, start - _REACH), start) + 1
-    return body[max(line, start - _REACH) : start]
+    lead = body[max(line, start - _REACH) : start]
+    if line < 2 or not _WRAPPED.match(body, line):
+        return lead
+    above = body[max(body.rfind("\n", max(0, line - _REACH), line - 1) + 1, line - _REACH) : line - 1]
+    return f"{above.rstrip()} {lead}" if _wraps(above) else lead
+
+
+def _wraps(line: str) -> bool:
+    """Whether a line of several words breaks off where more must follow."""
+    words = line.strip().lower().split()
+    return len(words) >= 5 and "|" not in line and (words[-1] in _GOES_ON or (words[-1][-1] == "," and ":" not in line))
 
 
 def sentence_of(lead: str) -> str:
@@ -58,7 +77,21 @@ def may_state(body: str, lead: str, start: int, boundary: int) -> bool:
         return False
     if boundary and re.fullmatch(r"[\s\d.,;/%]*", body[boundary:start]):
         return True
-    word = LAST_WORD.search(lead)
-    if word is not None:
-        return word.group(1).lower() in BEFORE_NAME
-    return not re.search(r"[\d+*×/=]\s{0,3}\Z", lead) or LEAD_MARKS.fullmatch(lead) is not None
+    if re.search(r"[\d+*×/=]\s{0,3}\Z", lead) and LEAD_MARKS.fullmatch(lead) is None:
+        return False
+    return says_nothing_else(local or sentence)
+
+
+def says_nothing_else(words: str) -> bool:
+    """Whether the last clause of the words before a name, or before a number that is said for one, only leads up to it.
+
+    It is held to a list of words: what else could stand there has no end (`the gap in`, `I hesitated to give`).
+    """
+    start, before = 0, ""
+    for mark in CLAUSE_BEFORE.finditer(words):
+        if mark.group().lower() != "and" or VERB.search(words[start : mark.start()]):
+            before = words[start : mark.start()]
+            start = mark.end()
+    if start and PLACED.fullmatch(before):
+        return False
+    return all(word.lower().strip("'’") in BEFORE_NAME for word in _WORDS.findall(words[start:]))

@@ -50,7 +50,7 @@ def standing_of(name: str) -> Literal["answer", "unknown", "other"]:
         return "other"
     words = [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", unicodedata.normalize("NFKC", name[:200])))]
     if all(word in _ANSWERS for word in words):
-        numbered = re.search(r"(?<!\d)(?:[2-9]|[1-9]\d+)(?!\d)", name) is not None and "score" not in name.lower()
+        numbered = re.search(r"\d", name) is not None and "score" not in name.lower()
         return "unknown" if numbered else "answer"
     final = ("final" in words or "answer" in words) and "not" not in words
     if not final and any(word in _NOT_THIS_SONG for word in words):

@@ -45,9 +45,9 @@ SCALE_BEFORE = re.compile(
 """The scale that the sentence of a name states before it. Group 1: a range; 4: a top."""
 CORRECTION = re.compile(
     r"(?:\A|[\n.!(;,–—])[\s\W_]{0,6}(?:correct(?:ion|ed|ing)|actually|wait|sorry|scratch\s+that|i\s+mean|i\s+meant|make\s+that|on\s+(?:second\s+"
-    r"thought|reflection)|edit(?:ed)?|updated?|revised?|revision|rather|oops|no|hmm+|let\s+me|instead|should\s+(?:be|read|say)|changed?"
+    r"thought|reflection)|edit(?:ed)?|updated?|revised?|revision|rather|oops|no|hmm+|let\s+me(?!\s+know)|instead|should\s+(?:be|read|say)|changed?"
     r"|amend\w*|errat\w+|better|strike|typo|maybe|perhaps|adjusted|new\s+(?:score|value|rating)|that\s+(?:should|was)|after\s+an?\w*\s+\w+)\b"
-    r"[^\n\d]{0,60}[^\w\n]\.?\d|\b(?:chang|adjust|rais|lower|bump|updat|revis|mov|drop)\w*\s+(?:it|this|that|the\s+score)\s+(?:up\s+|down\s+)?to\s+\.?\d"
+    r"[^\n\d]{0,60}[^\w\n]\.?\d(?![\d.,]*\s+(?!out\b|percent\b|for\b|in\b|instead\b)[a-z]{3,})|\b(?:chang|adjust|rais|lower|bump|updat|revis|mov|drop)\w*\s+(?:it|this|that|the\s+score)\s+(?:up\s+|down\s+)?to\s+\.?\d"
     r"|\n[ \t]{0,8}[^\w\n]{0,4}[ \t]{0,4}[01]?[.,]\d+[ \t*_.]{0,6}(?:\n|\Z)",
     re.IGNORECASE,
 )
@@ -56,29 +56,51 @@ FINAL_LINE = re.compile(r"\n[\s\W_]{0,8}final\b[^\n\d]{0,24}[^\w\n]\.?\d", re.IG
 """A line with a final number, which is that of the only field that was named before it."""
 UNRATED = re.compile(r"\b(?:n/?a|tbd|tba|unknown|none|null|unrated|missing|unclear|undetermined)\b", re.IGNORECASE)
 """Words that say that there is no score."""
-REVISED = re.compile(
-    r"\b(?:should|could|might|may|would|ought\s+to)\s+(?:rather\s+|really\s+|have\s+)?(?:be(?:en)?|get|read)\b|\bmore\s+like\b|\bcloser\s+to\b"
-    r"|\b(?:revis|chang|adjust|rais|lower|bump|updat|correct|downgrad|upgrad)(?:e|ed|ing|es|s)?\b",
-    re.IGNORECASE,
-)
-"""Words that change a score in a sentence which is no plain statement."""
-LEAD_MARKS = re.compile(r"[\W_]*(?:\d{1,2}[.):]|\(?[a-zA-Z][.)])?[\W_]*")
+LEAD_MARKS = re.compile(r"[\W_]*(?:\d{1,2}[.):]|\(?[a-zA-Z][.)]|\[[xX]\])?[\W_]*")
 """What may stand before a label that begins a line: list marks, numbering, emphasis."""
 LEAD_WORDS = re.compile(
     r"[\W_]*(?:(?:the|my|final|your|its|updated|revised)\s+){0,2}(?:(?:score|rating)\s+(?:for|of)\s+(?:the\s+)?)?[\W_]*",
     re.IGNORECASE,
 )
 """The same with words such as `the score for`."""
-LAST_WORD = re.compile(r"([^\W\d_][\w'’]*)[\"'“‘(\[ \t]{0,4}\Z")
-"""The word right before a name (group 1)."""
 BEFORE_NAME = frozenset(
-    """the its this that track's song's piece's his her their my your our a an for on in of to at as and or but with
-    while give gives gave given giving rate rates rated rating score scores scored scoring assign assigns assigned
-    assigning award awards awarded awarding is are would judge judged puts places place i'd i'll i think find believe
-    put estimate estimated set overall that regarding concerning terms both also finally then so here for me
-    say""".split()  # noqa: SIM905
+    """the its it this that track's song's piece's recording's his her their my your our a an for on in of to at as and or
+    but with while give gives gave given giving get gets got getting has have had having earn earns earned earning receive
+    receives received deserve deserves show shows achieve achieves reach reaches boast boasts offer offers rate rates rated
+    rating ratings score scores scored scoring assign assigns assigned assigning award awards awarded awarding is are am
+    was would be judge judged puts put places place comes i'd i'll i've i we we'd think find believe feel deem say
+    call estimate estimated set overall final terms regarding concerning both also finally then so here now for me us
+    track song piece recording music composition audio sounds resulting results leading leads makes making reflecting
+    reflects suggesting honestly personally ultimately objectively technically thus hence therefore accordingly
+    similarly likewise lastly first firstly second secondly third thirdly next last when comes about
+    high solid strong good great excellent decent impressive respectable moderate low poor weak fair very quite
+    rather fairly really pretty slightly somewhat only just mere full clear overall's""".split()  # noqa: SIM905
 )
-"""Words after which a name is still only the name; after any other it may be a part of a longer one."""
+"""The words of a clause that leads up to a field's name and says nothing else; any other may make it another thing."""
+CLAUSE_BEFORE = re.compile(
+    r"[,;:|•–—(]|\s-\s|\b(?:so|but|while|whereas|though|although|thus|hence|therefore|yet)\b"
+    r"|(?<=\s)and\b(?=\W)", re.IGNORECASE
+)
+"""Where a clause begins in the words before a name; at `and` only if what precedes it has a verb."""
+VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|sounds?|feels?|gets?|got|earns?|scores?|makes?|gives?|g[ai]ve|rates?|shows?|comes?|\w+s\s+(?:the|a|an|its))\b",
+    re.IGNORECASE,
+)
+TURNS = re.compile(r",\s{1,4}(?:i|i'd|my|it|it's|this|the)\b", re.IGNORECASE)
+"""What begins a clause of its own between a name and its number."""
+TOPIC = re.compile(
+    r"\W*(?:(?:and|but|now|so|also|finally|lastly|then)\W{1,3})?(?:as\s+for|for|regarding|concerning|in\s+terms\s+of|when\s+it\s+comes\s+to"
+    r"|on|about|with\s+regards?\s+to|in)\s+(?:(?:the|its|this\s+\w+'s)\s+)?\W*",
+    re.IGNORECASE,
+)
+"""What makes a name a topic of which the clause behind the comma speaks: `As for production quality, it's a 0.8`."""
+PLACED = re.compile(
+    r"\W*(?:(?:on|in|during|at|for|over|by|within|throughout|until|after|before)\s+)?(?:[\w'’-]+\s+){0,3}?"
+    r"(?:vocals?|drums?|bass|guitars?|synths?|strings|brass|percussion|intro|outro|verses?|chorus(?:es)?|bridge|hook"
+    r"|solo|drop|breakdown|demo|remix|first\s+half|second\s+half|beginning|ending|\d{1,2}:\d\d(?:\s+\w+)?)\W*",
+    re.IGNORECASE,
+)
+"""A clause that places what follows in a part of the song."""
 STRONG = re.compile(
     r"(?<![A-Za-z_])(?:weigh(?:t|ts|ted|ting|tings|s|ed)?|confiden(?:t|ce|ces)|certainty|examples?|e\.g|template|thresholds?|minimum|maximum|"
     r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline|previous\w*|doubt\w*"
@@ -161,7 +183,7 @@ BEFORE_NUMBER = re.compile(
 """What may stand right before a number that is said `for` a name."""
 GIVEN = re.compile(r"\b(?:give|gave|giving|given|assign\w*|award\w*)\b", re.IGNORECASE)
 """Verbs with which a number goes `to` a name."""
-SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
+SENTENCE_END = re.compile(r"[.!?](?=\s)|(?<=[a-z])\.(?=[A-Z][a-z])|\n")
 """Where a sentence ends."""
 NUMERIC = re.compile(r"[^\w\n(\[]{0,12}\d")
 """A number, whatever it is worth, as the next thing."""

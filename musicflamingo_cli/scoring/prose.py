@@ -7,11 +7,12 @@ a cell of a table, or a short list of known words ("production quality gets a so
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.brackets import are_bracketed
 from musicflamingo_cli.scoring.descriptions import read_description
+from musicflamingo_cli.scoring.disputes import revises, supersedes, takes_all_back, takes_back
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
@@ -19,10 +20,8 @@ from musicflamingo_cli.scoring.numbers import Reading
 from musicflamingo_cli.scoring.phrases import (
     BETWEEN_NAMES,
     CORRECTION,
-    DECIMAL,
     FINAL_LINE,
     NUMBER_BEFORE,
-    REVISED,
     SENTENCE_END,
 )
 from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE
@@ -58,6 +57,21 @@ def read_prose(
     return reader.read()
 
 
+def disputed_by(
+    body: str, stated: Mapping[str, float | str | None], index: FieldIndex, settings: tuple[str, float | None]
+) -> frozenset[str]:
+    """The fields of an object whose numbers the prose behind it changes or withdraws."""
+    reader = _ProseReader(body, index, settings)
+    found = reader.read()
+    later = {
+        name
+        for name, one in found.items()
+        if one.reading is not None and one.reading.value is not None and one.reading.value != stated.get(name)
+        if revises(body[: max(0, one.at)])
+    }
+    return frozenset((later | reader.withdrawn) & stated.keys())
+
+
 class _ProseReader:
     """Goes through the names of fields in one text."""
 
@@ -74,10 +88,12 @@ class _ProseReader:
         self.is_alone = len({name.field.name for name in self.names if name.field.kind != "text"}) == 1
         """True if only one field is spoken of: a final number is then that field's."""
         self.claims: list[tuple[Field, Statement]] = []
+        self.withdrawn: set[str] = set()
+        """Fields whose score a sentence changes or takes back without stating another that can be read."""
 
     def read(self) -> dict[str, Statement]:
         """The last undisputed statement on every field."""
-        if not self.names:
+        if not self.names or takes_all_back(self.body):
             return {}
         others, scales = sections(self.body, self.index)
         doubt = scale_of_all(self.body, self.index)
@@ -109,25 +125,29 @@ class _ProseReader:
             previous = self.names[position - 1].end if position else 0
             if position and BETWEEN_NAMES.fullmatch(self.body, previous, name.start):
                 continue
-            statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(name, scale)
+            statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(
+                name, boundary, scale
+            )
             statement = self._unless_corrected(name, statement, following)
+            if statement is None and takes_back(self.body, name.start, name.end):
+                statement = Statement(Reading(reason="ambiguous"), at=name.end)
+                self.withdrawn.add(name.field.name)
             if statement is not None and not self._is_echo(name, statement):
                 self.claims.append((name.field, statement))
-                boundary = max(boundary, statement.at)
+                boundary = max(boundary, statement.at if statement.at > name.start else name.end)
             boundary = max(boundary, name.start)
         return self._settled()
 
     def _unless_corrected(self, name: Name, statement: Statement | None, following: Sequence[Name]) -> Statement | None:
         """The statement, or doubt where the words after it put another number in its place."""
-        stop = min(following[0].start if following else len(self.body), name.end + _REACH)
-        if statement is None:
-            sentence = SENTENCE_END.split(self.body[name.end : stop], maxsplit=1)[0]
-            changed = REVISED.search(sentence) is not None and DECIMAL.search(sentence) is not None
-            return Statement(Reading(reason="ambiguous"), at=name.end) if changed else None
-        if statement.at < name.end or statement.reading is None or statement.reading.value is None:
+        if statement is None or statement.reading is None or statement.reading.value is None:
             return statement
-        number = _DIGITS.match(self.body, statement.at)
-        after = self.body[number.end() if number else statement.at : stop]
+        stop = min(following[0].start if following else len(self.body), name.end + _REACH)
+        if following and stop == following[0].start:
+            ends = [end.end() for end in SENTENCE_END.finditer(self.body, name.end, stop)]
+            stop = ends[-1] if ends else stop
+        number = _DIGITS.match(self.body, statement.at) if statement.at >= name.end else None
+        after = self.body[number.end() if number else name.end : stop]
         if CORRECTION.search(after) or (self.is_alone and FINAL_LINE.search(after)):
             return Statement(Reading(reason="ambiguous"), at=statement.at)
         return statement
@@ -140,9 +160,16 @@ class _ProseReader:
                 owners.setdefault(statement.at, set()).add(field.name)
         settled: dict[str, Statement] = {}
         for field, statement in sorted(self.claims, key=lambda claim: claim[1].at):
-            disputed = len(owners.get(statement.at, ())) > 1
+            disputed = len(owners.get(statement.at, ())) > 1 or self._contradicts(settled.get(field.name), statement)
             settled[field.name] = Statement(Reading(reason="ambiguous"), at=statement.at) if disputed else statement
         return settled
+
+    def _contradicts(self, earlier: Statement | None, later: Statement) -> bool:
+        """Whether two statements on a field differ, and no words between them say that the later one counts."""
+        if earlier is None or earlier.reading is None or later.reading is None or later.reading.value is None:
+            return False
+        differ = earlier.reading.value != later.reading.value
+        return differ and not supersedes(self.body[earlier.at : later.at])
 
     def _limit(self, name: Name, limit: int) -> int:
         """Where the text that may belong to a name ends: before a second number that is said `for` the next name."""

@@ -10,12 +10,14 @@ from itertools import groupby
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.candidates import Candidate, choose
 from musicflamingo_cli.scoring.descriptions import Description
+from musicflamingo_cli.scoring.disputes import takes_all_back
 from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.finder import Finder
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading
-from musicflamingo_cli.scoring.prose import read_prose
+from musicflamingo_cli.scoring.prose import disputed_by, read_prose
+from musicflamingo_cli.scoring.sections import prose_body
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
 from musicflamingo_cli.scoring.statements import Statement
@@ -23,6 +25,11 @@ from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
 from musicflamingo_cli.scoring.values import read_score, read_text
 
 _BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
+_NEXT_TURN = re.compile(
+    r"<\|(?:im_end|endoftext|eot_id|end|im_start)\|>|</s>|<end_of_turn>"
+    r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|User|USER)\**(?:[ \t]{0,2}:|[ \t]{0,2}\n)"
+)
+"""Where a model that does not stop goes on with the next turn of a conversation that nobody had."""
 _MOST_OTHERS = 16
 """So many objects beside the answer are looked through for texts that it does not hold."""
 
@@ -57,6 +64,13 @@ class ReplyReader:
         if whole is not None:
             return whole
         page = without_echo(self.page, self.prompt)
+        if turn := _NEXT_TURN.search(page.folded):
+            own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
+            if own.answers(self.index.wanted):
+                return own
+        return self._read_page(page)
+
+    def _read_page(self, page: Page) -> Found:
         stretches = sorted(answer_stretches(page.folded), key=lambda s: -s.rank)
         best = Found()
         for _, group in groupby(stretches, key=lambda s: s.rank):
@@ -88,7 +102,9 @@ class ReplyReader:
         kept = [c for c in objects[-_MOST_OTHERS:] if c is not answer and not finder.is_rejected(c)]
         if answer is not None:
             self._note_scale(answer, page, stretches)
-            return self._of_object(answer, kept)
+            found = self._of_object(answer, kept)
+            self._heed_words(found, answer, page, (stretches, Spans(finder.spans)))
+            return found
         holding = choose([c for c in objects if c.said.members], finder.is_rejected)
         found = self._of_object(holding, []) if holding else Found()
         broken = holding is not None and not holding.root.closed
@@ -110,6 +126,23 @@ class ReplyReader:
         words = "scale" if stated.unclear else f"out of {stated.top:g}" if stated.top is not None else ""
         for member in answer.said.members.values():
             member.notes = member.notes or ((words,) if words else ())
+
+    def _heed_words(
+        self, found: Found, answer: Candidate, page: Page, around: tuple[Sequence[Stretch], Spans]
+    ) -> None:
+        """Leave out the numbers of an object that the words around it take back."""
+        stretches, spans = around
+        stated = {n: one.value for n, one in found.fields.items() if n in self.index.scored and one.value is not None}
+        said = [text for key, text in answer.said.strings if not self.index.known(key)]
+        words = prose_body(page, stretches, spans, self.index, self.prompt)
+        if any(takes_all_back(text) for text in (words, *said[:64])):
+            gone = frozenset(stated)
+        else:
+            after = [Stretch(max(s.start, answer.end), s.end, s.rank) for s in stretches if s.end > answer.end]
+            body = prose_body(page, after, spans, self.index, self.prompt)
+            gone = disputed_by(body, stated, self.index, ("", self.assume)) if body.strip() else frozenset()
+        for name in gone:
+            found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
 
     def _add_prose(self, found: Found, page: Page, stretches: Sequence[Stretch], spans: Spans) -> None:
         for name, statement in read_prose(page, stretches, spans, self.index, (self.prompt, self.assume)).items():
@@ -134,6 +167,20 @@ class ReplyReader:
             else:
                 found.fields[asked.name] = _of_reading(read_score(member, asked, self.assume), how)
         return found
+
+
+def without_lone_ones(found: Found, scored: frozenset[str]) -> None:
+    """Leave out a bare 1 where the other scores show another scale than the field's: 6, 8, 7, 1, 7.
+
+    Exempt are replies with a proper fraction among the bare scores, which are on the field's own scale.
+    """
+    bare = {n: one for n, one in found.fields.items() if n in scored and one.obtained != "rescaled"}
+    if any(one.value is not None and 0 < float(one.value) < 1 for one in bare.values()):
+        return
+    if any(one.reason == "out_of_range" and (one.written or 0) >= 2 for one in bare.values()):
+        for name, one in bare.items():
+            if one.value == 1 and one.written == 1:
+                found.fields[name] = FieldAnswer(reason="unclear_scale", written=one.written)
 
 
 def _paragraph_end(text: str, start: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.descriptions import Description
 from musicflamingo_cli.scoring.keys import is_other_name
-from musicflamingo_cli.scoring.leads import begins_line, is_label, lead_of, may_state, sentence_of
+from musicflamingo_cli.scoring.leads import begins_line, is_label, lead_of, may_state, says_nothing_else, sentence_of
 from musicflamingo_cli.scoring.notes import is_note, stated_scale
 from musicflamingo_cli.scoring.numbers import Reading, read_number
 from musicflamingo_cli.scoring.other_leads import is_other_lead
@@ -35,6 +35,8 @@ from musicflamingo_cli.scoring.phrases import (
     SCORE_WORD,
     SEPARATOR,
     STRONG,
+    TOPIC,
+    TURNS,
     UNRATED,
     WEAK,
 )
@@ -138,7 +140,8 @@ class NumberFinder:
             return told
         connected = CONNECTOR.match(self.body, after, stop)
         if connected is not None:
-            return self._at(name, connected.end(), stop, scale)
+            is_topic = not TURNS.search(connected.group()) or TOPIC.fullmatch(sentence_of(lead))
+            return self._at(name, connected.end(), stop, scale) if is_topic else None
         if note and _NOTED.fullmatch(note) and stated == NO_SCALE:
             if note.rstrip().endswith("%") or after == len(self.body):
                 return Statement(Reading(reason="ambiguous"), at=self.body.index(note, name.end))
@@ -225,7 +228,7 @@ class NumberFinder:
             pos = end
         return None
 
-    def backward(self, name: Name, scale: Scale) -> Statement | None:
+    def backward(self, name: Name, boundary: int, scale: Scale) -> Statement | None:
         """A number before the name: `0.8 for production quality`."""
         lead = lead_of(self.body, name.start)
         sentence = sentence_of(lead)
@@ -237,8 +240,8 @@ class NumberFinder:
             return None
         if BAD_BEFORE_NUMBER.search(before) or (found.group(3).lower() == "to" and not GIVEN.search(sentence)):
             return None
-        local = re.split(r"[,;:]|\band\b", before)[-1]
-        if WEAK.search(local):
+        local = before[-max(0, len(before) - max(0, boundary - (name.start - len(sentence[-100:])))) :]
+        if WEAK.search(re.split(r"[,;:]|\band\b", before)[-1]) or not says_nothing_else(local):
             return None
         at = name.start - len(sentence[-100:]) + found.start()
         reading = read_number(found.group(1) + found.group(2) + "\n", name.field, False, scale, self.assume)

@@ -1,0 +1,88 @@
+"""Words with which a reply takes scores back: all of them (`these are placeholder values`), or those of one field
+(`I'd lower production quality to 0.6`). What was taken back is null: which number then holds is for nobody to guess."""
+
+from __future__ import annotations
+
+import re
+
+from musicflamingo_cli.scoring.phrases import DECIMAL, SENTENCE_END
+
+_NUMBERS = r"(?:scores?|ratings?|numbers?|values?|figures?|grades?|results?|evaluations?|assessments?|answers?|json|output)"
+_THESE = (
+    rf"(?:(?:these|those|they|the\s+above|all\s+of\s+(?:these|them))(?:\s+{_NUMBERS})?|(?:the|all|my|above)\s+(?:\w+\s+)?{_NUMBERS})"
+    r"(?:\s+(?:above|below|here|given|listed|i\s+gave|in\s+the\s+json|in\s+this\s+\w+))?"
+)
+_UNREAL = (
+    r"(?:made[\s-]?up|invented|fabricated|placeholders?|fictional|fictitious|dummy|mock|hypothetical|not\s+real|random(?:ly\s+\w+)?"
+    r"|arbitrary|simulated|illustrative|(?:just|only|merely|purely|simply)?\s?(?:an?\s+)?(?:examples?|illustrations?)(?=\W|$)"
+    r"|(?:for|as)\s+(?:an?\s+)?(?:illustrat\w+|demonstrat\w+|examples?|illustrative\s+purposes)|example\s+(?:values|scores|numbers)"
+    r"|(?:the\s+)?weights|(?:the\s+)?(?:genre|overall|general|catalogue|catalog|dataset)\s+averages?|averages|guesse[sd]|guesswork)"
+)
+_ALL = re.compile(
+    rf"\b{_THESE}[\s,]{{1,3}}(?:are|were|is|was|only\s+serve|serve|should\s+be\s+(?:treated|seen|taken)\s+as)\b\W{{1,3}}"
+    rf"(?:(?:only|just|merely|purely|all|simply|completely|entirely|rather|the|a|an|therefore|thus|still)\s+){{0,3}}{_UNREAL}\b"
+    rf"(?!\s+(?:of|for)\s+(?:the|its|this|how|what)\b)"
+    r"|\b(?:ignore|disregard|discard|forget|do\s+not\s+use|don't\s+(?:use|trust))\s+(?:(?:all|of|please)\s+){0,2}"
+    rf"(?:the|these|those|my|all|that|this|them)\b(?:[\s\w]{{0,16}}{_NUMBERS}|[\s\w]{{0,12}}\babove\b|\s+json)"
+    rf"|\b(?:are|were|was)\s+(?:the\s+)?{_NUMBERS}\s+(?:of|for|from)\s+(?:the\s+previous|another|a\s+different|the\s+other|the\s+last)\s+(?:song|track)"
+    rf"|\bthe(?:se|y)\s+{_NUMBERS}?\s?(?:are|were)\s+(?:of|for|from)\s+(?:the\s+previous|another|a\s+different)\s+(?:song|track)"
+    r"|\bmade\s+(?:them|these|those|the\s+(?:numbers|scores|values)|it\s+all)\s+up\b|\bso\s+these\s+\w+\s+are\s+made\s+up",
+    re.IGNORECASE,
+)
+_TELLS_WEIGHTS = re.compile(
+    r"\b(?:these|those|the\s+(?:numbers|values|figures|percentages)(?:\s+above)?)\s+(?:are|were)\s+(?:(?:only|just|all)\s+)?(?:the\s+|my\s+)?weight",
+    re.IGNORECASE,
+)
+_CHANGED = re.compile(
+    r"\b(?:lower|rais|chang|adjust|revis|correct|updat|replac|bump|drop|reduc|increas|downgrad|upgrad|reconsider|re-?rat|re-?scor"
+    r"|amend|modif|mov|knock|swap|korrigier|corrig)\w*|\b(?:should|ought|meant|make\s+that|actually|instead|rather|final|new|better"
+    r"|wait|sorry|oops|hm+|typo|mistake|error|edit|scratch|second\s+thought|reflection|second\s+listen|fairer|closer\s+to|more\s+like"
+    r"|(?:could|might|may|would)\s+(?:rather\s+|really\s+)?(?:be|get|read|have\s+been)|too\s+(?:generous|harsh|high|low|kind|strict|lenient)|overestimat\w+|underestimat\w+|korrektur|sollte|eigentlich|debería|en\s+realidad"
+    r"|corrección|devrait|plutôt|en\s+fait)\b|更正|应该|應該|修正|改为|改成",
+    re.IGNORECASE,
+)
+_WITHDRAWN = re.compile(
+    r"\b(?:tak(?:e|ing)\s+back|withdraw\w*|retract\w*|misjudg\w+|swap(?:ped)?|scratch|ignore|disregard|discard|forget"
+    r"|(?:was|were|is)\s+(?:far\s+|much\s+|a\s+bit\s+)?too\s+(?:generous|harsh|high|low|kind|strict|lenient)|(?:is|was)\s+(?:wrong|a\s+typo|a\s+mistake))\b",
+    re.IGNORECASE,
+)
+_SUPERSEDES = re.compile(
+    r"\b(?:final\w*|revis\w+|correct\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection|reconsider\w*|instead|new|summary|summari[sz]\w+"
+    r"|sum\s+up|conclu\w+|verdict|wait|re-?rat\w+|re-?scor\w+|better|answer|overall\s*[,:]|in\s+short|to\s+recap)\b"
+    r"|\b(?:scores?|ratings?|evaluation|assessment|results?|json)\b[^\n]{0,24}(?::|\n)",
+    re.IGNORECASE,
+)
+_REVISES = re.compile(
+    r"\b(?:final|revis\w+|correct(?:ed|ion|ing)\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection|reconsider\w*|instead|wait"
+    r"|re-?rat\w+|re-?scor\w+|new\s+scores?|edit|sorry|oops)\b",
+    re.IGNORECASE,
+)
+_WIDE = 20_000
+"""Characters at the beginning and the end of a text in which words that take all scores back are looked for."""
+
+
+def takes_all_back(text: str) -> bool:
+    """Whether a text says that its scores are none: made up, placeholders, weights, another song's, to be ignored."""
+    if len(text) > 2 * _WIDE:
+        text = f"{text[:_WIDE]}\n{text[-_WIDE:]}"
+    return _ALL.search(text) is not None or _TELLS_WEIGHTS.search(text) is not None
+
+
+def takes_back(body: str, start: int, end: int) -> bool:
+    """Whether the sentence around a field's name at `start` to `end` changes or withdraws that field's score."""
+    begin = max((e.end() for e in SENTENCE_END.finditer(body, max(0, start - 240), start)), default=max(0, start - 240))
+    stop = SENTENCE_END.search(body, end, min(len(body), end + 240))
+    sentence = body[begin : stop.start() if stop else min(len(body), end + 240)]
+    if _WITHDRAWN.search(sentence):
+        return True
+    return _CHANGED.search(sentence) is not None and DECIMAL.search(sentence) is not None
+
+
+def supersedes(between: str) -> bool:
+    """Whether the words between two statements on one field say that the later one counts."""
+    return _SUPERSEDES.search(between[-1000:]) is not None or _SUPERSEDES.search(between[:1000]) is not None
+
+
+def revises(words: str) -> bool:
+    """Whether the words between an object and later statements say that these revise it."""
+    return _REVISES.search(words[:2000]) is not None
