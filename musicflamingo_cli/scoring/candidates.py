@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from musicflamingo_cli.scoring.keys import FieldIndex
+from musicflamingo_cli.scoring.keys import FieldIndex, read_key
 from musicflamingo_cli.scoring.nodes import Bare, Cut, Obj
 from musicflamingo_cli.scoring.objects import Harvest
 from musicflamingo_cli.scoring.values import Member, is_placeholder
@@ -69,5 +70,14 @@ def _stands_in(prompt: str, member: Member) -> bool:
         return text == ""
     if text not in prompt:
         return False
-    near = rf"{re.escape(member.key[:100])}\W{{0,8}}{re.escape(text)}(?!\d|\.\d)"
-    return re.search(near, prompt) is not None
+    end = "" if isinstance(value, Bare) and value.cut else r"(?!\d|\.\d)"
+    near = rf"{re.escape(member.key[:100])}\W{{0,8}}{re.escape(text)}{end}"
+    if re.search(near, prompt) is not None:
+        return True
+    return re.search(re.escape(read_key(member.key).joined + _joined(text)) + end, _joined(prompt)) is not None
+
+
+@lru_cache(maxsize=64)
+def _joined(text: str) -> str:
+    """A text without what a key or a value can be written differently by."""
+    return re.sub(r"[^\w.%/]|_", "", text).lower()

@@ -21,14 +21,18 @@ _UNREAL = (
 _ALL = re.compile(
     rf"\b{_THESE}[\s,]{{1,3}}(?:are|were|is|was|only\s+serve|serve|should\s+be\s+(?:treated|seen|taken)\s+as)\b\W{{1,3}}"
     rf"(?:(?:only|just|merely|purely|all|simply|completely|entirely|rather|the|a|an|therefore|thus|still)\s+){{0,3}}{_UNREAL}\b"
-    rf"(?!\s+(?:of|for)\s+(?:the|its|this|how|what)\b)"
-    r"|\b(?:ignore|disregard|discard|forget|do\s+not\s+use|don't\s+(?:use|trust))\s+(?:(?:all|of|please)\s+){0,2}"
-    rf"(?:the|these|those|my|all|that|this|them)\b(?:[\s\w]{{0,16}}{_NUMBERS}|[\s\w]{{0,12}}\babove\b|\s+json)"
+    rf"(?!\s+of\s+(?:its|this|how|what)\b)"
     rf"|\b(?:are|were|was)\s+(?:the\s+)?{_NUMBERS}\s+(?:of|for|from)\s+(?:the\s+previous|another|a\s+different|the\s+other|the\s+last)\s+(?:song|track)"
     rf"|\bthe(?:se|y)\s+{_NUMBERS}?\s?(?:are|were)\s+(?:of|for|from)\s+(?:the\s+previous|another|a\s+different)\s+(?:song|track)"
     r"|\bmade\s+(?:them|these|those|the\s+(?:numbers|scores|values)|it\s+all)\s+up\b|\bso\s+these\s+\w+\s+are\s+made\s+up",
     re.IGNORECASE,
 )
+_ABOVE = re.compile(
+    r"\b(?:ignore|disregard|discard|forget|do\s+not\s+use|don't\s+(?:use|trust))\s+(?:(?:all|of|please)\s+){0,2}"
+    rf"(?:the|these|those|my|all|that|this|them)\b(?:[\s\w]{{0,16}}{_NUMBERS}|[\s\w]{{0,12}}\babove\b|\s+json)",
+    re.IGNORECASE,
+)
+"""What takes back the scores before it."""
 _TELLS_WEIGHTS = re.compile(
     r"\b(?:these|those|the\s+(?:numbers|values|figures|percentages)(?:\s+above)?)\s+(?:are|were)\s+(?:(?:only|just|all)\s+)?(?:the\s+|my\s+)?weight",
     re.IGNORECASE,
@@ -36,7 +40,7 @@ _TELLS_WEIGHTS = re.compile(
 _CHANGED = re.compile(
     r"\b(?:lower|rais|chang|adjust|revis|correct|updat|replac|bump|drop|reduc|increas|downgrad|upgrad|reconsider|re-?rat|re-?scor"
     r"|amend|modif|mov|knock|swap|korrigier|corrig)\w*|\b(?:should|ought|meant|make\s+that|actually|instead|rather|final|new|better"
-    r"|wait|sorry|oops|hm+|typo|mistake|error|edit|scratch|second\s+thought|reflection|second\s+listen|fairer|closer\s+to|more\s+like"
+    r"|wait|sorry|oops|hm+|typo|mistake|error|edit|scratch|second\s+thought|reflection|second\s+listen|thinking\s+again|update|fairer|closer\s+to|more\s+like"
     r"|(?:could|might|may|would)\s+(?:rather\s+|really\s+)?(?:be|get|read|have\s+been)|too\s+(?:generous|harsh|high|low|kind|strict|lenient)|overestimat\w+|underestimat\w+|korrektur|sollte|eigentlich|debería|en\s+realidad"
     r"|corrección|devrait|plutôt|en\s+fait)\b|更正|应该|應該|修正|改为|改成",
     re.IGNORECASE,
@@ -61,11 +65,14 @@ _WIDE = 20_000
 """Characters at the beginning and the end of a text in which words that take all scores back are looked for."""
 
 
-def takes_all_back(text: str) -> bool:
-    """Whether a text says that its scores are none: made up, placeholders, weights, another song's, to be ignored."""
+def taken_back_until(text: str) -> int:
+    """Up to where a text takes its scores back: all of it if they are made up, placeholders, weights or another song's;
+    what precedes `ignore the scores above`; 0 if nothing is taken back."""
     if len(text) > 2 * _WIDE:
         text = f"{text[:_WIDE]}\n{text[-_WIDE:]}"
-    return _ALL.search(text) is not None or _TELLS_WEIGHTS.search(text) is not None
+    if _ALL.search(text) or _TELLS_WEIGHTS.search(text):
+        return len(text) + 1
+    return max((found.end() for found in _ABOVE.finditer(text)), default=0)
 
 
 def takes_back(body: str, start: int, end: int) -> bool:

@@ -23,6 +23,8 @@ _MOST_CANDIDATES = 1024
 """Of more objects, which only a loop has, the first and the last are kept."""
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
 """An opening brace that holds something; of a long run of them the last few."""
+_RESTART = re.compile(r"\n[ \t]*[*_#]{0,3}[A-Za-z][^\n\"'“{}\[\]]{2,120}:[*_]{0,3}[ \t]*\n\s*(?:`{3,8}\w*\s*)?\Z")
+"""A line of words on its own that leads up to an object: the answer begins anew behind one that broke off."""
 _LAST_READ = 65_536
 _LAST_PART = 4096
 """Where no field is named any more, so many characters at the end tell whether the text breaks off in an object."""
@@ -106,6 +108,7 @@ class Finder:
                     0 <= broken <= pos < broken + 16
                     and not folded[broken:pos].strip("[({ \n\"'")
                     and (nested or folded[max(0, pos - 32) : pos].rstrip(" \n[({\"'").endswith((":", "=")))
+                    and not _RESTART.search(folded[max(0, pos - 160) : pos])
                 ):
                     self.orphans.add(pos)
                 broken, nested = -1 if root.closed else stop, depth > 1
@@ -157,7 +160,7 @@ class Finder:
     def _reread(self, text: str) -> list[Obj]:
         """The objects in a string that itself holds JSON."""
         self._rereads -= 1
-        if self._depth >= 3 or self._rereads < 0 or not any(f.name.split("_")[0] in text for f in self.index.fields):
+        if self._depth >= 3 or self._rereads < 0 or self.index.mention.search(text) is None:
             return []
         inner = Finder(Page(text + "\n", text + "\n", True), self.index, "", self._depth + 1)
         found = inner.find([Stretch(0, len(text) + 1, 1)])

@@ -27,7 +27,10 @@ _OTHER_NAMES = frozenset(
     maxs maximum maximums range ranges threshold thresholds std stddev variance error errors importance properties
     legend thinking thought thoughts reasoning scratchpad rank ranks ranking rankings index indices delta deltas
     benchmark benchmarks target targets ideal average averages mean means median medians typical prompt input
-    instructions instruction percentile percentiles count counts votes before""".split()  # noqa: SIM905
+    instructions instruction percentile percentiles count counts votes before beispiel exemple ejemplo esempio gewichte
+    gewichtung gewicht poids pesos peso 权重 權重 веса вес konfidenz 置信度 例 例如 например пример durchschnitt moyenne
+    promedio 平均 priority priorities likelihood likelihoods deductions deduction counterfactual coefficients cutoffs
+    cutoff multipliers timestamp timestamps""".split()  # noqa: SIM905
 )
 """An object or a section under one of these names is not the answer."""
 
@@ -38,6 +41,7 @@ HEARD = re.compile(
     re.IGNORECASE,
 )
 """The song that was heard, and the form that the answer was asked in."""
+_TOOL_INPUT = re.compile(r"\W*(?:action|tool|function)[_ -]?(?:input|args|arguments)\W*", re.IGNORECASE)
 OTHER_LABEL = re.compile(rf"(?<![a-z])(?:{'|'.join(sorted(_OTHER_NAMES))})[\"'“”]?\s{{0,4}}[:=]", re.IGNORECASE)
 """Such a name as a label or key in running text."""
 
@@ -74,6 +78,8 @@ def read_key(text: str) -> Key:
 def is_other_name(text: str) -> bool:
     """Whether a name says that what stands under it is not the answer: weights, confidence, an example."""
     text = HEARD.sub(" ", unicodedata.normalize("NFKC", text[:200]))
+    if _TOOL_INPUT.fullmatch(text):
+        return False
     words = _WORD.findall(_CAMEL.sub(" ", text)) + _WORD.findall(without_strays(text))
     return any(word.lower() in _OTHER_NAMES for word in words) or "".join(words).lower() in _OTHER_NAMES
 

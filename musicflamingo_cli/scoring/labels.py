@@ -23,6 +23,8 @@ _FORMAT_LABEL = re.compile(
     r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
     re.IGNORECASE,
 )
+_SHORT_TITLE = re.compile(r"[\s>*_-]{0,8}[A-Za-z][\w'’-]*(?:[ \t][\w'’()-]+){0,4}[*_ \t]{0,4}")
+"""A line of a few words that nothing ends."""
 _FRAME = " \t`~*_>#[](){\"'“”"
 _UNDER_A_KEY = re.compile(
     r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’][\"'”’\])\[({]{0,2}\s{0,4}"
@@ -45,9 +47,12 @@ def is_mislabelled(text: str, start: int) -> bool:
     line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
     own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
     line = line if is_other_name(line) else without_strays(line)
-    is_label = (
-        own_line or line.endswith((":", "=", ":**")) or ends_open(line) or lines[-1].lstrip().startswith(("#", "**"))
+    title = lines[-1].strip()
+    is_title = title.startswith("#") or (title.startswith("**") and title.rstrip(" :").endswith("**"))
+    is_title = is_title or (
+        _SHORT_TITLE.fullmatch(title) is not None and before.rstrip(_FRAME + "\n").endswith(title.rstrip(_FRAME))
     )
+    is_label = own_line or line.endswith((":", "=", ":**")) or ends_open(line) or is_title
     if not is_label:
         return False
     clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from musicflamingo_cli.scoring.bounds import scale_notes
 from musicflamingo_cli.scoring.keys import HOLDERS, VALUE_NAMES, FieldIndex, is_other_name, read_key
-from musicflamingo_cli.scoring.nodes import Arr, Obj, Torn
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj, Torn
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.values import Member, bears
 
@@ -100,8 +100,8 @@ def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) ->
                 holders.append(value)
     members = _merge(nodes, index)
     for name, member in members.items():
-        if name not in index.scored and isinstance(member.value, str):
-            strings.append((member.key, member.value))
+        if name not in index.scored and isinstance(member.value, str | Bare):
+            strings.append((member.key, member.value if isinstance(member.value, str) else member.value.text))
     wanted = ((name, member) for name, member in members.items() if name in index.wanted)
     numbers = sum(bears(member.value, name in index.scored) for name, member in wanted)
     return Harvest(members, strings, numbers, holders)
@@ -136,13 +136,15 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
         found = index.match(key) if key else None
         if found is None:
             standing = standing_of(key)
-            if standing == "other" and isinstance(value, str) and value.rstrip().endswith(("{", "[")):
+            if standing == "other" and _is_torn_open(value):
                 break  # its opening bracket was swallowed by a stray quote: what follows stood in it
             if standing != "other" or (isinstance(value, str) and not is_other_name(key)):
                 known = place.known and standing == "answer"
                 inner.append(_Place(value, key, place.depth + 1, _notes_in_name(key) or notes, known))
             continue
         name, exact = found[0].name, found[1]
+        if isinstance(value, Obj) and value.closed and not obj.closed and _begins_anew(value, name, index):
+            return _read_node(replace(place, value=value, depth=place.depth + 1), value, index)
         held = node.members.get(name)
         if held is None or exact or not held.exact:
             node.members[name] = Member(value, key, exact, notes)
@@ -154,6 +156,21 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
     if not node.members:
         _read_named_pair(obj, node, index, notes)
     return node, inner
+
+
+def _is_torn_open(value: object) -> bool:
+    """Whether the bracket that opens an object or a list was lost or swallowed, so that its members follow."""
+    if isinstance(value, str):
+        return value.rstrip().endswith(("{", "["))
+    if isinstance(value, Bare):
+        return value.raw.strip()[:1] in tuple("/\\|<>*:-~!") and not re.search(r"\d", value.raw)
+    return value is None
+
+
+def _begins_anew(inner: Obj, name: str, index: FieldIndex) -> bool:
+    """Whether what stands under a field's key is the whole answer once more: the outer object broke off there."""
+    known = {found[0].name for key, _ in inner.pairs if (found := index.match(key))}
+    return name in known and len(known) > 1
 
 
 def _lift(inner: Obj, node: Node, index: FieldIndex, notes: tuple[str, ...]) -> None:

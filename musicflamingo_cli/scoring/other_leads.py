@@ -9,31 +9,41 @@ from musicflamingo_cli.scoring.folding import without_strays
 _WEIGHING = (
     r"weigh(?:t|ts|ted|ting|tings|s|ed)?|confidences?(?!\s+(?:level\s+)?(?:of\s+)?\d)|certainty"
     r"|how\s+(?:sure|certain|confident)|uncertaint(?:y|ies)|importances?|deviations?|errors?|margins?|thresholds?"
-    r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random"
+    r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random|cut-?offs?|pass(?:ing)?\s+marks?|coefficients?|deductions?"
+    r"|penalt(?:y|ies)|bonus(?:es)?|differences?|multipliers?|loadings?|normali[sz]ation|inter-?rater|agreement|likelihoods?"
+    r"|probabilit(?:y|ies)|share\s+of|room\s+for|points\s+lost|anchors?|priorit(?:y|ies)|contributions?\s+(?:of|to)|goals?"
+    r"|gewicht\w*|poids|pesos|konfidenz|confianza|confiance|веса?|def\s+\w+\("
 )
 _SUPPOSING = (
     r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|suppose|imagine|pretend|e\.g|for\s?(?:instance|example)"
     r"|would(?!\s+(?:rate|give|say|score|assess|assign|put|be|like|describe))|worst|best\s+case|ideal(?:ly)?"
     r"|minimum|maximum|acceptable|targets?(?=\W*\Z|\s+(?:values?|scores?|ratings?))|optimistic(?:ally)?"
-    r"|pessimistic(?:ally)?|(?:low|upp)er\s+(?:bound|limit)s?|(?:low|high)\s+estimates?"
+    r"|pessimistic(?:ally)?|potential(?:ly)?|plausible|could\s+(?:be|reach|get|score)|might\s+(?:be|reach|get|score|say|give)|had\s+(?:the|it|there)"
+    r"|beispiel|(?:par\s+)?exemple|(?:por\s+)?ejemplo|(?:per\s+)?esempio|например|пример|durchschnitt\w*|moyenne|promedio|средн\w+"
+    r"|best\s+possible|(?:low|upp)er\s+(?:bound|limit)s?|(?:low|high)\s+estimates?"
 )
 _EARLIER = (
-    r"first\s+(?:impression|pass|draft|guess|attempt)|initial(?:ly)?|drafts?|preliminary|provisional|tentative"
+    r"(?:earlier|previous|former|prior|old|initial|first|last)\s+(?:scores?|ratings?|answers?|values?|attempts?|estimates?|results?|versions?|json)"
+    r"|first\s+(?:impression|pass|draft|guess|attempt)|initial(?:ly)?|drafts?|preliminary|provisional|tentative"
     r"|scratch(?:pad|\s+work)?|placeholder|(?:sample|dummy|mock)\s+(?:output|json|answers?|responses?|scores?|values?)"
     r"|formerly|yesterday'?s?"
 )
 _REFUSED = (
-    r"discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|(?:an?|the)\s+bad\s+\w+|instead\s+of"
+    r"(?:an?|the|one)\s+examples?\s+(?:of\s+(?:how|what|an?\s+(?:answer|reply|response|output)|the\s+(?:format|output|answer))|answer|output|reply|response)"
+    r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to|(?:do\s+not|don't|never)\s+\w+|a\s+lazy\s+\w+|the\s+prompt\s+gave"
+    r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|(?:an?|the)\s+bad\s+\w+|instead\s+of"
     r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
 """Whatever else is said, what follows these is no score of the song as it is."""
+_FOREIGN = re.compile("例如|例[:：]?\\s*\\Z|权重|權重|置信度|平均|草稿|示例|样例")
+"""The same in scripts without spaces."""
 _TITLE = re.compile(
     r"\W*(?:(?:(?:here(?:'s|\s+is)|this\s+is|below\s+is|the\s+following\s+is)\s+)?(?:the\s+)?(?:expected\s+)?(?:output\s+|json\s+)?(?:format|schema|structure)(?:\s+is)?"
     r"|(?:my\s+)?(?:thinking|reasoning)|user|system|prompt|input|questions?|instructions?|labels?|fields|caps"
     r"|(?:scor\w+\s+)?guid(?:e|elines?)|(?:run|attempt|pass|try)\s+\d{1,3}(?:\s?\([^()]{0,24}\))?"
     r"|(?:(?:in|for|on|only)\s+)?(?:the\s+)?(?:(?:first|second|left|right)\s+)?(?:intro|outro|verses?|chorus(?:es)?"
-    r"|bridge|half|channel|vocals?|drums?|bass|guitars?)(?:\s+(?:only|alone))?"
+    r"|bridge|half|channel|\d{1,2}:\d\d(?:\s?[-–]\s?\d{1,2}:\d\d)?|(?:next|other|another)\s+(?:song|track)|(?:song|track|clip|option|candidate)\s+a|vocals?|drums?|bass|guitars?)(?:\s+(?:only|alone))?"
     r"|(?:before|after|without)\s+(?:\w+ing|vocals?|drums?|bass))\W*",
     re.IGNORECASE,
 )
@@ -61,6 +71,13 @@ _TITLES = re.compile(r"[\"“”][^\"“”\n]{1,60}[\"“”]|(?<!\w)['‘][^'�
 """The name of a song may hold any word."""
 _CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")
 
+_CONDITION = re.compile(
+    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|had\s+(?:it|the)|were\s+it|with\s+an?\s+(?:better|cleaner|proper|good)"
+    r"|after\s+(?:re)?mast\w+|after\s+(?:re)?mix\w+|once\s+(?:re)?mi?xed)\b",
+    re.IGNORECASE,
+)
+"""Words at the beginning of a lead that make all of it depend on something."""
+
 _OPEN_END = re.compile(
     r"\b(?:has|have|gets?|got|is|are|was|were|g[ai]ves?(?:\s+it)?|says?|said|scores?|scored|received?s?)\Z",
     re.IGNORECASE,
@@ -86,7 +103,7 @@ def _leads_elsewhere(words: str) -> bool:
     if words.rstrip().endswith((".", "!")):
         return _NEVER.search(_CLAUSE.split(words.rstrip(" .!"))[-1]) is not None
     clause = _CLAUSE.split(words.rstrip(" :=\t*_#\"'`"))[-1]
-    if _NEVER.search(clause) or _TITLE.fullmatch(clause):
+    if _NEVER.search(clause) or _FOREIGN.search(clause) or _TITLE.fullmatch(clause) or _CONDITION.match(words):
         return True
     if _OWN.search(clause):
         return False

@@ -12,7 +12,7 @@ from musicflamingo_cli.scoring.keys import is_other_name
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+")
 _NOT_THIS_SONG = frozenset(
-    """after album albums alternate alternative alternatives another artist artists assumed audience avg bad bands
+    """after album albums alternate alternative alternatives another artist artists assumed audience avg bad bands bonus bonuses
     base benchmarked best better bias bonus bound bounds ceiling change changes ci coefficient coefficients comparable
     comparables compare compared comparison comparisons competitor competitors contrast control controls corpus correct
     corrections cover covers critic critics cutoff cutoffs dataset definition definitions demo demos description
@@ -28,13 +28,13 @@ _NOT_THIS_SONG = frozenset(
     quantile quantiles question questions random recommendations recommended rejected high highest
     related relative remaster remastered remix
     remixed remixes revised rival rivals rubric rubrics self similar similarity standard standards
-    stdev suggested suggestions test than then top tolerance tolerances truth unused upper user users verse version
+    stdev suggested suggestions test than then top tolerance tolerances truth unused marks pass passing reasons rationale rationales upper user users verse version
     versions vs versus wish without worst wrong""".split()  # noqa: SIM905
 )
 """An object under a name with one of these words speaks of something else than this song as it is."""
 _ANSWERS = frozenset(
     """aesthetic aesthetics analysis answer assessment assessments attributes audio audit body breakdown card choices
-    content contents critique data details dimension dimensions evaluation evaluations feature features feedback final
+    action tool arguments args parameters function input call content contents critique data details dimension dimensions evaluation evaluations feature features feedback final
     findings grade grades info information item items judgement judgements judgment judgments json list marks message
     meta metadata metric metrics music musical my number numbers numeric numerical object opinion our out outcome output
     overall overview payload performance piece profile properties quality quantitative rating ratings recommendation

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.brackets import are_bracketed
 from musicflamingo_cli.scoring.descriptions import read_description
-from musicflamingo_cli.scoring.disputes import revises, supersedes, takes_all_back, takes_back
+from musicflamingo_cli.scoring.disputes import revises, supersedes, taken_back_until, takes_back
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
@@ -93,7 +93,7 @@ class _ProseReader:
 
     def read(self) -> dict[str, Statement]:
         """The last undisputed statement on every field."""
-        if not self.names or takes_all_back(self.body):
+        if not self.names:
             return {}
         others, scales = sections(self.body, self.index)
         doubt = scale_of_all(self.body, self.index)
@@ -154,12 +154,15 @@ class _ProseReader:
 
     def _settled(self) -> dict[str, Statement]:
         """The last claim of every field; a number that two fields claim belongs to neither."""
+        gone = taken_back_until(self.body)
         owners: dict[int, set[str]] = {}
         for field, statement in self.claims:
             if statement.at >= 0:
                 owners.setdefault(statement.at, set()).add(field.name)
         settled: dict[str, Statement] = {}
         for field, statement in sorted(self.claims, key=lambda claim: claim[1].at):
+            if statement.at < gone and field.kind != "text":
+                continue
             disputed = len(owners.get(statement.at, ())) > 1 or self._contradicts(settled.get(field.name), statement)
             settled[field.name] = Statement(Reading(reason="ambiguous"), at=statement.at) if disputed else statement
         return settled

@@ -10,7 +10,7 @@ from itertools import groupby
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.candidates import Candidate, choose
 from musicflamingo_cli.scoring.descriptions import Description
-from musicflamingo_cli.scoring.disputes import takes_all_back
+from musicflamingo_cli.scoring.disputes import taken_back_until
 from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.finder import Finder
 from musicflamingo_cli.scoring.keys import FieldIndex
@@ -42,6 +42,9 @@ class Found:
     repairs: tuple[str, ...] = ()
     complete: bool = False
     """True if it stood in an object that was closed: a token cap took nothing from it."""
+
+    broken: bool = False
+    """True if it stood in an object that was not closed."""
 
     def answers(self, names: frozenset[str]) -> bool:
         """Whether one of these fields has a value."""
@@ -75,10 +78,11 @@ class ReplyReader:
         best = Found()
         for _, group in groupby(stretches, key=lambda s: s.rank):
             found = self._read_stretches(page, list(group))
-            if found.answers(self.index.wanted):
+            answers = found.answers(self.index.wanted)
+            if answers and (page.stopped or not found.broken):
                 return found
-            if found.fields and not any(answer.value is not None for answer in best.fields.values()):
-                best = found
+            if answers or not best.fields or not any(one.value is not None for one in best.fields.values()):
+                best = best if best.broken and best.answers(self.index.wanted) and not found.complete else found
         return best
 
     def _whole(self) -> Found | None:
@@ -135,12 +139,13 @@ class ReplyReader:
         stated = {n: one.value for n, one in found.fields.items() if n in self.index.scored and one.value is not None}
         said = [text for key, text in answer.said.strings if not self.index.known(key)]
         words = prose_body(page, stretches, spans, self.index, self.prompt)
-        if any(takes_all_back(text) for text in (words, *said[:64])):
+        if any(taken_back_until(text) > len(text) for text in (words, *said[:64])):
             gone = frozenset(stated)
         else:
             after = [Stretch(max(s.start, answer.end), s.end, s.rank) for s in stretches if s.end > answer.end]
             body = prose_body(page, after, spans, self.index, self.prompt)
             gone = disputed_by(body, stated, self.index, ("", self.assume)) if body.strip() else frozenset()
+            gone = frozenset(stated) if taken_back_until(body) else gone
         for name in gone:
             found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
 
@@ -151,7 +156,7 @@ class ReplyReader:
 
     def _of_object(self, answer: Candidate, others: Sequence[Candidate]) -> Found:
         obtained = "repaired" if answer.repairs else "json"
-        found = Found({}, answer.repairs, answer.root.closed)
+        found = Found({}, answer.repairs, answer.root.closed, not answer.root.closed)
         texts = [c for c in others if not c.bears and c.root.closed]
         for asked in self.index.fields:
             member, how = answer.said.members.get(asked.name), obtained

@@ -10,6 +10,7 @@ from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
+from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_of_sentence
@@ -27,7 +28,10 @@ _BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
 """A label that a lost newline glues to the number before it: `0.8weights:`."""
-_OWN = re.compile(r"\b(?:final|answer|my)\b", re.IGNORECASE)
+_OWN = re.compile(
+    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|corrected|updated|after\s+(?:listening|hearing|another|a\s+second|all))\b|最终|最後",
+    re.IGNORECASE,
+)
 _MOST_HEADINGS = 4096
 """More headings only a loop has: what stands under them is no answer."""
 _SHORT = 32
@@ -57,6 +61,18 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
 def _names_score(text: str, index: FieldIndex) -> bool:
     """Whether the name of a field that asks for a number stands in a text."""
     return any(m.lastindex and index.fields[m.lastindex - 1].kind != "text" for m in index.label.finditer(text))
+
+
+def _names_one_score(text: str, index: FieldIndex) -> bool:
+    """Whether one field's name and number stand in the rest of a line: the first of several such lines."""
+    return sum(m.lastindex is not None for m in index.label.finditer(text)) == 1 and not text.rstrip().endswith(".")
+
+
+def _is_other_title(line: str) -> bool:
+    """Whether a short line that nothing ends is a title of something else: `Draft`, `Song B`, `Genre average`."""
+    if re.search(r"[.!?,;]\W*\Z", line) or line.partition(":")[2].strip("*_ "):
+        return False
+    return len(line.split()) <= 6 and (is_other_name(line) or is_other_lead(line))
 
 
 def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
@@ -92,7 +108,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
         or stripped.startswith("#")
         or (len(stripped) < 120 and ends_open(stripped))
-        or (len(stripped) < 32 and is_other_name(stripped))
+        or (len(stripped) < 48 and _is_other_title(stripped))
     )
     begins = _FIRST_LABEL.match(stripped)
     glued = _GLUED_LABEL.search(stripped)
@@ -104,9 +120,12 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     if not inline and not (heads and (is_bad or not index.label.search(title))):
         return _NO_HEADING
     last = re.split(r"[.!?;,]\s", title)[-1]
-    is_other = is_bad or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
+    is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not _OWN.search(title)
+    is_unlike = is_unlike and "other words" not in title.lower()
+    is_other = is_bad or is_unlike or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
     kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
-    lists = is_glued or (inline and stripped.partition(":")[2].lstrip(" *_").startswith(_MARKS))
+    rest = stripped.partition(":")[2]
+    lists = is_glued or (inline and (rest.lstrip(" *_").startswith(_MARKS) or _names_one_score(rest, index)))
     return _Line(True, inline, lists, is_other, kind)
 
 

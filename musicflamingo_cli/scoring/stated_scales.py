@@ -17,15 +17,15 @@ _SUBJECT = re.compile(
 _TOP = r"(?:4|5|6|7|8|9|10|20|50|100|1000)(?![\d.]*\d)"
 _CUE = re.compile(
     rf"\bscale\b[^.\n]{{0,24}}?{RANGE.pattern}|{RANGE.pattern}[^.\n]{{0,12}}\bscale\b"
-    rf"|\b(?:from|between)\s+{LITERAL}(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+{LITERAL}"
+    rf"|\b(?:from|between|scale\s+of)\s+{LITERAL}(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+{LITERAL}"
     rf"|(?<!\d)(?<!\d\s)(?:\bout\s+of\s+(?:a\s+(?:possible|maximum)\s+)?|/\s?|\bmax(?:imum)?\b[\s.:=]{{0,3}}(?:of\s+|is\s+)?|\b(?:on|over)\s+){_TOP}"
     rf"|[(\[]\s?{RANGE.pattern}\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b|\bscored?\s+{RANGE.pattern}"
-    r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?%\s?[)\]]|\bpercentages?\b|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
+    r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?(?:%|percent\w*|pct)\s?[)\]]|\bpercentages?\b|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
     re.IGNORECASE,
 )
 _PLAIN_CUE = re.compile(
     rf"\A\W*(?:(?:ratings?|scores?|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
-    r"|\b\d+\s?=\s?(?:the\s+)?(?:low(?:est)?|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
+    r"|\bstar\s+ratings?\b|\b\d\s+stars?\s?=|(?<![\d.])\b(?![01]\b)\d+\s?=\s?(?:the\s+)?(?:low(?:est)?|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
     r"|\b(?:3|4|5|6|7|10|20|100)[\s-](?:points?|stars?)\s+(?:scale|system|rating)\b"
     rf"|\b(?:von|de|da|od|fra|från|van|от)\s+{LITERAL}\s+(?:bis|à|a|do|til|till|tot|до)\s+{LITERAL}"
     rf"|\b(?:sur|von|su|sobre|из)\s+{_TOP}|\A\W*/\s?{_TOP}\W*\Z",

@@ -117,6 +117,13 @@ def _quoted_objects(text: str) -> Spans:
     return Spans(spans)
 
 
+def _is_mentioned(text: str, tag: _Tag) -> bool:
+    """Whether a mark is only spoken of: in quotes, closed at once, or before the word `tag`."""
+    before, after = text[max(0, tag.start - 1) : tag.start], text[tag.end : tag.end + 8]
+    quoted = before in tuple("`\"'“") and after[:1] in tuple("`\"'”")
+    return quoted or text[tag.start : tag.end].endswith("/>") or re.match(r"\s(?:tag|block|mark)s?\b", after) is not None
+
+
 def _tags_of(text: str) -> list[_Tag]:
     """Every mark of thinking and of an answer, in order."""
     tags = [
@@ -128,6 +135,7 @@ def _tags_of(text: str) -> list[_Tag]:
         )
         for tag in _TAG.finditer(text)
     ]
+    tags = [tag for tag in tags if not _is_mentioned(text, tag)]
     taken = Spans((tag.start, tag.end) for tag in tags)
     for broken in _DAMAGED.finditer(text) if "<" in text or ">" in text else ():
         before = _BEFORE.search(text[max(0, broken.start() - 8) : broken.start()])
