@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import DECIMAL, SENTENCE_END
 
 _NUMBERS = r"(?:scores?|ratings?|numbers?|values?|figures?|grades?|results?|evaluations?|assessments?|answers?|json|output)"
@@ -50,9 +51,11 @@ _WITHDRAWN = re.compile(
     r"|(?:was|were|is)\s+(?:far\s+|much\s+|a\s+bit\s+)?too\s+(?:generous|harsh|high|low|kind|strict|lenient)|(?:is|was)\s+(?:wrong|a\s+typo|a\s+mistake))\b",
     re.IGNORECASE,
 )
+_SUPPOSED = re.compile(r"\b(?:if|unless|for\s+comparison|compared|torn\s+between|had\s+\w+\s+been)\b", re.IGNORECASE)
+"""What makes a sentence speak of another case."""
 _SUPERSEDES = re.compile(
     r"\b(?:final\w*|revis\w+|correct\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection|reconsider\w*|instead|new|summary|summari[sz]\w+"
-    r"|sum\s+up|conclu\w+|verdict|wait|re-?rat\w+|re-?scor\w+|better|answer|overall\s*[,:]|in\s+short|to\s+recap)\b"
+    r"|sum\s+up|conclu\w+|verdict|wait|re-?rat\w+|re-?scor\w+|better|answer|overall\s*[,:]|in\s+short|to\s+recap|second\s+(?:pass|listen\w*|attempt|try)|endgültig\w*|definitiv\w*|réponse|respuesta|antwort)\b|最终|最後|修正|更正"
     r"|\b(?:scores?|ratings?|evaluation|assessment|results?|json)\b[^\n]{0,24}(?::|\n)",
     re.IGNORECASE,
 )
@@ -80,6 +83,8 @@ def takes_back(body: str, start: int, end: int) -> bool:
     begin = max((e.end() for e in SENTENCE_END.finditer(body, max(0, start - 240), start)), default=max(0, start - 240))
     stop = SENTENCE_END.search(body, end, min(len(body), end + 240))
     sentence = body[begin : stop.start() if stop else min(len(body), end + 240)]
+    if _SUPPOSED.search(sentence) or is_other_lead(body[begin:start]):
+        return False
     if _WITHDRAWN.search(sentence):
         return True
     return _CHANGED.search(sentence) is not None and DECIMAL.search(sentence) is not None

@@ -12,7 +12,7 @@ _WEIGHING = (
     r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random|cut-?offs?|pass(?:ing)?\s+marks?|coefficients?|deductions?"
     r"|penalt(?:y|ies)|bonus(?:es)?|differences?|multipliers?|loadings?|normali[sz]ation|inter-?rater|agreement|likelihoods?"
     r"|probabilit(?:y|ies)|share\s+of|room\s+for|points\s+lost|anchors?|priorit(?:y|ies)|contributions?\s+(?:of|to)|goals?"
-    r"|gewicht\w*|poids|pesos|konfidenz|confianza|confiance|веса?|def\s+\w+\("
+    r"|gewicht\w*|poids|pesos|konfidenz|confianza|confiance|веса?|def\s+\w+"
 )
 _SUPPOSING = (
     r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|suppose|imagine|pretend|e\.g|for\s?(?:instance|example)"
@@ -32,10 +32,16 @@ _REFUSED = (
     r"(?:an?|the|one)\s+examples?\s+(?:of\s+(?:how|what|an?\s+(?:answer|reply|response|output)|the\s+(?:format|output|answer))|answer|output|reply|response)"
     r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to|(?:do\s+not|don't|never)\s+\w+|a\s+lazy\s+\w+|the\s+prompt\s+gave"
     r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|(?:an?|the)\s+bad\s+\w+|instead\s+of"
-    r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
+    r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:re-?)?listening|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
 """Whatever else is said, what follows these is no score of the song as it is."""
+_PART = re.compile(
+    r"\b(?:for|of|in|on|about)\s+(?:(?:just|only)\s+)?(?:the|its)\s+(?:(?:first|second|last|lead|backing)\s+)?(?:intro|outro|verses?|chorus(?:es)?|bridge"
+    r"|hook|solo|drop|vocals?|drums?|bass|guitars?|half|instrumental|lyrics|beginning|ending)(?:\s+(?:only|alone|part|section))?\W*\Z",
+    re.IGNORECASE,
+)
+"""What leads up to the scores of a part of the song."""
 _FOREIGN = re.compile("例如|例[:：]?\\s*\\Z|权重|權重|置信度|平均|草稿|示例|样例")
 """The same in scripts without spaces."""
 _TITLE = re.compile(
@@ -54,7 +60,7 @@ _OTHER_SONGS = re.compile(
     r"|contrast|genre'?s?\s+\w+|(?<!scores\s)(?<!ratings\s)would\s+be|remix|remaster(?:ed)?|demo|original|(?:the|an?)\s+cover|cover\s+version|live\s+version"
     r"|(?:song|track|version|candidate|option|clip)\s+(?:[b-e2-9]|two|three|ii|iii)"
     r"|(?:critics?|listeners|reviewers?|fans|humans?|people|they|he|she|spotify|pitchfork|wikipedia|audience|friends?)\s+"
-    r"(?:g[ai]ves?|says?|said|rate[sd]?|scored?|scores|ratings?|claims?|think|thought|consensus)"
+    r"(?:(?:would|might|may|could|will|usually)\s+)?(?:g[ai]ves?|says?|said|rate[sd]?|scored?|scores|ratings?|claims?|think|thought|consensus)"
     r"|(?:an?|any|every)\s+(?:\w+\s+){0,2}(?:song|track|recording|album)\s+(?:gets?|has|have|scores?|earns?|receives?))\b",
     re.IGNORECASE,
 )
@@ -103,7 +109,7 @@ def _leads_elsewhere(words: str) -> bool:
     if words.rstrip().endswith((".", "!")):
         return _NEVER.search(_CLAUSE.split(words.rstrip(" .!"))[-1]) is not None
     clause = _CLAUSE.split(words.rstrip(" :=\t*_#\"'`"))[-1]
-    if _NEVER.search(clause) or _FOREIGN.search(clause) or _TITLE.fullmatch(clause) or _CONDITION.match(words):
+    if _NEVER.search(clause) or _FOREIGN.search(clause) or _PART.search(clause) or _TITLE.fullmatch(clause) or _CONDITION.match(words):
         return True
     if _OWN.search(clause):
         return False

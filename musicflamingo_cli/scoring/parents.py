@@ -8,11 +8,13 @@ from functools import lru_cache
 from typing import Literal
 
 from musicflamingo_cli.scoring.keys import is_other_name
+from musicflamingo_cli.scoring.other_leads import is_other_lead
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+")
 _NOT_THIS_SONG = frozenset(
-    """after album albums alternate alternative alternatives another artist artists assumed audience avg bad bands bonus bonuses
+    """after album albums alternate alternative alternatives another artist artists assumed audience avg bad bands bonus bonuses intro outro chorus chorus choruses bridge hook vocals vocal drums drum bass guitar guitars
+    only counterfactual
     base benchmarked best better bias bonus bound bounds ceiling change changes ci coefficient coefficients comparable
     comparables compare compared comparison comparisons competitor competitors contrast control controls corpus correct
     corrections cover covers critic critics cutoff cutoffs dataset definition definitions demo demos description
@@ -47,6 +49,8 @@ _ANSWERS = frozenset(
 def standing_of(name: str) -> Literal["answer", "unknown", "other"]:
     """Whether an object under this name is the answer, may be it (`Midnight Drive`), or is not (`similar_songs`)."""
     if is_other_name(name):
+        return "other"
+    if is_other_lead(_CAMEL.sub(" ", name[:200]).replace("_", " ")):
         return "other"
     words = [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", unicodedata.normalize("NFKC", name[:200])))]
     if all(word in _ANSWERS for word in words):

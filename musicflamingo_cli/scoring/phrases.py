@@ -37,6 +37,8 @@ MEANS = re.compile(
 """A name's number before it is only explained."""
 BETWEEN_NAMES = re.compile(r"[ \t]{0,4}[-–+*/×÷][ \t]{0,4}")
 """What makes two names one expression."""
+LISTED = re.compile(r"[ \t\d.,;:/%()=*_–—-]{1,40}(?:and\s+)?(?:(?:an?|the)\s+)?")
+"""What stands between the names of one enumeration: what leads up to the first of them holds for all."""
 SCALE_BEFORE = re.compile(
     rf"\b(?:on|using)\s+(?:an?|the|my)\s+(?:(?:rating|score)\s+)?scale\s+(?:of|from)\s+({RANGE.pattern})[\s,:]{{0,3}}"
     r"|\bout\s+of\s+(\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)\s?[,:]\s?",

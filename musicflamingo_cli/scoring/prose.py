@@ -21,6 +21,7 @@ from musicflamingo_cli.scoring.phrases import (
     BETWEEN_NAMES,
     CORRECTION,
     FINAL_LINE,
+    LISTED,
     NUMBER_BEFORE,
     SENTENCE_END,
 )
@@ -111,7 +112,7 @@ class _ProseReader:
             if not elsewhere.hold(at):
                 self.claims.append((field, Statement(description=words, at=at)))
         closed = Spans((*others, *tables.spans))
-        boundary = 0
+        boundary, shunned = 0, -1
         for position, name in enumerate(self.names):
             if closed.hold(name.start) or _JSON_KEY.match(self.body, name.end):
                 continue
@@ -125,6 +126,10 @@ class _ProseReader:
             previous = self.names[position - 1].end if position else 0
             if position and BETWEEN_NAMES.fullmatch(self.body, previous, name.start):
                 continue
+            if previous == shunned and LISTED.fullmatch(self.body, previous, name.start):
+                shunned = name.end
+                continue
+            shunned = name.end if self.finder.is_shunned(name, boundary) else -1
             statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(
                 name, boundary, scale
             )
@@ -171,8 +176,8 @@ class _ProseReader:
         """Whether two statements on a field differ, and no words between them say that the later one counts."""
         if earlier is None or earlier.reading is None or later.reading is None or later.reading.value is None:
             return False
-        differ = earlier.reading.value != later.reading.value
-        return differ and not supersedes(self.body[earlier.at : later.at])
+        differ = earlier.reading.value not in (None, later.reading.value)
+        return differ and not supersedes(self.index.label.sub(" ", self.body[earlier.at : later.at]))
 
     def _limit(self, name: Name, limit: int) -> int:
         """Where the text that may belong to a name ends: before a second number that is said `for` the next name."""

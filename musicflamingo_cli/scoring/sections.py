@@ -29,7 +29,7 @@ _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
 """A label that a lost newline glues to the number before it: `0.8weights:`."""
 _OWN = re.compile(
-    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|corrected|updated|after\s+(?:listening|hearing|another|a\s+second|all))\b|最终|最後",
+    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|corrected|updated|second\s+(?:pass|listen\w*|attempt|try)|after\s+(?:listening|hearing|another|a\s+second|all))\b|最终|最後",
     re.IGNORECASE,
 )
 _MOST_HEADINGS = 4096
@@ -70,9 +70,11 @@ def _names_one_score(text: str, index: FieldIndex) -> bool:
 
 def _is_other_title(line: str) -> bool:
     """Whether a short line that nothing ends is a title of something else: `Draft`, `Song B`, `Genre average`."""
-    if re.search(r"[.!?,;]\W*\Z", line) or line.partition(":")[2].strip("*_ "):
+    if len(line.split()) > 6 or re.search(r"[.!?,;]\W*\Z", line) or line.partition(":")[2].strip("*_ "):
         return False
-    return len(line.split()) <= 6 and (is_other_name(line) or is_other_lead(line))
+    if is_other_name(line):
+        return True
+    return len(line.split()) <= 5 and line.strip("*_ ")[:1].isupper() and is_other_lead(line)
 
 
 def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
@@ -117,7 +119,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     told = stripped.partition(":")[0] if ":" in stripped else ""
     is_bad = is_bad or (0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told))
     inline = is_bad and not heads and bool(stripped.partition(":")[2].strip("*_ "))
-    if not inline and not (heads and (is_bad or not index.label.search(title))):
+    if not inline and not (heads and (is_bad or not _names_score(title, index))):
         return _NO_HEADING
     last = re.split(r"[.!?;,]\s", title)[-1]
     is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not _OWN.search(title)

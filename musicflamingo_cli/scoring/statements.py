@@ -151,6 +151,13 @@ class NumberFinder:
             return self._below(name, stop, limit, scale)
         return self._described(name, after, stop, scale)
 
+    def is_shunned(self, name: Name, boundary: int) -> bool:
+        """Whether the words before a name say that its number, and those listed behind it, are something else."""
+        lead, _ = self._without_scale(lead_of(self.body, name.start), name, NO_SCALE)
+        if begins_line(lead) and not STRONG.search(lead):
+            return False
+        return not may_state(self.body, lead, name.start, boundary)
+
     def _without_scale(self, lead: str, name: Name, scale: Scale) -> tuple[str, Scale]:
         """The words before a name without the scale that they state: `on a scale from 0 to 10, `."""
         spoken = sentence_of(lead)

@@ -13,7 +13,7 @@ _TAG = re.compile(
     r"(?:<|&lt;|\[|◁)[ \t]{0,4}\|?[ \t]{0,4}(?P<closing>/|end[_ -](?:of[_ -])?)?[ \t]{0,4}\|?"
     r"(?:(?:begin|start)[_ -](?:of[_ -])?|\w{1,12}:)?"
     r"(?:(?P<thinking>think|thinking|thoughts?|reasoning|reflection|scratchpad|(?<=<)analysis|(?<=/)analysis"
-    r"|chain_of_thought|cot|internal|monologue|thinking[_-]process|think-aloud|plan(?=>)|inner_monologue)|answer|final_answer|final|solution)"
+    r"|chain_of_thought|cot|internal|monologue|internal_monologue|thinking[_-]process|think-aloud|plan(?=>)|inner_monologue)|answer|final_answer|final|solution)"
     r"(?:[_ -](?:(?P<end>end)|start|begin))?(?![\w-])[^<>\[\]▷&\n]{0,64}(?:>|&gt;|\]|▷)"
     r"|<\|channel\|>[ \t]{0,4}(?:(?P<channel>analysis|commentary)|final)\b[^<>\n]{0,40}<\|message\|>"
     r"|^[ \t]{0,4}(?P<begun>Thinking)\.\.\.[ \t]{0,4}$"
