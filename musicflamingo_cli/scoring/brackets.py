@@ -9,15 +9,21 @@ from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.phrases import DECIMAL
 from musicflamingo_cli.scoring.statements import Name
 
-_BRACKET = re.compile(r"[*_ ]{0,4}\([ \t]?(0?\.\d{1,4}|[01]\.\d{1,4})[ \t]?\)[*_ ]{0,4}:(?=[*_ \t]{0,4}[A-Za-z])")
+_BRACKET = re.compile(
+    r"[*_ ]{0,4}\([ \t]?(?:(?:score|rating)[ \t:=]{1,3})?(?:(?P<decimal>0?\.\d{1,4}|[01]\.\d{1,4})|(?P<percent>\d{1,3}(?:\.\d)?)[ \t]?%"
+    r"|(?P<part>\d{1,3}(?:\.\d{1,2})?)[ \t]?(?:/|out[ \t]of)[ \t]?(?P<top>\d{1,3}(?:\.0)?))[ \t]?\)[*_ ]{0,4}"
+    r"(?:[:–—-](?=[*_ \t]{0,4}[A-Za-z\n])|(?=\n|\Z))",
+    re.IGNORECASE,
+)
 _WEIGHING = re.compile(r"weigh|importan|confiden|certain", re.IGNORECASE)
 
 
 def are_bracketed(body: str, names: Sequence[Name], index: FieldIndex) -> bool:
     """Whether such brackets can only hold the scores.
 
-    True if every field that asks for a number has one with a decimal, no other decimal stands in the text, nothing
-    speaks of weights, and the numbers do not sum to 1, as weights would.
+    True if every field that asks for a number has one of the same kind, no other decimal stands in the text (beside plain
+    decimals), nothing speaks of weights, and the numbers neither sum to the whole, as weights would, nor count up
+    (`1/5`, `2/5`), as numbering does.
     """
     found: dict[str, re.Match[str]] = {}
     for name in names:
@@ -28,10 +34,17 @@ def are_bracketed(body: str, names: Sequence[Name], index: FieldIndex) -> bool:
             found[name.field.name] = bracket
     if len(found) < 2 or found.keys() != index.scored or _WEIGHING.search(body):
         return False
-    if abs(sum(float(bracket.group(1)) for bracket in found.values()) - 1) < 0.02:
+    ordered = sorted(found.values(), key=lambda one: one.start())
+    kinds = {one.lastgroup for one in ordered}
+    values = [float(one.group("decimal") or one.group("percent") or one.group("part")) for one in ordered]
+    if len(kinds) > 1 or (kinds == {"percent"} and abs(sum(values) - 100) < 2):
+        return False
+    if kinds != {"decimal"}:
+        return values != [float(n) for n in range(1, len(values) + 1)]
+    if abs(sum(values) - 1) < 0.02:
         return False
     at, rest = 0, []
-    for bracket in sorted(found.values(), key=lambda one: one.start()):
+    for bracket in ordered:
         rest.append(body[at : bracket.start()])
         at = bracket.end()
     return DECIMAL.search(" ".join([*rest, body[at:]])) is None

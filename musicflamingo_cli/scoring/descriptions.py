@@ -13,6 +13,10 @@ from musicflamingo_cli.scoring.values import clean_text, is_placeholder
 
 _NEXT_LABEL = re.compile(r"[*_\"' ]{0,4}(?:\([^()\n]{0,24}\))?[*_\"' ]{0,4}[:=]")
 _LIST_ITEM = re.compile(r"\s{0,12}[-*•+]\s{1,4}(\S[^\n]*)")
+_OTHER_LABEL = re.compile(r"[-*•+]?[ \t]{0,4}[A-Z][\w /&-]{1,30}[ *_]{0,4}:(?=[\s*_])")
+"""What looks like the label of something that is not asked."""
+_FOLD = re.compile(r"[|>][+-]?")
+"""The mark with which YAML begins a text of several lines."""
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _LONGEST = 20_000
 """Characters of a description of several paragraphs; more only a loop has."""
@@ -30,8 +34,18 @@ class Description:
     """Why there are none: `cut_off`, `placeholder`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A field's name that heads words."""
+
+    name: str
+    end: int
+    is_last: bool
+    """True if no other field's name heads words behind it: what other labels head then belongs to it."""
+
+
 def read_description(
-    body: str, name: tuple[str, int], following: Iterable[tuple[int, int]], index: FieldIndex
+    body: str, label: Label, following: Iterable[tuple[int, int]], index: FieldIndex
 ) -> Description | None:
     """The words after a label, up to the end of its line or to the next label on it; the paragraph under a heading.
 
@@ -39,17 +53,17 @@ def read_description(
 
     Args:
         body: The prose. Words that touch its end may be cut off and don't count.
-        name: The field's name, and where the label ends.
+        label: The field's name where it is a label or a heading.
         following: Where the next names of fields begin and end.
         index: The asked fields.
     """
-    line_end = body.find("\n", name[1])
+    line_end = body.find("\n", label.end)
     stop = line_end if line_end >= 0 else len(body)
-    annotated = ANNOTATED.match(body, name[1], stop)
-    separator = SEPARATOR.match(body, annotated.end() if annotated else name[1], stop)
+    annotated = ANNOTATED.match(body, label.end, stop)
+    separator = SEPARATOR.match(body, annotated.end() if annotated else label.end, stop)
     if separator is None:
-        heads = line_end >= 0 and _ALONE.match(body, name[1], stop) is not None
-        return told(_paragraphs(body, line_end + 1, index), name[0]) if heads else None
+        heads = line_end >= 0 and _ALONE.match(body, label.end, stop) is not None
+        return told(_paragraphs(body, line_end + 1, index, label.is_last), label.name) if heads else None
     for start, end in following:
         if start >= stop:
             break
@@ -59,13 +73,14 @@ def read_description(
     if stop == len(body):
         return Description(reason="cut_off")
     text = _tidy(body[separator.end() : stop])
+    text = "" if _FOLD.fullmatch(body[separator.end() : stop].strip()) else text
     if not text:
-        return told(_paragraphs(body, stop + 1, index), name[0]) if stop == line_end else None
+        return told(_paragraphs(body, stop + 1, index, label.is_last), label.name) if stop == line_end else None
     if stop < line_end or index.scored:
-        return told(text, name[0])
-    more = _paragraphs(body, stop + 1, index)
+        return told(text, label.name)
+    more = _paragraphs(body, stop + 1, index, label.is_last)
     gap = "\n\n" if _BLANK_LINE.match(body, stop) else "\n"
-    return told(None if more is None else text + gap + more, name[0])
+    return told(None if more is None else text + gap + more, label.name)
 
 
 def told(text: str | None, name: str) -> Description | None:
@@ -80,10 +95,14 @@ def told(text: str | None, name: str) -> Description | None:
 
 def _tidy(text: str) -> str:
     """Words without the marks around them, and without the gaps that marks of Markdown among them leave."""
-    return _BEFORE_MARK.sub("", re.sub(r"[ \t]{2,}", " ", text.strip(_EDGES)))
+    return _collapse(text.strip(_EDGES))
 
 
-def _paragraphs(body: str, start: int, index: FieldIndex) -> str | None:
+def _collapse(text: str) -> str:
+    return _BEFORE_MARK.sub("", re.sub(r"[ \t]{2,}", " ", text))
+
+
+def _paragraphs(body: str, start: int, index: FieldIndex, is_last: bool) -> str | None:
     """The lines from `start` to the next label or heading, or, beside numbers, to the end of a paragraph or list.
 
     Lines that are all items of a list are joined by commas. None where the text breaks off in them.
@@ -94,7 +113,12 @@ def _paragraphs(body: str, start: int, index: FieldIndex) -> str | None:
     while pos < end:
         stop = body.find("\n", pos)
         line = body[pos : stop if stop >= 0 else len(body)].strip()
-        if line.startswith("#") or _is_label(line, index) or (line and not line.strip("-*_= ")):
+        if (line and not line.strip("-*_= ")) and (lines or len(line) < 3):
+            break
+        if line and not line.strip("-*_= "):
+            pos = stop + 1 if stop >= 0 else end
+            continue
+        if line.startswith("#") or _is_label(line, index) or (not is_last and _OTHER_LABEL.match(line)):
             break
         item = _LIST_ITEM.match(line)
         is_list_over = item is None and len(items) == len(lines)
@@ -103,7 +127,7 @@ def _paragraphs(body: str, start: int, index: FieldIndex) -> str | None:
         if stop < 0 and line:
             return None
         if line or lines:
-            lines.append(_tidy(line))
+            lines.append(_collapse(line))
         items += [_tidy(item.group(1))] if item else []
         pos = stop + 1 if stop >= 0 else end
     told = [line for line in lines if line]

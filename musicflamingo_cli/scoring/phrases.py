@@ -99,7 +99,7 @@ TOPIC = re.compile(
 PLACED = re.compile(
     r"\W*(?:(?:on|in|during|at|for|over|by|within|throughout|until|after|before)\s+)?(?:[\w'’-]+\s+){0,3}?"
     r"(?:vocals?|drums?|bass|guitars?|synths?|strings|brass|percussion|intro|outro|verses?|chorus(?:es)?|bridge|hook"
-    r"|solo|drop|breakdown|demo|remix|first\s+half|second\s+half|beginning|ending|\d{1,2}:\d\d(?:\s+\w+)?)\W*",
+    r"|solo|drop|breakdown|(?:song|track|clip|version|piece)\s+\w{1,3}|demo|remix|first\s+half|second\s+half|beginning|ending|\d{1,2}:\d\d(?:\s+\w+)?)\W*",
     re.IGNORECASE,
 )
 """A clause that places what follows in a part of the song."""

@@ -11,25 +11,27 @@ from collections.abc import Mapping, Sequence
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.brackets import are_bracketed
-from musicflamingo_cli.scoring.descriptions import read_description
+from musicflamingo_cli.scoring.descriptions import Label, read_description
 from musicflamingo_cli.scoring.disputes import revises, supersedes, taken_back_until, takes_back
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading
 from musicflamingo_cli.scoring.phrases import (
+    ANNOTATED,
     BETWEEN_NAMES,
     CORRECTION,
     FINAL_LINE,
     LISTED,
     NUMBER_BEFORE,
     SENTENCE_END,
+    SEPARATOR,
 )
 from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE
 from musicflamingo_cli.scoring.sections import prose_body, sections
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_of_all
-from musicflamingo_cli.scoring.statements import Name, NumberFinder, Statement
+from musicflamingo_cli.scoring.statements import NUMBER_ABOVE, Name, NumberFinder, Statement
 from musicflamingo_cli.scoring.tables import read_tables
 from musicflamingo_cli.scoring.thinking import Stretch
 
@@ -86,6 +88,14 @@ class _ProseReader:
             spotted = spotted[:_MOST_NAMES] + spotted[-_MOST_NAMES:]
         self.names = [Name(index.fields[(m.lastindex or 1) - 1], m.start(), m.end()) for m in spotted]
         self.finder = NumberFinder(body, self.assume, are_bracketed(body, self.names, index))
+        first = next((n for n in self.names if n.field.kind != "text"), None)
+        if first is not None and begins_line(lead_of(body, first.start)):
+            above = body[max(0, body.rfind("\n", 0, first.start) - 64) : body.rfind("\n", 0, first.start) + 1]
+            self.finder.numbers_above = NUMBER_ABOVE.search(above) is not None
+        heads = [n for n in self.names if self._heads_line(n)]
+        self.headed = {n.field.name for n in heads}
+        """Fields whose name begins a line: where it stands among other words, it is only a word."""
+        self.last_head = heads[-1] if heads else None
         self.is_alone = len({name.field.name for name in self.names if name.field.kind != "text"}) == 1
         """True if only one field is spoken of: a final number is then that field's."""
         self.claims: list[tuple[Field, Statement]] = []
@@ -194,11 +204,22 @@ class _ProseReader:
         said = " ".join(self.body[name.start : number.end() if number else statement.at].split()).lower()
         return said in self.prompt and re.search(re.escape(said) + r"(?![\d.]*\d)", self.prompt) is not None
 
+    def _heads_line(self, name: Name) -> bool:
+        """Whether a name begins its line, as a label or a heading does."""
+        if not begins_line(lead_of(self.body, name.start)):
+            return False
+        annotated = ANNOTATED.match(self.body, name.end)
+        after = annotated.end() if annotated else name.end
+        return SEPARATOR.match(self.body, after) is not None or self.body[after : after + 1] in ("", "\n")
+
     def _describe(self, name: Name, following: Sequence[Name]) -> None:
         lead = lead_of(self.body, name.start)
+        if name.field.name in self.headed and not self._heads_line(name):
+            return
         if not begins_line(lead) and not re.search(r"[.;|,]\s{0,4}\Z", lead):
             return
-        spots = ((other.start, other.end) for other in following)
-        description = read_description(self.body, (name.field.name, name.end), spots, self.index)
+        spots = [(n.start, n.end) for n in following if n.field.name not in self.headed or self._heads_line(n)]
+        label = Label(name.field.name, name.end, name is self.last_head)
+        description = read_description(self.body, label, spots, self.index)
         if description is not None:
             self.claims.append((name.field, Statement(description=description, at=name.start)))

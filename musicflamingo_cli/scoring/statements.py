@@ -48,6 +48,16 @@ _NOTED_SCORE = re.compile(
     rf"\s*(?:(?:score|rating)\s*[:=]?\s*{LITERAL}\s*%?|{LITERAL}\s*(?:/|out\s+of)\s*{LITERAL})\s*", re.IGNORECASE
 )
 _NOTED = re.compile(rf"\s*{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*")
+_NUMBER_NOTE = re.compile(
+    rf"\s*(?:(?:score|rating)[\s:=]{{1,3}})?{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*", re.IGNORECASE
+)
+_NUMBER_FIRST = re.compile(
+    rf"[\s#*_>•+-]{{0,12}}((?:0?[.,]\d{{1,4}}|[01][.,]\d{{1,4}})|\d{{1,3}}(?:[.,]\d{{1,2}})?\s?(?:%|/\s?\d{{1,3}}))"
+    rf"[\s*_]{{0,4}}[-–—:|=][\s*_|]{{0,4}}"
+)
+"""A score and a dash before the name on its line: `- 0.72 – content usefulness`."""
+NUMBER_ABOVE = re.compile(rf"(?:\A|\n)[ \t#*_>•-]{{0,12}}{LITERAL}\s?(?:%|/\s?\d{{1,3}})?[ \t*_]{{0,8}}\n\s*\Z")
+"""A number on the line above."""
 _GLUED = re.compile(r"[a-z][A-Z][a-z]+\s{0,2}[^\n.]{0,40}\Z")
 """A name that a lost space or newline glues to the word before it, in the words before a number."""
 _WORD_BEFORE = re.compile(r"([^\W\d_][\w'’-]*)[\s*_]{1,4}\Z")
@@ -110,6 +120,7 @@ class NumberFinder:
         self.body = body
         self.assume = assume
         self.bracketed = bracketed
+        self.numbers_above = False
 
     def forward(self, name: Name, boundary: int, limit: int, scale: Scale) -> Statement | None:
         """A number after the name."""
@@ -118,6 +129,8 @@ class NumberFinder:
             return None
         if NO_VALUE.match(self.body, name.end):
             return None
+        if first := _NUMBER_FIRST.fullmatch(lead):
+            return self._number_first(name, first, stop=self.body.find("\n", name.end))
         label = is_label(self.body, lead, name.start, boundary)
         plain_label = label and begins_line(lead) and not STRONG.search(lead)
         if not plain_label and not may_state(self.body, lead, name.start, boundary):
@@ -129,21 +142,21 @@ class NumberFinder:
         after = annotated.end() if annotated else name.end
         if note and not _is_plain_note(note):
             return self._under_note(name, note, after, stop)
-        is_score = self.bracketed and _NOTED.fullmatch(note) is not None
+        is_score = self.bracketed and _NUMBER_NOTE.fullmatch(note) is not None
         stated = NO_SCALE if is_score or _ASPECTS.fullmatch(note) else stated_scale(digits_of(note), name.field)
         scale = stated if stated != NO_SCALE else scale
         separator = SEPARATOR.match(self.body, after, stop) if label else None
         if separator is not None:
             told = self._after_separator(name, (separator.end(), stop), limit, scale)
-            if told is None and (_NOTED_SCORE.fullmatch(note) or (self.bracketed and _NOTED.fullmatch(note))):
+            if told is None and (is_score or _NOTED_SCORE.fullmatch(note)):
                 told = self._at(name, self.body.index(note, name.end), name.end + len(note) + 16, scale)
             return told
         connected = CONNECTOR.match(self.body, after, stop)
         if connected is not None:
             is_topic = not TURNS.search(connected.group()) or TOPIC.fullmatch(sentence_of(lead))
             return self._at(name, connected.end(), stop, scale) if is_topic else None
-        if note and _NOTED.fullmatch(note) and stated == NO_SCALE:
-            if note.rstrip().endswith("%") or after == len(self.body):
+        if note and (is_score or _NOTED.fullmatch(note)) and stated == NO_SCALE:
+            if (note.rstrip().endswith("%") and not is_score) or after == len(self.body):
                 return Statement(Reading(reason="ambiguous"), at=self.body.index(note, name.end))
             start = self.body.index(note, name.end)
             return self._at(name, start, start + len(note) + 1, scale)
@@ -157,6 +170,14 @@ class NumberFinder:
         if begins_line(lead) and not STRONG.search(lead):
             return False
         return not may_state(self.body, lead, name.start, boundary)
+
+    def _number_first(self, name: Name, lead: re.Match[str], stop: int) -> Statement:
+        """A number that stands before its name, unless another follows the name on the same line."""
+        rest = self.body[name.end : stop if stop >= 0 else len(self.body)]
+        at = name.start - len(lead.group()) + lead.start(1)
+        if DECIMAL.search(rest):
+            return Statement(Reading(reason="ambiguous"), at=at)
+        return Statement(read_number(lead.group(1) + "\n", name.field, False, NO_SCALE, self.assume), at=at)
 
     def _without_scale(self, lead: str, name: Name, scale: Scale) -> tuple[str, Scale]:
         """The words before a name without the scale that they state: `on a scale from 0 to 10, `."""
@@ -223,17 +244,28 @@ class NumberFinder:
                         return Statement(Reading(reason="unclear_scale"), at=scored.end())
                     stated = scale_of(scored.group(1) or "", name.field)
                     return self._at(name, scored.end(), min(end, limit), stated if stated != NO_SCALE else scale)
+                if pos < limit < end:
+                    return None
                 alone = NUMBER_LINE.match(self.body, pos, end) if lines == 1 else None
+                if alone is not None and (self.numbers_above or self._counts_on(alone, (end, limit))):
+                    return Statement(Reading(reason="ambiguous"), at=alone.end())
                 if alone is not None and not re.match(r"\d{1,2}[.)]\s", self.body[alone.end() : alone.end() + 5]):
                     return self._at(name, alone.end(), min(end, limit), scale)
                 words = self.body[pos:end].strip(" \t\n\r*_#:")
                 titled = len(words.split()) <= 6 and not words.endswith((".", "!", "?", ";", ","))
+                titled = titled and not re.match(r"\s{0,8}[-*•+]\s", self.body[pos:end])
                 if self.body[pos:end].lstrip().startswith("#") or (
                     titled and KEYED_LINE.match(self.body, pos, end) is None
                 ):
                     return None
             pos = end
         return None
+
+    def _counts_on(self, alone: re.Match[str], span: tuple[int, int]) -> bool:
+        """Whether a whole number on a line is the first of several: the numbering of what stands below each."""
+        return re.match(r"\d+\s*\n", self.body[alone.end() : span[0]]) is not None and (
+            re.search(r"\n[ \t]*\d+[.)]?[ \t]*\n", self.body[span[0] - 1 : span[1] + 1]) is not None
+        )
 
     def backward(self, name: Name, boundary: int, scale: Scale) -> Statement | None:
         """A number before the name: `0.8 for production quality`."""
