@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from musicflamingo_cli.scoring.other_leads import is_other_lead
+from musicflamingo_cli.scoring.other_leads import speaks_of_others
 from musicflamingo_cli.scoring.phrases import DECIMAL, SENTENCE_END
 
 _NUMBERS = r"(?:scores?|ratings?|numbers?|values?|figures?|grades?|results?|evaluations?|assessments?|answers?|json|output)"
@@ -30,7 +30,8 @@ _ALL = re.compile(
 )
 _ABOVE = re.compile(
     r"\b(?:ignore|disregard|discard|forget|do\s+not\s+use|don't\s+(?:use|trust))\s+(?:(?:all|of|please)\s+){0,2}"
-    rf"(?:the|these|those|my|all|that|this|them)\b(?:[\s\w]{{0,16}}{_NUMBERS}|[\s\w]{{0,12}}\babove\b|\s+json)",
+    rf"(?:the|these|those|my|all|that|this|them)\b(?:[\s\w]{{0,16}}{_NUMBERS}|[\s\w]{{0,12}}\babove\b|\s+json)"
+    r"|\babove\b[^.\n]{0,24}\b(?:typo|mistake|error)\b|\b(?:typo|mistake|error)\b[^.\n]{0,24}\bshould\s+(?:be|read)\b",
     re.IGNORECASE,
 )
 """What takes back the scores before it."""
@@ -53,6 +54,11 @@ _WITHDRAWN = re.compile(
 )
 _SUPPOSED = re.compile(r"\b(?:if|unless|for\s+comparison|compared|torn\s+between|had\s+\w+\s+been)\b", re.IGNORECASE)
 """What makes a sentence speak of another case."""
+_TOO_MUCH = re.compile(
+    r"[\d.,/%\s]{1,12}(?:for\s+(?:the\s+)?\w+(?:\s\w+)?\s+)?(?:is|was|seems|feels|would\s+be|may\s+be|might\s+be)\s+(?:far\s+|much\s+|a\s+bit\s+|probably\s+|perhaps\s+)?"
+    r"(?:too\s+(?:generous|harsh|high|low|kind|strict|lenient|much|little)|wrong|not\s+right|a\s+typo|a\s+mistake)\b",
+    re.IGNORECASE,
+)
 _SUPERSEDES = re.compile(
     r"\b(?:final\w*|revis\w+|correct\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection|reconsider\w*|instead|new|summary|summari[sz]\w+"
     r"|sum\s+up|conclu\w+|verdict|wait|re-?rat\w+|re-?scor\w+|better|answer|overall\s*[,:]|in\s+short|to\s+recap|second\s+(?:pass|listen\w*|attempt|try)|endgültig\w*|definitiv\w*|réponse|respuesta|antwort)\b|最终|最後|修正|更正"
@@ -66,6 +72,11 @@ _REVISES = re.compile(
 )
 _WIDE = 20_000
 """Characters at the beginning and the end of a text in which words that take all scores back are looked for."""
+
+
+def calls_too_much(text: str, start: int) -> bool:
+    """Whether the words right behind a number at `start` call it too high, too generous and the like."""
+    return _TOO_MUCH.match(text, start) is not None
 
 
 def taken_back_until(text: str) -> int:
@@ -83,7 +94,7 @@ def takes_back(body: str, start: int, end: int) -> bool:
     begin = max((e.end() for e in SENTENCE_END.finditer(body, max(0, start - 240), start)), default=max(0, start - 240))
     stop = SENTENCE_END.search(body, end, min(len(body), end + 240))
     sentence = body[begin : stop.start() if stop else min(len(body), end + 240)]
-    if _SUPPOSED.search(sentence) or is_other_lead(body[begin:start]):
+    if _SUPPOSED.search(sentence) or speaks_of_others(body[begin:start]):
         return False
     if _WITHDRAWN.search(sentence):
         return True

@@ -10,6 +10,7 @@ from musicflamingo_cli.scoring.phrases import (
     CLAUSE_BEFORE,
     LEAD_MARKS,
     LEAD_WORDS,
+    OWN_SCALE,
     PLACED,
     SENTENCE_END,
     STRONG,
@@ -73,7 +74,7 @@ def may_state(body: str, lead: str, start: int, boundary: int) -> bool:
     if STRONG.search(sentence) or is_other_lead(sentence):
         return False
     local = sentence[-min(len(sentence), start - boundary) :] if sentence and boundary < start else ""
-    if WEAK.search(local):
+    if WEAK.search(re.split(r":(?!\d)|;|—", OWN_SCALE.sub(" ", local))[-1]):
         return False
     if boundary and re.fullmatch(r"[\s\d.,;/%]*", body[boundary:start]):
         return True

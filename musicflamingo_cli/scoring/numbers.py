@@ -71,6 +71,10 @@ _SCALE_WORDS = re.compile(
 _ESCAPED = re.compile(r"\\(?=[./%,+()\[\]-])")
 """A backslash of Markdown before a sign that belongs to a number: `0\\.82`."""
 _OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
+_COUNTS = re.compile(r"-[a-z]{2,}|[ \t]{1,2}(?!out\b|percent\b|points?\b|stars?\b|max\b|possible\b)[A-Za-z]{3,}", re.IGNORECASE)
+_REMARKS = re.compile(r"[\s*_]{0,4}(?:[(\[]|[–—]\s|-\s|,\s)")
+"""A remark behind a number, and what it counts: `0.7 (12 layers)`, `0.7 – 16-bit crunch`."""
+SENTENCE = re.compile(r"(?<=[.!])\s(?=[A-Z])")
 _COUNTED = re.compile(r":\d|[ \t]{1,2}[A-Za-z]{3,}")
 """What makes a whole number behind a score a time of the clock or a count: `the drop at 1:30`, `with 1 guitar`."""
 
@@ -199,7 +203,7 @@ def _stated_scale(rest: str, field: Field) -> tuple[str, Scale]:
 
 def _rivalled(rest: str, reading: Reading, field: Field) -> bool:
     """Whether another number follows that could be the one that is meant."""
-    rest = _ASIDE.sub(" ", rest[:400])
+    rest = _ASIDE.sub(" ", SENTENCE.split(rest[:400], maxsplit=1)[0])
     linked = _CONNECTED.match(rest)
     for other in _OTHER.finditer(rest):
         number = to_decimal(other.group(1))
@@ -207,6 +211,8 @@ def _rivalled(rest: str, reading: Reading, field: Field) -> bool:
         if number is None:
             if is_linked:
                 return True
+            continue
+        if is_linked and other.group(1).isdigit() and _COUNTS.match(rest, other.end()) and _REMARKS.match(rest):
             continue
         tail, top = rest[other.end() :], None
         if _PERCENT.match(tail):

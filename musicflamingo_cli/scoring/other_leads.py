@@ -95,6 +95,12 @@ def ends_open(line: str) -> bool:
     return _OPEN_END.search(line[-40:].rstrip()) is not None
 
 
+def speaks_of_others(words: str) -> bool:
+    """Whether words speak of other songs or of what others say."""
+    words = _TITLES.sub(" ", words[-240:])
+    return _OTHER_SONGS.search(words) is not None or _COMPARES.search(words) is not None
+
+
 def is_other_lead(words: str) -> bool:
     """Whether words that lead up to numbers say that these are not the scores of the song that was heard."""
     words = words[-240:]

@@ -11,7 +11,7 @@ from musicflamingo_cli.scoring.scales import LITERAL, RANGE
 
 QUOTES = "\"'“”‘’`*_ \t"
 ANNOTATED = re.compile(
-    rf"[{QUOTES}]{{0,6}}(?:\(([^()\n]{{0,40}})\)|\[([^\[\]\n]{{0,40}})\]"
+    rf"[{QUOTES}]{{0,6}}(?:\(([^()\n]{{0,120}})\)|\[([^\[\]\n]{{0,40}})\]"
     r"|((?:/|out\s+of)\s?(?:\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)|(?:(?:in|as)\s+(?:a\s+)?)?(?:%|percent(?:age)?))"
     rf"(?=[{QUOTES}]{{0,6}}(?:[:=|–—-]|is\b)))?[{QUOTES}]{{0,6}}",
     re.IGNORECASE,
@@ -29,6 +29,10 @@ EXAMPLE = re.compile(r"\be\.\s?g\.?[\s,:(]{0,4}\Z", re.IGNORECASE)
 """`e.g.` right before a name."""
 NO_VALUE = re.compile(r"[ \t]{1,4}(?:[*×·^/+÷][ \t]{1,4}[\d.]|\d{1,2}[ \t]{0,2}[:)])")
 """What right after a name makes its number a factor or an index: `quality * 0.3`, `quality 1: clear`."""
+OWN_SCALE = re.compile(
+    r"\b(?:given|on|using|with|within)\s+(?:an?|the|my)\s+0(?:\.0+)?\s?(?:-|–|to)\s?1(?:\.0+)?[\s-](?:scale|range)\b", re.IGNORECASE
+)
+"""The fields' own scale in the words before a name."""
 NEXT_LABEL = re.compile(r"[ \t][A-Za-z][^\n.,;:=\d]{2,60}[:=][ \t*_]{0,4}[~≈]?[.,]?\d")
 """The next field's label behind a number on the same line: `0.8 Content Enjoyment: 0.7`."""
 MEANS = re.compile(
@@ -80,7 +84,7 @@ BEFORE_NAME = frozenset(
 )
 """The words of a clause that leads up to a field's name and says nothing else; any other may make it another thing."""
 CLAUSE_BEFORE = re.compile(
-    r"[,;:|•–—(]|\s-\s|\b(?:so|but|while|whereas|though|although|thus|hence|therefore|yet)\b"
+    r"[,;|•–—(]|:(?!\d)|\s-\s|\b(?:so|but|while|whereas|though|although|thus|hence|therefore|yet)\b"
     r"|(?<=\s)and\b(?=\W)", re.IGNORECASE
 )
 """Where a clause begins in the words before a name; at `and` only if what precedes it has a verb."""
@@ -122,7 +126,7 @@ WEAK = re.compile(
 CONNECTOR = re.compile(
     r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
     r"earns?|earned|earning|receives?|received|receiving|deserves?|deserved|deserving|getting|scores?|scored|scoring|rates?|rated|rating|score|value|"
-    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call))|say|give|rate|put|it|this|(?:(?:of|for)\s+)?(?:the|this)\s+(?:song|track|piece)|it's|comes\s+(?:in|out|to)|stands\s+out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
+    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call|go))|go\s+with|reaches|hits|achieves|say|give|rate|put|it|this|(?:(?:of|for)\s+)?(?:the|this)\s+(?:song|track|piece)|it's|comes\s+(?:in|out|to)|stands\s+out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
     r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}(?<![A-Za-z])"

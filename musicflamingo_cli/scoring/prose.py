@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.brackets import are_bracketed
 from musicflamingo_cli.scoring.descriptions import Label, read_description
-from musicflamingo_cli.scoring.disputes import revises, supersedes, taken_back_until, takes_back
+from musicflamingo_cli.scoring.disputes import calls_too_much, revises, supersedes, taken_back_until, takes_back
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
@@ -87,7 +87,7 @@ class _ProseReader:
         if len(spotted) > 2 * _MOST_NAMES:
             spotted = spotted[:_MOST_NAMES] + spotted[-_MOST_NAMES:]
         self.names = [Name(index.fields[(m.lastindex or 1) - 1], m.start(), m.end()) for m in spotted]
-        self.finder = NumberFinder(body, self.assume, are_bracketed(body, self.names, index))
+        self.finder = NumberFinder(body, self.assume, are_bracketed(body, self.names, index), self.prompt)
         first = next((n for n in self.names if n.field.kind != "text"), None)
         if first is not None and begins_line(lead_of(body, first.start)):
             above = body[max(0, body.rfind("\n", 0, first.start) - 64) : body.rfind("\n", 0, first.start) + 1]
@@ -138,20 +138,29 @@ class _ProseReader:
                 continue
             if previous == shunned and LISTED.fullmatch(self.body, previous, name.start):
                 shunned = name.end
+                self._withdraw(name)
                 continue
             shunned = name.end if self.finder.is_shunned(name, boundary) else -1
             statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(
                 name, boundary, scale
             )
             statement = self._unless_corrected(name, statement, following)
-            if statement is None and takes_back(self.body, name.start, name.end):
-                statement = Statement(Reading(reason="ambiguous"), at=name.end)
+            if statement is None:
+                self._withdraw(name)
+            elif statement.reading is not None and calls_too_much(self.body, statement.at):
+                statement = Statement(Reading(reason="ambiguous"), at=statement.at)
                 self.withdrawn.add(name.field.name)
             if statement is not None and not self._is_echo(name, statement):
                 self.claims.append((name.field, statement))
                 boundary = max(boundary, statement.at if statement.at > name.start else name.end)
             boundary = max(boundary, name.start)
         return self._settled()
+
+    def _withdraw(self, name: Name) -> None:
+        """Heed a sentence that changes or takes back a field's score without stating one that can be read."""
+        if takes_back(self.body, name.start, name.end):
+            self.claims.append((name.field, Statement(Reading(reason="ambiguous"), at=name.end)))
+            self.withdrawn.add(name.field.name)
 
     def _unless_corrected(self, name: Name, statement: Statement | None, following: Sequence[Name]) -> Statement | None:
         """The statement, or doubt where the words after it put another number in its place."""
@@ -180,7 +189,13 @@ class _ProseReader:
                 continue
             disputed = len(owners.get(statement.at, ())) > 1 or self._contradicts(settled.get(field.name), statement)
             settled[field.name] = Statement(Reading(reason="ambiguous"), at=statement.at) if disputed else statement
-        return settled
+        return {} if self._are_shares(settled) else settled
+
+    def _are_shares(self, settled: Mapping[str, Statement]) -> bool:
+        """Whether all numbers are percentages that sum to 100: weights, not scores."""
+        said = [one.reading for name, one in settled.items() if name in self.index.scored]
+        written = [one.written or 0.0 for one in said if one is not None and one.value == (one.written or 0) / 100]
+        return len(written) >= 3 and len(written) == len(self.index.scored) and abs(sum(written) - 100) < 1e-6
 
     def _contradicts(self, earlier: Statement | None, later: Statement) -> bool:
         """Whether two statements on a field differ, and no words between them say that the later one counts."""

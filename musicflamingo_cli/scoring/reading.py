@@ -27,7 +27,7 @@ from musicflamingo_cli.scoring.values import read_score, read_text
 _BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
 _NEXT_TURN = re.compile(
     r"<\|(?:im_end|endoftext|eot_id|end|eos|user|im_start)\|>|</s>|<eos>|<end_of_turn>|<tool_response>|\[INST\]"
-    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}(?:Instruction|User|Human|Input)\b|\n(?:user|human)\n|\nQ:[ \t]"
+    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}(?:Instruction|User|Human|Input)\b|\n(?:user|human)\n"
     r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|User|USER)\**(?:[ \t]{0,2}:|[ \t]{0,2}\n)"
 )
 """Where a model that does not stop goes on with the next turn of a conversation that nobody had."""

@@ -8,6 +8,7 @@ _OWN_RANGE = re.compile(
     r"\b(?:(?:scale|range)(?: of|:)? )?(?:from |between )?0(?:\.0*)?\s{0,2}(?:-|–|to|and|\.\.|,)\s{0,2}"
     r"1(?:\.0*)?(?![\d.,/])(?: (?:scale|range)\b)?"
     r"|(?:/|out of|of)\s{0,2}1(?:\.0*)?(?![\d.,])"
+    r"|(?<![\d.])0(?:\.0*)?\s?(?:=|is)\s?(?:the )?[a-z]{3,9}[,;]?\s(?:and )?1(?:\.0*)?\s?(?:=|is)\s?(?:the )?[a-z]{3,9}"
 )
 _SCALE = re.compile(
     r"%|/\s{0,2}\d|\b(?:out of|of \d+|on (?:a )?(?:\d+|ten|five)|percent\w*|pct|scale|max(?:imum)?|min(?:imum)?|points?"

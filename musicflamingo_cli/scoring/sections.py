@@ -23,6 +23,8 @@ _DECORATION = re.compile(
 )
 _ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=\n])|<\|\w{1,40}\|>")
 """A backslash of Markdown, which never ends the text, and tokens that are no words: `<|im_end|>`."""
+_TEX = re.compile(r"\$\s?\\boxed\{([^{}$\n]{1,16})\}\s?\$|\\boxed\{([^{}$\n]{1,16})\}|\$\s?([\d.,/]{1,12}(?:\\?%)?)\s?\$")
+"""A number in the marks of TeX."""
 _BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
 """Digits to be filled in: `0.__`."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
@@ -46,6 +48,8 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
         for start, end in blanked.pieces(stretch.start, stretch.end):
             parts.append(page.folded[start:end] + ("" if end == len(page.folded) else "\n"))
     body = re.sub(r"\r\n?", "\n", "".join(parts))
+    if "$" in body:
+        body = _TEX.sub(lambda tex: tex.group(1) or tex.group(2) or tex.group(3), body)
     if "<" in body:
         body = _TAG.sub(lambda tag: _plain_tag(tag, index), body)
     if prompt:
@@ -141,7 +145,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
     score = next((f for f in index.fields if f.kind == "score"), None)
     seen: dict[str, _Line] = {}
     head, headings = _NO_HEADING, 0
-    pos, opened, indent, inner = 0, -1, 0, -1
+    pos, opened, indent, inner, depth = 0, -1, 0, -1, 0
     for line in [*body.splitlines(keepends=True), None]:
         stripped = line.strip() if line is not None else ""
         here = len(line) - len(line.lstrip()) if line is not None else -1
@@ -154,6 +158,10 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             inner = here
             if head.inline and not head.lists and here <= indent:
                 opened = -1
+        level = len(stripped) - len(stripped.lstrip("#"))
+        if opened >= 0 and head.is_other and 0 < level <= depth and not known.heads:
+            others.append((opened, pos))
+            opened = -1
         dedented = opened >= 0 and bool(stripped) and inner > indent >= here and not stripped.startswith(_MARKS)
         if opened >= 0 and (line is None or known.heads or dedented):
             if head.is_other:
@@ -165,6 +173,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             headings += 1
             if headings > _MOST_HEADINGS:
                 return [*others, (pos, len(body))], scales
+            depth = level
             head, opened, indent, inner = known, pos if known.inline else pos + len(line), here, -1
         pos += len(line) if line is not None else 0
     return others, scales

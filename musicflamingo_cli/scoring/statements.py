@@ -33,6 +33,7 @@ from musicflamingo_cli.scoring.phrases import (
     SCALE_LINE,
     SCORE_LINE,
     SCORE_WORD,
+    SENTENCE_END,
     SEPARATOR,
     STRONG,
     TOPIC,
@@ -52,12 +53,16 @@ _NUMBER_NOTE = re.compile(
     rf"\s*(?:(?:score|rating)[\s:=]{{1,3}})?{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*", re.IGNORECASE
 )
 _NUMBER_FIRST = re.compile(
-    rf"[\s#*_>•+-]{{0,12}}((?:0?[.,]\d{{1,4}}|[01][.,]\d{{1,4}})|\d{{1,3}}(?:[.,]\d{{1,2}})?\s?(?:%|/\s?\d{{1,3}}))"
-    rf"[\s*_]{{0,4}}[-–—:|=][\s*_|]{{0,4}}"
+    r"[\s#*_>•+-]{0,12}((?:0?[.,]\d{1,4}|[01][.,]\d{1,4})|\d{1,3}(?:[.,]\d{1,2})?\s?(?:%|/\s?\d{1,3}))"
+    r"[\s*_]{0,4}[-–—:|=][\s*_|]{0,4}"
 )
 """A score and a dash before the name on its line: `- 0.72 – content usefulness`."""
 NUMBER_ABOVE = re.compile(rf"(?:\A|\n)[ \t#*_>•-]{{0,12}}{LITERAL}\s?(?:%|/\s?\d{{1,3}})?[ \t*_]{{0,8}}\n\s*\Z")
 """A number on the line above."""
+_LAST_WORDS = re.compile(
+    rf"([^\n]{{8,300}}?(?::|[.!](?=\s)|\s[–—-]))[\s*_]{{1,4}}({LITERAL}(?:\s?%|\s?/\s?\d{{1,3}})?)[\s*_.]{{0,6}}", re.IGNORECASE
+)
+"""Words on a field and, as the last thing on the line, its number."""
 _GLUED = re.compile(r"[a-z][A-Z][a-z]+\s{0,2}[^\n.]{0,40}\Z")
 """A name that a lost space or newline glues to the word before it, in the words before a number."""
 _WORD_BEFORE = re.compile(r"([^\W\d_][\w'’-]*)[\s*_]{1,4}\Z")
@@ -112,14 +117,16 @@ def _is_plain_note(note: str) -> bool:
 class NumberFinder:
     """Finds the numbers of names in one text."""
 
-    def __init__(self, body: str, assume: float | None, bracketed: bool = False) -> None:
+    def __init__(self, body: str, assume: float | None, bracketed: bool = False, asked: str = "") -> None:
         """Be ready to look through `body`; `assume` is the scale that a person states for bare numbers.
 
-        `bracketed` is True where all scores stand in brackets behind their names, before a colon.
+        `bracketed` is True where all scores stand in brackets behind their names, before a colon; `asked` are the words
+        of the prompt, in lower case, with single spaces: what they say about a field is no remark.
         """
         self.body = body
         self.assume = assume
         self.bracketed = bracketed
+        self.asked = asked
         self.numbers_above = False
 
     def forward(self, name: Name, boundary: int, limit: int, scale: Scale) -> Statement | None:
@@ -140,7 +147,7 @@ class NumberFinder:
         annotated = ANNOTATED.match(self.body, name.end, stop)
         note = (annotated.group(1) or annotated.group(2) or annotated.group(3) or "") if annotated else ""
         after = annotated.end() if annotated else name.end
-        if note and not _is_plain_note(note):
+        if note and not (_is_plain_note(note) or self._is_asked(note)):
             return self._under_note(name, note, after, stop)
         is_score = self.bracketed and _NUMBER_NOTE.fullmatch(note) is not None
         stated = NO_SCALE if is_score or _ASPECTS.fullmatch(note) else stated_scale(digits_of(note), name.field)
@@ -163,6 +170,11 @@ class NumberFinder:
         if label and not self.body[after:stop].strip(" \t*_\"'`:|\n"):
             return self._below(name, stop, limit, scale)
         return self._described(name, after, stop, scale)
+
+    def _is_asked(self, words: str) -> bool:
+        """Whether words are the prompt's own about a field."""
+        said = " ".join(words.split()).lower()
+        return len(said) > 16 and said in self.asked
 
     def is_shunned(self, name: Name, boundary: int) -> bool:
         """Whether the words before a name say that its number, and those listed behind it, are something else."""
@@ -216,6 +228,13 @@ class NumberFinder:
     def _described(self, name: Name, start: int, stop: int, scale: Scale) -> Statement | None:
         """A number behind a description: `crisp and wide (0.85)`, `crisp and wide. Score: 0.85`."""
         text = self.body[start:stop]
+        last = _LAST_WORDS.fullmatch(text)
+        if last is not None and len(DECIMAL.findall(text)) == 1 and not re.search(r"\d", last.group(1)):
+            words = last.group(1)
+            is_label = words.rstrip().endswith(":") and (SENTENCE_END.search(words) is not None or len(words.split()) < 4)
+            doubtful = is_label or STRONG.search(words) or WEAK.search(words)
+            if self._is_asked(words.strip(" *_\"'`:.")) or not doubtful:
+                return self._at(name, start + last.start(2), stop, scale)
         if STRONG.search(text) or UNRATED.search(text):
             return None
         spots = [m.end() for m in IN_BRACKETS.finditer(text)]

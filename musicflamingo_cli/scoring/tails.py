@@ -46,7 +46,7 @@ _SPECIFIC = (
 )
 _AFTER_ANY = re.compile(rf"(?:(?:{_REASONS})\b{_SPECIFIC})", re.IGNORECASE)
 _AFTER_DECIMAL = re.compile(
-    r"(?:and(?!\s+(?:up|above|below|over|under|more|less|a\s+half))|which|reflects?|reflecting|indicating|showing|suggesting"
+    r"(?:seems|feels|and(?!\s+(?:up|above|below|over|under|more|less|a\s+half))|which|reflects?|reflecting|indicating|showing|suggesting"
     r"|score|rating|points?(?!\s+(?:\w+er|more|less|above|below)\b)|mark|grade|total|the|(?:it|there)(?!\s+(?:would|could|might))|its|despite"
     r"|to\s+(?:reflect|indicate|show)|very|quite|rather|so|well|too|near|almost|"
     r"good|great|excellent|solid|strong|high|low|poor|weak|decent|fair|moderate|average|mid|okay|ok|fine|nice|superb"

@@ -99,6 +99,8 @@ def _read_value(value: object, field: Field, scale: Scale, assume: float | None)
         return _read_object(value, field, scale, assume)
     if isinstance(value, Arr | list):
         items = value.items if isinstance(value, Arr) else value
+        if len(items) == 2 and isinstance(items[0], Bare) and isinstance(items[1], str) and not _LONE_NUMBER.match(items[1]):
+            items = items[:1]
         if len(items) != 1 or (isinstance(value, Arr) and not value.closed) or isinstance(items[0], Obj | Arr | list):
             return Reading(reason="not_a_number" if items else "missing")
         return _read_value(items[0], field, scale, assume)
