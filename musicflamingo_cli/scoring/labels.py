@@ -19,6 +19,8 @@ _NOT_THE_ANSWER = re.compile(
 _THE_ANSWER = re.compile(
     r"(?<!example )(?<!template )(?<!previous )\b(?:answer|final|result|my|actual)\b", re.IGNORECASE
 )
+_ORDINARY = re.compile(rf"{_THE_ANSWER.pattern}|\bother words\b|\bafter (?:listening|hearing)\b", re.IGNORECASE)
+"""What says in a short label that what follows it is the answer."""
 _FORMAT_LABEL = re.compile(
     r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
     re.IGNORECASE,
@@ -57,6 +59,8 @@ def is_mislabelled(text: str, start: int) -> bool:
         return False
     clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1]
     if (line[:-1].endswith(('"', "'")) or len(clause.split()) <= 2) and is_other_name(clause):
+        return True
+    if len(clause.split()) <= 3 and line.endswith(":") and standing_of(clause) == "other" and not _ORDINARY.search(clause):
         return True
     clause = HEARD.sub(" ", clause)
     if _FORMAT_LABEL.fullmatch(clause) or _NO_ANSWER.search(clause) or is_other_lead(line):

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from musicflamingo_cli.scoring.bounds import scale_notes
 from musicflamingo_cli.scoring.keys import HOLDERS, VALUE_NAMES, FieldIndex, is_other_name, read_key
 from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj, Torn
-from musicflamingo_cli.scoring.parents import standing_of
+from musicflamingo_cli.scoring.parents import NUMBERED, standing_of
 from musicflamingo_cli.scoring.values import Member, bears
 
 _MAX_NODES = 20_000
 _NAMES = ("name", "dimension", "metric", "criterion", "category", "field", "key", "aspect", "label", "attribute")
+_CALLED = ("name", "tool", "toolname", "function", "action")
+_ARGUMENTS = ("arguments", "args", "parameters", "input", "toolinput", "actioninput")
 _HOLDERS = frozenset(name.replace("_", "") for name in HOLDERS)
 
 
@@ -129,13 +131,16 @@ def _notes_in_name(name: str) -> tuple[str, ...]:
 def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_Place]]:
     node = Node(place.depth, obj.closed, place.known)
     inner: list[_Place] = []
+    if _calls_other(obj.pairs):
+        return node, inner
+    is_series = sum(NUMBERED.fullmatch(key) is not None for key, _ in obj.pairs) > 1
     notes = scale_notes(obj.pairs, own=False) or place.notes
     for key, value in obj.pairs:
         if isinstance(value, str) and _opens_another(value):
             break
         found = index.match(key) if key else None
         if found is None:
-            standing = standing_of(key)
+            standing = "unknown" if is_series and NUMBERED.fullmatch(key) else standing_of(key)
             if standing == "other" and _is_torn_open(value):
                 break  # its opening bracket was swallowed by a stray quote: what follows stood in it
             if standing != "other" or (isinstance(value, str) and not is_other_name(key)):
@@ -170,7 +175,14 @@ def _is_torn_open(value: object) -> bool:
 def _begins_anew(inner: Obj, name: str, index: FieldIndex) -> bool:
     """Whether what stands under a field's key is the whole answer once more: the outer object broke off there."""
     known = {found[0].name for key, _ in inner.pairs if (found := index.match(key))}
-    return name in known and len(known) > 1
+    return len(known) > 1 and (name in known or name not in index.scored)
+
+
+def _calls_other(pairs: list[tuple[str, object]]) -> bool:
+    """Whether an object is the call of a tool that takes something else than scores: `set_weights`."""
+    keys = {read_key(key).joined: value for key, value in pairs}
+    called = next((value for key in _CALLED if isinstance(value := keys.get(key), str)), None)
+    return called is not None and any(key in keys for key in _ARGUMENTS) and is_other_name(called)
 
 
 def _lift(inner: Obj, node: Node, index: FieldIndex, notes: tuple[str, ...]) -> None:

@@ -31,7 +31,7 @@ _EARLIER = (
 _REFUSED = (
     r"(?:an?|the|one)\s+examples?\s+(?:of\s+(?:how|what|an?\s+(?:answer|reply|response|output)|the\s+(?:format|output|answer))|answer|output|reply|response)"
     r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to|(?:do\s+not|don't|never)\s+\w+|a\s+lazy\s+\w+|the\s+prompt\s+gave"
-    r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|(?:an?|the)\s+bad\s+\w+|instead\s+of"
+    r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|bad\s+(?:answer|example|output|reply|response|json)|(?:an?|the)\s+bad\s+\w+|instead\s+of"
     r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:re-?)?listening|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
@@ -78,7 +78,7 @@ _TITLES = re.compile(r"[\"“”][^\"“”\n]{1,60}[\"“”]|(?<!\w)['‘][^'�
 _CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")
 
 _CONDITION = re.compile(
-    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|had\s+(?:it|the)|were\s+it|with\s+an?\s+(?:better|cleaner|proper|good)"
+    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|had\s+(?:it|the)|were\s+it|with\s+(?:an?\s+)?(?:better|cleaner|proper|good)"
     r"|after\s+(?:re)?mast\w+|after\s+(?:re)?mix\w+|once\s+(?:re)?mi?xed)\b",
     re.IGNORECASE,
 )

@@ -45,8 +45,8 @@ _ANSWERS = frozenset(
 )
 
 
-_NUMBERED = re.compile(r"\W*(?:song|track|clip|piece)[ _-]?\d{1,3}\W*", re.IGNORECASE)
-"""One song of several: the answer if no other one answers."""
+NUMBERED = re.compile(r"\W*(?:song|track|clip|piece)[ _-]?(\d{1,3})\W*", re.IGNORECASE)
+"""One song of several. Group 1: which."""
 
 
 @lru_cache(maxsize=4096)
@@ -54,8 +54,8 @@ def standing_of(name: str) -> Literal["answer", "unknown", "other"]:
     """Whether an object under this name is the answer, may be it (`Midnight Drive`), or is not (`similar_songs`)."""
     if is_other_name(name):
         return "other"
-    if _NUMBERED.fullmatch(name):
-        return "unknown"
+    if numbered := NUMBERED.fullmatch(name):
+        return "unknown" if int(numbered.group(1)) <= 1 else "other"
     if is_other_lead(_CAMEL.sub(" ", name[:200]).replace("_", " ")):
         return "other"
     words = [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", unicodedata.normalize("NFKC", name[:200])))]

@@ -10,7 +10,7 @@ from itertools import groupby
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.candidates import Candidate, choose
 from musicflamingo_cli.scoring.descriptions import Description
-from musicflamingo_cli.scoring.disputes import taken_back_until
+from musicflamingo_cli.scoring.disputes import revises, taken_back_until
 from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.finder import Finder
 from musicflamingo_cli.scoring.keys import FieldIndex
@@ -31,6 +31,8 @@ _NEXT_TURN = re.compile(
     r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|User|USER)\**(?:[ \t]{0,2}:|[ \t]{0,2}\n)"
 )
 """Where a model that does not stop goes on with the next turn of a conversation that nobody had."""
+_NEXT_QUESTION = re.compile(r"\n[ \t]{0,4}Q:")
+_QUESTION = re.compile(r"(?:\A|\n)[ \t]{0,4}[QA]:")
 _MOST_OTHERS = 16
 """So many objects beside the answer are looked through for texts that it does not hold."""
 
@@ -68,7 +70,8 @@ class ReplyReader:
         if whole is not None:
             return whole
         page = without_echo(self.page, self.prompt)
-        if turn := _NEXT_TURN.search(page.folded):
+        turn = _NEXT_TURN.search(page.folded) or _NEXT_QUESTION.search(page.folded)
+        if turn and not (turn.group().endswith("Q:") and _QUESTION.search(page.folded, 0, turn.start())):
             own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
             if own.answers(self.index.wanted):
                 return own
@@ -104,6 +107,8 @@ class ReplyReader:
         rejected = [c for c in objects[-_MOST_OTHERS:] if answer is None and finder.is_rejected(c)]
         if answer is None and not rejected:
             answer = choose([c for c in finder.braceless(stretches) if c.bears], finder.is_rejected)
+        if answer is not None:
+            answer = self._revised(answer, objects, page, finder)
         kept = [c for c in objects[-_MOST_OTHERS:] if c is not answer and not finder.is_rejected(c)]
         if answer is not None:
             self._note_scale(answer, page, stretches)
@@ -122,6 +127,14 @@ class ReplyReader:
                 inner = Page(text + "\n", text + "\n", True)
                 self._add_prose(found, inner, [Stretch(0, len(text) + 1, 1)], Spans(()))
         return found
+
+    def _revised(self, answer: Candidate, objects: Sequence[Candidate], page: Page, finder: Finder) -> Candidate:
+        """The last complete object behind the answer that words before it call a revision: it counts over a fence."""
+        for later in objects[-_MOST_OTHERS:]:
+            before = page.folded[max(answer.end, later.start - 200) : later.start] if later.start >= answer.end else ""
+            if before and later.bears and later.root.closed and revises(before) and not finder.is_rejected(later):
+                answer = later
+        return answer
 
     def _note_scale(self, answer: Candidate, page: Page, stretches: Sequence[Stretch]) -> None:
         """Give the members of an object the scale that the words around it state for all scores."""

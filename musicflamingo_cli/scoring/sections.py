@@ -23,6 +23,8 @@ _DECORATION = re.compile(
 )
 _ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=\n])|<\|\w{1,40}\|>")
 """A backslash of Markdown, which never ends the text, and tokens that are no words: `<|im_end|>`."""
+_STRUCK = re.compile(r"<(s|del|strike)>[^<>\n]{0,120}</\1>|~~[^~\n]{1,120}~~", re.IGNORECASE)
+"""What a reply strikes out."""
 _TEX = re.compile(r"\$\s?\\boxed\{([^{}$\n]{1,16})\}\s?\$|\\boxed\{([^{}$\n]{1,16})\}|\$\s?([\d.,/]{1,12}(?:\\?%)?)\s?\$")
 """A number in the marks of TeX."""
 _BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
@@ -48,6 +50,8 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
         for start, end in blanked.pieces(stretch.start, stretch.end):
             parts.append(page.folded[start:end] + ("" if end == len(page.folded) else "\n"))
     body = re.sub(r"\r\n?", "\n", "".join(parts))
+    if "~~" in body or "</" in body:
+        body = _STRUCK.sub(" ", body)
     if "$" in body:
         body = _TEX.sub(lambda tex: tex.group(1) or tex.group(2) or tex.group(3), body)
     if "<" in body:
@@ -74,11 +78,11 @@ def _names_one_score(text: str, index: FieldIndex) -> bool:
 
 def _is_other_title(line: str) -> bool:
     """Whether a short line that nothing ends is a title of something else: `Draft`, `Song B`, `Genre average`."""
-    if len(line.split()) > 6 or re.search(r"[.!?,;]\W*\Z", line) or line.partition(":")[2].strip("*_ "):
+    if len(line.split()) > 7 or re.search(r"[.!?,;]\W*\Z", line) or line.partition(":")[2].strip("*_ "):
         return False
     if is_other_name(line):
         return True
-    return len(line.split()) <= 5 and line.strip("*_ ")[:1].isupper() and is_other_lead(line)
+    return line.strip("*_ ")[:1].isupper() and is_other_lead(line)
 
 
 def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
@@ -110,6 +114,8 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     if stripped.count("|") > 1:
         return _NO_HEADING
     title = stripped.strip("#*_:= \t`\"'")
+    if not title:
+        return _NO_HEADING
     heads = bool(stripped) and (
         (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
         or stripped.startswith("#")
