@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
+from musicflamingo_cli.scoring.echo import bare_words
 from musicflamingo_cli.scoring.keys import FieldIndex, read_key
-from musicflamingo_cli.scoring.nodes import Bare, Cut, Obj
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj
 from musicflamingo_cli.scoring.objects import Harvest
 from musicflamingo_cli.scoring.values import Member, is_placeholder
 
@@ -57,7 +57,7 @@ def is_echo(candidate: Candidate, index: FieldIndex, prompt: str) -> bool:
     """Whether all that an object says stands in the prompt as well, each value after its key."""
     if not prompt:
         return False
-    said = [(name, member) for name, member in candidate.said.members.items() if not isinstance(member.value, Cut)]
+    said = [(n, m) for n, m in candidate.said.members.items() if isinstance(m.value, Bare | str | Obj | Arr | list)]
     numbers = [(name, member) for name, member in said if name in index.scored]
     ordered = numbers + [(name, member) for name, member in said if name not in index.scored]
     return bool(said) and all(_stands_in(prompt, member) for _, member in ordered)
@@ -74,10 +74,4 @@ def _stands_in(prompt: str, member: Member) -> bool:
     near = rf"{re.escape(member.key[:100])}\W{{0,8}}{re.escape(text)}{end}"
     if re.search(near, prompt) is not None:
         return True
-    return re.search(re.escape(read_key(member.key).joined + _joined(text)) + end, _joined(prompt)) is not None
-
-
-@lru_cache(maxsize=64)
-def _joined(text: str) -> str:
-    """A text without what a key or a value can be written differently by."""
-    return re.sub(r"[^\w.%/]|_", "", text).lower()
+    return re.search(re.escape(read_key(member.key).joined + bare_words(text)) + end, bare_words(prompt)) is not None

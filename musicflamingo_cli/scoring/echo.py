@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from musicflamingo_cli.scoring.nodes import Page
 
 _MIN_ECHO = 48
@@ -35,7 +38,15 @@ def _partial_echo(text: str, prompt: str) -> list[tuple[int, int]]:
         return []
     if text[end:].strip():
         end = max(text.rfind("\n", 0, end), text.rfind(". ", 0, end))
+        brace = text.rfind("{", start, end)
+        end = brace if brace > text.rfind("}", start, end) else end
     return [(start, end)] if end > start else []
+
+
+@lru_cache(maxsize=64)
+def bare_words(text: str) -> str:
+    """A text without case, space and signs, by which the same key and number can be written differently."""
+    return re.sub(r"[^\w.%/]|_", "", text).lower()
 
 
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:

@@ -9,7 +9,7 @@ from musicflamingo_cli.scoring.candidates import Candidate, is_echo, is_template
 from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
 from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
 from musicflamingo_cli.scoring.labels import is_mislabelled
-from musicflamingo_cli.scoring.marks import NUMBER_GOES_ON
+from musicflamingo_cli.scoring.marks import MEMBER_FOLLOWS, NUMBER_GOES_ON
 from musicflamingo_cli.scoring.nodes import Arr, Budget, Obj, Page, read_strict
 from musicflamingo_cli.scoring.objects import Harvest, harvest
 from musicflamingo_cli.scoring.parents import standing_of
@@ -112,7 +112,7 @@ class Finder:
                 ):
                     self.orphans.add(pos)
                 broken, nested = -1 if root.closed else stop, depth > 1
-                if root.closed and _CLOSER.match(folded, stop, end):
+                if root.closed and (_CLOSER.match(folded, stop, end) or MEMBER_FOLLOWS.match(folded, stop, end)):
                     root.pairs = _without_strays(root.pairs)
                 self.spans.append((pos, stop))
                 self.breaks_off = not root.closed and stop >= len(folded)

@@ -181,7 +181,8 @@ class ObjectReader:
             self.stack.append(child)
             self.repairs["missing_brace"] = None
             return
-        if key is not None and key.group(3) and self.known(key.group(3)) and len(self.stack) > 1:
+        closes = key is not None and key.group(3) and (self.known(key.group(3)) or standing_of(key.group(3)) == "other")
+        if closes and len(self.stack) > 1:
             self.stack.pop().closed = True
             self.repairs["missing_bracket"] = None
             return
@@ -218,6 +219,9 @@ class ObjectReader:
         quoted = found.group(3) is not None or '"' in found.group()
         if not quoted and self._quoted_style and not self.known(key):
             return self._recover()
+        if not quoted and self._quoted_style and found.group()[:1] in "-*•":
+            self.last.leave(pos, min(self.end, pos + 80))
+            return False
         if not self._separated:
             self.repairs["missing_comma"] = None
         self._quoted_style = self._quoted_style or quoted

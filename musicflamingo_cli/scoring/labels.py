@@ -6,7 +6,7 @@ import re
 
 from musicflamingo_cli.scoring.folding import without_strays
 from musicflamingo_cli.scoring.keys import HEARD, is_other_name
-from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
+from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
 
 _FENCE_BEFORE = re.compile(r"(?:`{3,8}|~{3,8})[ \t]{0,4}[\w+-]{0,20}\s{0,16}\Z")
@@ -19,7 +19,7 @@ _NOT_THE_ANSWER = re.compile(
 _THE_ANSWER = re.compile(
     r"(?<!example )(?<!template )(?<!previous )\b(?:answer|final|result|my|actual)\b", re.IGNORECASE
 )
-_ORDINARY = re.compile(rf"{_THE_ANSWER.pattern}|\bother words\b|\bafter (?:listening|hearing)\b", re.IGNORECASE)
+_ORDINARY = re.compile(rf"{_THE_ANSWER.pattern}|{OWN_TITLE.pattern}|\bother words\b|\bafter (?:listening|hearing)\b", re.IGNORECASE)
 """What says in a short label that what follows it is the answer."""
 _FORMAT_LABEL = re.compile(
     r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
@@ -51,7 +51,7 @@ def is_mislabelled(text: str, start: int) -> bool:
     line = line if is_other_name(line) else without_strays(line)
     title = lines[-1].strip()
     is_title = title.startswith("#") or (title.startswith("**") and title.rstrip(" :").endswith("**"))
-    is_title = is_title or (
+    is_title = is_title or re.fullmatch(r"[A-Z][a-z]{2,}[.,]", title) is not None or (
         _SHORT_TITLE.fullmatch(title) is not None and before.rstrip(_FRAME + "\n").endswith(title.rstrip(_FRAME))
     )
     is_label = own_line or line.endswith((":", "=", ":**")) or ends_open(line) or is_title

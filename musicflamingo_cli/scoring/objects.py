@@ -166,7 +166,7 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
 def _is_torn_open(value: object) -> bool:
     """Whether the bracket that opens an object or a list was lost or swallowed, so that its members follow."""
     if isinstance(value, str):
-        return value.rstrip().endswith(("{", "["))
+        return not value.strip() or value.rstrip().endswith(("{", "[")) or "{" in value.rpartition("}")[2]
     if isinstance(value, Bare):
         return value.raw.strip()[:1] in tuple("/\\|<>*:-~!") and not re.search(r"\d", value.raw)
     return value is None

@@ -84,6 +84,11 @@ _CONDITION = re.compile(
 )
 """Words at the beginning of a lead that make all of it depend on something."""
 
+OWN_TITLE = re.compile(
+    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|corrected|updated|second\s+(?:pass|listen\w*|attempt|try)|after\s+(?:listening|hearing|another|a\s+second|all))\b|最终|最後",
+    re.IGNORECASE,
+)
+"""What makes a title that of the answer."""
 _OPEN_END = re.compile(
     r"\b(?:has|have|gets?|got|is|are|was|were|g[ai]ves?(?:\s+it)?|says?|said|scores?|scored|received?s?)\Z",
     re.IGNORECASE,

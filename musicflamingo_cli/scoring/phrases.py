@@ -36,7 +36,7 @@ OWN_SCALE = re.compile(
 NEXT_LABEL = re.compile(r"[ \t][A-Za-z][^\n.,;:=\d]{2,60}[:=][ \t*_]{0,4}[~≈]?[.,]?\d")
 """The next field's label behind a number on the same line: `0.8 Content Enjoyment: 0.7`."""
 MEANS = re.compile(
-    r"\W{0,4}(?:means?|meant|denotes?|stands?\s+for|signif(?:y|ies)|corresponds?|counts?\s+as)\b", re.IGNORECASE
+    r"\W{0,4}(?:is|are|was|were|would|means?|meant|denotes?|stands?\s+for|signif(?:y|ies)|corresponds?|counts?\s+as)\b", re.IGNORECASE
 )
 """A name's number before it is only explained."""
 BETWEEN_NAMES = re.compile(r"[ \t]{0,4}[-–+*/×÷][ \t]{0,4}")

@@ -13,6 +13,7 @@ from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.brackets import are_bracketed
 from musicflamingo_cli.scoring.descriptions import Label, read_description
 from musicflamingo_cli.scoring.disputes import calls_too_much, revises, supersedes, taken_back_until, takes_back
+from musicflamingo_cli.scoring.echo import bare_words
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
@@ -73,6 +74,12 @@ def disputed_by(
         if revises(body[: max(0, one.at)])
     }
     return frozenset((later | reader.withdrawn) & stated.keys())
+
+
+def _is_template(settled: Mapping[str, Statement]) -> bool:
+    """Whether most of the words under labels only mark their place: `genre: <genre>`."""
+    words = [one.description for one in settled.values() if one.description is not None]
+    return 2 * sum(one.reason == "placeholder" for one in words) > len(words) > 0
 
 
 class _ProseReader:
@@ -189,7 +196,9 @@ class _ProseReader:
                 continue
             disputed = len(owners.get(statement.at, ())) > 1 or self._contradicts(settled.get(field.name), statement)
             settled[field.name] = Statement(Reading(reason="ambiguous"), at=statement.at) if disputed else statement
-        return {} if self._are_shares(settled) else settled
+        if self._are_shares(settled) or _is_template(settled):
+            return {name: one for name, one in settled.items() if name not in self.index.scored}
+        return settled
 
     def _are_shares(self, settled: Mapping[str, Statement]) -> bool:
         """Whether all numbers are percentages that sum to 100: weights, not scores."""
@@ -216,8 +225,8 @@ class _ProseReader:
         if not self.prompt or statement.at < name.end:
             return False
         number = re.compile(LITERAL).match(self.body, statement.at)
-        said = " ".join(self.body[name.start : number.end() if number else statement.at].split()).lower()
-        return said in self.prompt and re.search(re.escape(said) + r"(?![\d.]*\d)", self.prompt) is not None
+        said = bare_words(self.body[name.start : number.end() if number else statement.at])
+        return re.search(re.escape(said) + r"(?![\d.]*\d)", bare_words(self.prompt)) is not None
 
     def _heads_line(self, name: Name) -> bool:
         """Whether a name begins its line, as a label or a heading does."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
 from musicflamingo_cli.scoring.nodes import Page
-from musicflamingo_cli.scoring.other_leads import ends_open, is_other_lead
+from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
 from musicflamingo_cli.scoring.spans import Spans
@@ -29,13 +29,12 @@ _TEX = re.compile(r"\$\s?\\boxed\{([^{}$\n]{1,16})\}\s?\$|\\boxed\{([^{}$\n]{1,1
 """A number in the marks of TeX."""
 _BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
 """Digits to be filled in: `0.__`."""
+_MARKS_PLACE = re.compile(r"[\s\"'*_]{0,4}(?:\n|\Z)")
+_AFTER_LABEL = re.compile(r"[:=][\s\"'*_]{0,6}\Z")
+"""Around `<genre>` where it stands for an answer: `genre: <genre>`."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
 """A label that a lost newline glues to the number before it: `0.8weights:`."""
-_OWN = re.compile(
-    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|corrected|updated|second\s+(?:pass|listen\w*|attempt|try)|after\s+(?:listening|hearing|another|a\s+second|all))\b|最终|最後",
-    re.IGNORECASE,
-)
 _MOST_HEADINGS = 4096
 """More headings only a loop has: what stands under them is no answer."""
 _SHORT = 32
@@ -76,6 +75,13 @@ def _names_one_score(text: str, index: FieldIndex) -> bool:
     return sum(m.lastindex is not None for m in index.label.finditer(text)) == 1 and not text.rstrip().endswith(".")
 
 
+def _is_own_title(line: str) -> bool:
+    """Whether a short line that nothing ends is a title of the answer: `Final scores`, `Revised`."""
+    if len(line.split()) > 4 or re.search(r"[.!?,;:]\W*\Z|\d", line):
+        return False
+    return line.strip("*_# ")[:1].isupper() and OWN_TITLE.search(line) is not None
+
+
 def _is_other_title(line: str) -> bool:
     """Whether a short line that nothing ends is a title of something else: `Draft`, `Song B`, `Genre average`."""
     if len(line.split()) > 7 or re.search(r"[.!?,;]\W*\Z", line) or line.partition(":")[2].strip("*_ "):
@@ -87,6 +93,9 @@ def _is_other_title(line: str) -> bool:
 
 def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
     """XML-like tags named after a field become its label; others become space."""
+    is_value = _AFTER_LABEL.search(tag.string[max(0, tag.start() - 8) : tag.start()]) is not None
+    if index.known(tag.group(2)) and is_value and _MARKS_PLACE.match(tag.string, tag.end()):
+        return tag.group()
     if index.known(tag.group(2)):
         return "\n" if tag.group(1) else f"\n{tag.group(2)}: "
     if re.search(r"\s\d", tag.group(2)):
@@ -120,7 +129,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
         or stripped.startswith("#")
         or (len(stripped) < 120 and ends_open(stripped))
-        or (len(stripped) < 48 and _is_other_title(stripped))
+        or (len(stripped) < 48 and (_is_other_title(stripped) or _is_own_title(stripped)))
     )
     begins = _FIRST_LABEL.match(stripped)
     glued = _GLUED_LABEL.search(stripped)
@@ -132,9 +141,9 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     if not inline and not (heads and (is_bad or not _names_score(title, index))):
         return _NO_HEADING
     last = re.split(r"[.!?;,]\s", title)[-1]
-    is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not _OWN.search(title)
+    is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not OWN_TITLE.search(title)
     is_unlike = is_unlike and "other words" not in title.lower()
-    is_other = is_bad or is_unlike or (is_other_name(last) and not _OWN.search(last)) or is_other_lead(title)
+    is_other = is_bad or is_unlike or (is_other_name(last) and not OWN_TITLE.search(last)) or is_other_lead(title)
     kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
     rest = stripped.partition(":")[2]
     lists = is_glued or (inline and (rest.lstrip(" *_").startswith(_MARKS) or _names_one_score(rest, index)))

@@ -38,6 +38,8 @@ _AFTER_ITEM = re.compile(
 """What follows the end of a string that is a list's item."""
 _KEY_HERE = re.compile(_KEY_AHEAD)
 _KEY_NEXT_LINE = re.compile(rf"\s{{0,64}}+(?:{_KEY_AHEAD}|\}})")
+_OBJECT_OVER = re.compile(r"\n[ \t]*(?:\n|\Z|`{3}|[A-Z][a-z])")
+"""A line after which an object is over: an empty one, words."""
 _CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\ufffd", "\n": ""}
@@ -107,6 +109,8 @@ class StringReader:
             if token.group(3):
                 if not slashes and _KEY_NEXT_LINE.match(self.folded, token.end(), self.end) and len(quote) == 1:
                     return self._missing_quote(start, at)
+                if not slashes and len(quote) == 1 and (brace := self._ends_object(start, at)) > 0:
+                    return self._missing_quote(start, brace)
             elif token.group(2):
                 run = len(token.group(1))
                 if run != slashes if slashes else run % 2:
@@ -125,6 +129,13 @@ class StringReader:
                 inner = True
         value = self._decode(start, self.end, slashes)
         return value.rstrip() if self.stopped else value, self.stopped, self.end
+
+    def _ends_object(self, start: int, end: int) -> int:
+        """Where the brace stands that ends the line from `start` to `end`, and the object with it; 0 for nowhere."""
+        line = self.folded[start:end].rstrip(" \t")
+        if not line.endswith("}") or "{" in line or _OBJECT_OVER.match(self.folded, end, self.end) is None:
+            return 0
+        return start + len(line) - 1
 
     def _note(self, slashes: int, quote: str) -> None:
         if slashes:

@@ -152,7 +152,7 @@ def read_text(member: Member) -> tuple[str | None, str | None]:
 
 def is_placeholder(text: str, key: str = "") -> bool:
     """Whether a string only marks the place of an answer: `...`, `<genre>`, `string`."""
-    if _PLACEHOLDER.fullmatch(text) or _PLACEHOLDER_RUN_ON.match(text):
+    if _PLACEHOLDER.fullmatch(text) or _PLACEHOLDER.fullmatch(text.strip(" *_`\"'")) or _PLACEHOLDER_RUN_ON.match(text):
         return True
     return bool(key) and read_key(text).joined == read_key(key).joined
 
