@@ -12,6 +12,9 @@ from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj
 from musicflamingo_cli.scoring.objects import Harvest
 from musicflamingo_cli.scoring.values import Member, is_placeholder
 
+_MARKED = re.compile(r"[:=]\s{0,4}[\"'“]?(?:\.{3}|…|<[^<>\n]{1,60}>|string)[\"'”]?\s{0,4}[,\n]")
+"""A text that only marks its place."""
+
 
 @dataclass(slots=True)
 class Candidate:
@@ -57,10 +60,24 @@ def is_echo(candidate: Candidate, index: FieldIndex, prompt: str) -> bool:
     """Whether all that an object says stands in the prompt as well, each value after its key."""
     if not prompt:
         return False
-    said = [(n, m) for n, m in candidate.said.members.items() if isinstance(m.value, Bare | str | Obj | Arr | list)]
+    said = [(n, m) for n, m in candidate.said.members.items() if _is_whole(m.value)]
     numbers = [(name, member) for name, member in said if name in index.scored]
     ordered = numbers + [(name, member) for name, member in said if name not in index.scored]
     return bool(said) and all(_stands_in(prompt, member) for _, member in ordered)
+
+
+def follows_template(candidate: Candidate, index: FieldIndex, before: str) -> bool:
+    """Whether an object holds nothing but zeros and stands right behind marks of places: the rest of a torn template."""
+    scores = [m.value for name, m in candidate.said.members.items() if name in index.scored]
+    zeros = all(isinstance(v, Bare) and not v.raw.strip("0. \t\r\n-") for v in scores)
+    return zeros and bool(scores) and _MARKED.search(before[-600:]) is not None
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value is undamaged: what is torn neither stands in a prompt nor does not."""
+    if isinstance(value, Bare):
+        return value.cut or re.fullmatch(r"\s*[\w.,%/ +-]*[\w%]\s*", value.raw) is not None
+    return isinstance(value, str | Obj | Arr | list)
 
 
 def _stands_in(prompt: str, member: Member) -> bool:

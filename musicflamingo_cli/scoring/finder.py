@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from musicflamingo_cli.scoring.candidates import Candidate, is_echo, is_template
+from musicflamingo_cli.scoring.candidates import Candidate, follows_template, is_echo, is_template
 from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
 from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
 from musicflamingo_cli.scoring.labels import is_mislabelled
@@ -51,6 +51,8 @@ class Finder:
         """Where objects were found, of whatever kind."""
         self.orphans: set[int] = set()
         """Where objects begin that stood under a key too damaged to be read, in an object that breaks off there."""
+        self.torn = False
+        """True if an object begins with a damaged name of something that is not the answer: what follows is doubtful."""
         self.breaks_off = False
         """True if the text ends inside an object."""
 
@@ -103,6 +105,7 @@ class Finder:
                 root, stop = reader.read()
                 repairs = tuple(reader.repairs)
                 depth = len(reader.stack)
+                self.torn = self.torn or (reader.gave_up and not root.pairs)
             if root.pairs:
                 if (
                     0 <= broken <= pos < broken + 16
@@ -198,6 +201,7 @@ class Finder:
             candidate.start in self.orphans
             or is_template(candidate, self.index)
             or is_echo(candidate, self.index, self.prompt)
+            or follows_template(candidate, self.index, self.page.folded[max(0, candidate.start - 600) : candidate.start])
             or is_mislabelled(self.page.folded, candidate.start)
         )
 

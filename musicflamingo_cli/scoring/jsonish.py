@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 from musicflamingo_cli.scoring.bare import read_bare
-from musicflamingo_cli.scoring.keys import VALUE_NAMES, read_key
+from musicflamingo_cli.scoring.keys import VALUE_NAMES, is_other_name, read_key
 from musicflamingo_cli.scoring.last_member import LastMember
 from musicflamingo_cli.scoring.marks import (
     COMMENT,
@@ -48,6 +48,8 @@ def may_begin(folded: str, start: int, end: int) -> bool:
         return False
     if pos >= end or folded[pos] in "{[(/#,;<.":
         return pos < end
+    if folded[pos] in "-*•":
+        return False
     pos += folded[pos] in QUOTES and folded[pos + 1 : pos + 2] == folded[pos]
     return any(pattern.match(folded, pos, end) is not None for pattern in (KEY, MISSING_COLON, DAMAGED_KEY))
 
@@ -68,6 +70,8 @@ class ObjectReader:
         self._separated = True
         self.last = LastMember(page.folded, self.end)
         self._broke = False
+        self.gave_up = False
+        """True if reading ended at a damaged name of something that is not the answer."""
 
     def read(self, braceless: bool = False) -> tuple[Obj, int]:
         """The object and where reading stopped; it is not `closed` where its end is missing."""
@@ -282,6 +286,10 @@ class ObjectReader:
             self.last.leave(self.pos, min(self.end, self.pos + 80))
             return False
         garbage = GARBAGE.match(self.folded, self.pos, self.end)
+        if garbage is not None and is_other_name(garbage.group()[:60]):
+            self.last.leave(self.pos, garbage.end())
+            self.gave_up = True
+            return False
         if garbage is not None and garbage.end() == len(self.folded) and not self._separated:
             self.last.doubt(True, garbage.group())
         self.last.leave(self.pos, garbage.end() if garbage else self.pos + 1)

@@ -106,6 +106,8 @@ class _ProseReader:
         self.is_alone = len({name.field.name for name in self.names if name.field.kind != "text"}) == 1
         """True if only one field is spoken of: a final number is then that field's."""
         self.claims: list[tuple[Field, Statement]] = []
+        self.echoes: set[int] = set()
+        """Where numbers stand that the prompt has behind the same names."""
         self.withdrawn: set[str] = set()
         """Fields whose score a sentence changes or takes back without stating another that can be read."""
 
@@ -157,8 +159,10 @@ class _ProseReader:
             elif statement.reading is not None and calls_too_much(self.body, statement.at):
                 statement = Statement(Reading(reason="ambiguous"), at=statement.at)
                 self.withdrawn.add(name.field.name)
-            if statement is not None and not self._is_echo(name, statement):
+            if statement is not None:
                 self.claims.append((name.field, statement))
+                if self._is_echo(name, statement):
+                    self.echoes.add(statement.at)
                 boundary = max(boundary, statement.at if statement.at > name.start else name.end)
             boundary = max(boundary, name.start)
         return self._settled()
@@ -186,6 +190,9 @@ class _ProseReader:
     def _settled(self) -> dict[str, Statement]:
         """The last claim of every field; a number that two fields claim belongs to neither."""
         gone = taken_back_until(self.body)
+        said = [one for _, one in self.claims if one.reading is not None and one.reading.value is not None]
+        if self.echoes and all(one.at in self.echoes for one in said):
+            self.claims = [(field, one) for field, one in self.claims if one not in said]
         owners: dict[int, set[str]] = {}
         for field, statement in self.claims:
             if statement.at >= 0:

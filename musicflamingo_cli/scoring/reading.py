@@ -210,8 +210,8 @@ def _paragraph_end(text: str, start: int) -> int:
 
 def _ends_in_object(page: Page, finder: Finder) -> bool:
     """Whether the text breaks off in an object: that is where the answer was to stand, not in the prose before it."""
-    if page.stopped:
-        return False
+    if finder.torn or page.stopped:
+        return finder.torn
     return finder.breaks_off or _BEGUN.search(page.folded[-200:]) is not None
 
 

@@ -31,7 +31,7 @@ _NEXT_MEMBER = re.compile(r"[\"'“”]\s{0,8}:|[}\]]\s{0,8},\s{0,8}[{\[\"']")
 _NULLS = frozenset(("", "null", "none", "nil", "undefined"))
 _NO_WORDS = _NULLS | {"nan", "na", "true", "false"}
 _PLACEHOLDER = re.compile(
-    r"\s*(?:\.{2,}|…|<[^<>]{0,80}>|\[[\w ]{0,30}\]|\{[\w ]{0,30}\}|_{2,}|x{3,}"
+    r"\s*(?:\.{2,}|…|(?![<\[]/?(?:think|answer))(?:<[^<>]{0,80}>|\[[\w ]{0,30}\])|\{[\w ]{0,30}\}|_{2,}|x{3,}"
     r"|(?:a |the |your )?(?:string|str|text|placeholder|tbd|insert [^\n]{1,60}|(?:\w+ ){1,3}here))\s*",
     re.IGNORECASE,
 )
