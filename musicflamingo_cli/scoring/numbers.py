@@ -196,7 +196,7 @@ def _stated_scale(rest: str, field: Field) -> tuple[str, Scale]:
     pair = _SCALED.match(rest)
     if pair is not None:
         return rest[pair.end() :], scale_of_pair(pair, field)
-    if _SCALE_WORDS.search(rest[:48]):
+    if _SCALE_WORDS.search(SENTENCE.split(rest[:48], maxsplit=1)[0]):
         return rest, Scale(unclear=True)
     return rest, NO_SCALE
 

@@ -173,6 +173,10 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             inner = here
             if head.inline and not head.lists and here <= indent:
                 opened = -1
+        if opened >= 0 and head.inline and not stripped and line is not None:
+            if head.is_other:
+                others.append((opened, pos))
+            opened = -1
         level = len(stripped) - len(stripped.lstrip("#"))
         if opened >= 0 and head.is_other and 0 < level <= depth and not known.heads:
             others.append((opened, pos))

@@ -84,13 +84,15 @@ _PART = re.compile(
 )
 """A remark that is nothing but a part of the song, another version, or a unit."""
 _SEGMENT = re.compile(r"[^,;.!|()\[\]{}–—\n]{0,80}")
+_TOP = r"(?:[1-9]|10|12|15|20|25|30|40|50|60|80|100|1000)(?:[.,]0+)?"
+"""What a scale may end at."""
 _FOREIGN_TOP = re.compile(
     rf"(?:\b(?:out\s+of|of|on|over|von|sur|su|de|di|av|af|z|max(?:imum)?|top|best|highest|possible|total)\b"
     rf"[\s.:=]{{0,3}}"
     rf"(?:is\s+|a\s+|the\s+|possible\s+){{0,2}}|(?<!\d)(?<!\d\s)[/⁄])"
-    rf"(?:({LITERAL})(?!\s?[A-Za-z%\d.,])|(?:ten|five|twenty|(?:a\s+|one\s+)?hundred)\b)"
-    rf"|(?<![\w.,])(?:({LITERAL})|ten|five|hundred)\s{{0,2}}"
-    r"(?:=|is\b|being\b|max(?:imum)?\b|total\b|possible\b|best\b|highest\b|top\b|-?\s?points?\b)",
+    rf"(?:({_TOP})(?!\s?[A-Za-z%\d.,:-])|(?:ten|five|twenty|(?:a\s+|one\s+)?hundred)\b)"
+    rf"|(?<![\w.,:])(?<!the )(?:({_TOP})|ten|five|hundred)\s{{0,2}}"
+    r"(?:=|is\s+(?:the\s+)?(?:best|max\w*|high\w*|top|perfect|worst)\b|being\b|max(?:imum)?\b|total\b|possible\b|best\b|highest\b|top\b|-?\s?points?\b)",
     re.IGNORECASE,
 )
 _PERCENT_WORD = re.compile(
