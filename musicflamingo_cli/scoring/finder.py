@@ -23,6 +23,8 @@ _MOST_CANDIDATES = 1024
 """Of more objects, which only a loop has, the first and the last are kept."""
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
 """An opening brace that holds something; of a long run of them the last few."""
+_IN_COMMENT = re.compile(r"(?:/\*|<!--|//|~~|(?:^|\n)[ \t]*#)[ \t]{0,4}\Z")
+"""What makes the object behind it a comment."""
 _RESTART = re.compile(r"\n[ \t]*[*_#]{0,3}[A-Za-z][^\n\"'“{}\[\]]{2,120}:[*_]{0,3}[ \t]*\n\s*(?:`{3,8}\w*\s*)?\Z")
 """A line of words on its own that leads up to an object: the answer begins anew behind one that broke off."""
 _LAST_READ = 65_536
@@ -176,7 +178,7 @@ class Finder:
             if last is None or not self._continues(last, candidate):
                 joined.append(candidate)
                 continue
-            last.root = Obj([*last.root.pairs, *candidate.root.pairs], last.root.closed and candidate.root.closed)
+            last.root = Obj([*last.root.pairs, *candidate.root.pairs], last.root.closed)
             last.end = candidate.end
             last.repairs = tuple(dict.fromkeys((*last.repairs, "separate_objects", *candidate.repairs)))
             last.said.members.update(candidate.said.members)
@@ -192,13 +194,14 @@ class Finder:
             and last.root.closed
             and bool(last.said.members)
             and bool(candidate.said.members)
-            and not last.said.members.keys() & candidate.said.members.keys()
+            and (not last.said.members.keys() & candidate.said.members.keys() or len(candidate.root.pairs) == 1)
         )
 
     def is_rejected(self, candidate: Candidate) -> bool:
         """Whether an object is a template, the prompt's example, or labelled as something else."""
         return (
             candidate.start in self.orphans
+            or _IN_COMMENT.search(self.page.folded[max(0, candidate.start - 16) : candidate.start]) is not None
             or is_template(candidate, self.index)
             or is_echo(candidate, self.index, self.prompt)
             or follows_template(candidate, self.index, self.page.folded[max(0, candidate.start - 600) : candidate.start])

@@ -24,6 +24,7 @@ from musicflamingo_cli.scoring.marks import (
     NUMBER_GOES_ON,
     PLAIN_ITEMS,
     PLAIN_OBJECTS,
+    QUOTED_BRACKET,
     QUOTES,
     SOLID,
     SPACE,
@@ -48,7 +49,7 @@ def may_begin(folded: str, start: int, end: int) -> bool:
         return False
     if pos >= end or folded[pos] in "{[(/#,;<.":
         return pos < end
-    if folded[pos] in "-*•":
+    if folded[pos] in "-•" or folded.startswith("* ", pos):
         return False
     pos += folded[pos] in QUOTES and folded[pos + 1 : pos + 2] == folded[pos]
     return any(pattern.match(folded, pos, end) is not None for pattern in (KEY, MISSING_COLON, DAMAGED_KEY))
@@ -311,6 +312,10 @@ class ObjectReader:
             self._push(child)
         elif folded[pos] in ",;}])":
             put(None)
+        elif opened := QUOTED_BRACKET.match(folded, pos, self.end):
+            self.repairs["unescaped_quotes"] = None
+            self.pos = opened.end()
+            self._value(put)
         elif QUOTE.match(folded, pos, self.end):
             text, closed, self.pos = self.strings.read(pos, isinstance(self.stack[-1], Arr))
             put(text if closed else Cut(text))

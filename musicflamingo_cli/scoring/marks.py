@@ -6,8 +6,8 @@ import re
 
 from musicflamingo_cli.scoring.strings import KEY
 
-SPACE = re.compile(r"(?:[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
-COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?")
+SPACE = re.compile(r"(?:\x1b\[[\d;]{0,8}m|[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
+COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?|<br\s?/?>")
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,8}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
 NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|\\(?![./%])|//|/\*|<!--|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
 ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”\\]|//|/\*")
@@ -26,6 +26,8 @@ SOLID = frozenset("{}[](),:;\"'=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUV
 NUMBER_GOES_ON = re.compile(r"[\"']?(?:\d|[.,]\d|%|/\d)")
 """Right behind a closing bracket: that bracket stands in the middle of something."""
 NUMBER_FOLLOWS = re.compile(r"[\"']?\s{0,3}[\d.%/:=*+-]")
+QUOTED_BRACKET = re.compile(r"([\"'])(?=\s{0,4}[\[{]\s{0,4}[\[{]?\s{0,4}\1[\w -]{1,60}\1\s{0,4}:)")
+"""A quote before an object or list whose own quotes are not escaped."""
 LONG_LIST = 256
 """From so many items on a list is a loop; plain items in it are stepped over."""
 PLAIN_OBJECTS = re.compile(r"(?:\{(?:[^{}\[\]\"'`\\]|\"[^\"\\\n]{0,200}\"){0,64}\}[ \n]{0,8},[ \n]{0,8})+")

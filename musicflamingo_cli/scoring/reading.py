@@ -31,8 +31,13 @@ _NEXT_TURN = re.compile(
     r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|User|USER)\**(?:[ \t]{0,2}:|[ \t]{0,2}\n)"
 )
 """Where a model that does not stop goes on with the next turn of a conversation that nobody had."""
+_RUN_ON = re.compile(r"[\"”»'’]\s{0,8}[,;]?[^\w\"“«']{0,12}[\"“«'*_]{1,4}(?=[A-Za-z]|\Z)|[\"”»]\s{0,8}[,;][^\w]{0,12}(?=[a-z]+_[a-z])")
+_KEYED = re.compile(r"[\w ]{1,40}[\"”»'*]{0,4}(?:\s{0,4}:|\s{0,8}\Z)")
+"""The end of a text and, behind it, the beginning of a member."""
 _NEXT_QUESTION = re.compile(r"\n[ \t]{0,4}Q:")
 _QUESTION = re.compile(r"(?:\A|\n)[ \t]{0,4}[QA]:")
+_QUOTED_LINE = re.compile(r"^[ \t]{0,4}>[ \t]{0,8}(?:[{}]|[\"'][\w ]{1,60}[\"']\s?:)", re.MULTILINE)
+_LINE_MARK = re.compile(r"^([ \t]{0,4})>", re.MULTILINE)
 _MOST_OTHERS = 16
 """So many objects beside the answer are looked through for texts that it does not hold."""
 
@@ -69,7 +74,7 @@ class ReplyReader:
         whole = self._whole()
         if whole is not None:
             return whole
-        page = without_echo(self.page, self.prompt)
+        page = without_echo(_unquoted(self.page), self.prompt)
         turn = _NEXT_TURN.search(page.folded) or _NEXT_QUESTION.search(page.folded)
         if turn and not (turn.group().endswith("Q:") and _QUESTION.search(page.folded, 0, turn.start())):
             own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
@@ -145,6 +150,13 @@ class ReplyReader:
         for member in answer.said.members.values():
             member.notes = member.notes or ((words,) if words else ())
 
+    def _runs_on(self, text: str) -> bool:
+        """Whether a text ran on into the members behind it, because of a damaged quote."""
+        near = _RUN_ON.search(text)
+        return near is not None and (
+            near.end() == len(text) or self.index.mention.match(text, near.end()) is not None or _KEYED.match(text, near.end()) is not None
+        )
+
     def _heed_words(
         self, found: Found, answer: Candidate, page: Page, around: tuple[Sequence[Stretch], Spans]
     ) -> None:
@@ -182,10 +194,19 @@ class ReplyReader:
                 continue
             if asked.kind == "text":
                 text, reason = read_text(member)
+                if text is not None and how == "repaired" and self._runs_on(text):
+                    text, reason = None, "ambiguous"
                 found.fields[asked.name] = FieldAnswer(text, how if text is not None else None, reason)
             else:
                 found.fields[asked.name] = _of_reading(read_score(member, asked, self.assume), how)
         return found
+
+
+def _unquoted(page: Page) -> Page:
+    """The page without the marks of quotation at the beginning of its lines, where an object is quoted so."""
+    if _QUOTED_LINE.search(page.folded) is None:
+        return page
+    return Page(*(_LINE_MARK.sub(r"\1 ", text) for text in (page.text, page.folded)), page.stopped)
 
 
 def without_lone_ones(found: Found, scored: frozenset[str]) -> None:

@@ -9,7 +9,7 @@ _ANY_QUOTE = "\"'`“”„«»‘’´"
 _IN_KEY = r"(?!\2)[^\"“”{}\[\]\n]"
 _QUOTED = (
     rf"(\\{{0,8}})([{_ANY_QUOTE}])((?:{_IN_KEY}){{0,120}}?(?:\[[^\[\]\n\"]{{0,40}}\](?:{_IN_KEY}){{0,8}}?)?)"
-    rf"\\{{0,8}}[{_ANY_QUOTE}]"
+    rf"\\{{0,8}}[{_ANY_QUOTE}](?:\2(?=\s{{0,8}}[:=]))?"
 )
 _BARE_KEY = r"[\"'“]?([\w$@](?:[^\"'`“”:,;={}\[\]\n<>()]|\([^()\n]{0,24}\)){0,80})[\"'”]?"
 KEY = re.compile(rf"(?:[-*•]\s{{1,4}})?(?:\*\*)?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|:=|[:=](?!=))")
@@ -21,12 +21,17 @@ DAMAGED_KEY = re.compile(r"[\"'“][^{}\[\]\n]{1,80}?[\"'”]\s{0,4}:")
 QUOTE = re.compile(r"[rRuUbBfF]?(\\{0,8})(\"\"\"|'''|[\"'`“”„«‘’´])")
 """The opening quote of a value, with a Python prefix."""
 
-_KEY_AHEAD = r"\\{0,8}[\"'`“”„«‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`“”»’]\s{0,16}[:=]"
-_COLONLESS = r"\\{0,8}[\"'`“”‘][\w .()-]{1,80}\\{0,8}[\"'`”’]\s{1,4}[\d.{]"
+_KEY_AHEAD = r"\\{0,8}[\"'`“”„«‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`“”»’]{1,2}\s{0,16}[:=]"
+_COLONLESS = r"\\{0,8}[\"'`“”‘][\w .:()-]{1,80}\\{0,8}[\"'`”’]\s{1,4}[\d.{\"'“]"
+_TITLED_BRACE = r"\[?[*_]{0,2}[A-Za-z][\w ]{0,40}[*_\"'”]{0,3}\s{0,4}:?\s{0,4}\{"
+_JUNK = (
+    r"(?:\s|[\x00-\x1f\x7f*•>-]|\\{1,4}[nrt](?![A-Za-z])|<!--[^<>]{0,80}-->|<br\s?/?>|\[[\d;]{0,8}m){1,64}"
+)
 _GAP = r"(?:\s|\\{1,4}[nrt](?![A-Za-z])){0,64}"
 _AFTER_MEMBER = re.compile(
     rf"{_GAP}(?:[}}\])]|\Z|\+\s{{0,8}}[\"']|//|/\*|#|;|{_KEY_AHEAD}"
-    rf"|,{_GAP}(?:{_KEY_AHEAD}|{_COLONLESS}|[\"'`“‘][^\"'\n]{{0,120}}\Z|[}}\]]|\Z|,|//|/\*|#|\.\.\."
+    rf"|,{_JUNK}(?:{_KEY_AHEAD})"
+    rf"|,{_GAP}(?:{_KEY_AHEAD}|{_COLONLESS}|{_TITLED_BRACE}|[\"'`“‘«][^\"'\n]{{0,120}}[\"'”’»]?\s{{0,8}}\Z|[}}\]]|\Z|,|//|/\*|#|\.\.\."
     rf"|[\w$][\w .$-]{{0,60}}[\"'”]?\s{{0,8}}[:=]))"
     r"|[ \t]{0,64}\n"
 )
@@ -38,6 +43,8 @@ _AFTER_ITEM = re.compile(
 """What follows the end of a string that is a list's item."""
 _KEY_HERE = re.compile(_KEY_AHEAD)
 _KEY_NEXT_LINE = re.compile(rf"\s{{0,64}}+(?:{_KEY_AHEAD}|\}})")
+_ANEW = re.compile(rf"[ \t]{{0,16}}\{{\s{{0,16}}{_KEY_AHEAD}")
+"""A line on which an object begins anew."""
 _OBJECT_OVER = re.compile(r"\n[ \t]*(?:\n|\Z|`{3}|[A-Z][a-z])")
 """A line after which an object is over: an empty one, words."""
 _CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
@@ -103,12 +110,14 @@ class StringReader:
         self._note(slashes, quote)
         start = opened.end()
         after = _AFTER_ITEM if in_list else _AFTER_MEMBER
-        inner = False
+        inner = holds_key = False
         for token in _TOKENS[quote].finditer(self.folded, start, self.end):
             at = token.start()
             if token.group(3):
                 if not slashes and _KEY_NEXT_LINE.match(self.folded, token.end(), self.end) and len(quote) == 1:
                     return self._missing_quote(start, at)
+                if not slashes and _ANEW.match(self.folded, token.end(), self.end):
+                    return self._decode(start, at, slashes), False, at
                 if not slashes and len(quote) == 1 and (brace := self._ends_object(start, at)) > 0:
                     return self._missing_quote(start, brace)
             elif token.group(2):
@@ -124,9 +133,10 @@ class StringReader:
                     self._note_inner(inner)
                     return self._decode(start, close - len(quote) - slashes, slashes), True, close
                 before = self.folded[max(start, at - 8) : at].rstrip()
-                if before.endswith(",") and _KEY_HERE.match(self.folded, at, self.end):
+                if before.endswith(",") and not holds_key and _KEY_HERE.match(self.folded, at, self.end):
                     return self._missing_quote(start, at)
                 inner = True
+                holds_key = holds_key or _KEY_HERE.match(self.folded, at, self.end) is not None
         value = self._decode(start, self.end, slashes)
         return value.rstrip() if self.stopped else value, self.stopped, self.end
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from musicflamingo_cli.scoring.scales import LITERAL
-
 EMOJI = (
     "[\u2600-\u2604\u2607-\u26ff\u2705\u2713\u2714\u2728\u2764\U0001f300-\U0001f31e\U0001f321-\U0001f44d"
     "\U0001f44f-\U0001f4a9\U0001f4ab-\U0001f4ae\U0001f4b0-\U0001f4c7\U0001f4ca-\U0001f4f6\U0001f507-\U0001f50f"

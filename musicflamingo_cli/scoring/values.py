@@ -28,6 +28,8 @@ _BROKEN = re.compile(
 _LONE_NUMBER = re.compile(r"\s*[+-]?[.,]?\d[\d.,/%\s]*")
 _NEXT_MEMBER = re.compile(r"[\"'“”]\s{0,8}:|[}\]]\s{0,8},\s{0,8}[{\[\"']")
 """A string that ran on into the members after it, because its closing quote is damaged."""
+_SWALLOWS = re.compile(r"[}\]]\s{0,8},?\s{0,8}[\"'“”]?\w[\w ]{0,60}[\"'“”]?\s{0,8}[:=]\s{0,8}[{\[]")
+"""A string that ran on into the object of the next field."""
 _NULLS = frozenset(("", "null", "none", "nil", "undefined"))
 _NO_WORDS = _NULLS | {"nan", "na", "true", "false"}
 _PLACEHOLDER = re.compile(
@@ -110,6 +112,8 @@ def _read_value(value: object, field: Field, scale: Scale, assume: float | None)
 def _read_object(obj: Obj, field: Field, scale: Scale, assume: float | None) -> Reading:
     """A number with its own object: ``{"score": 8, "out_of": 10, "reason": ...}``."""
     own = read_key(field.name).joined
+    if any("{" in key or "}" in key or (isinstance(value, str) and _SWALLOWS.search(value)) for key, value in obj.pairs):
+        return Reading(reason="ambiguous")
     held: list[tuple[str, object]] = []
     rival = told = False
     for key, value in obj.pairs:
