@@ -17,7 +17,7 @@ from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.reading import Found, ReplyReader, without_lone_ones
 
 _ENTITY = re.compile(
-    r"&(?:quot|#34|#x22|lcub|#123|apos|#39|colon|#58);|(?<=\d)&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});"
+    r"&(?:quot|nbsp|#34|#x22|lcub|#123|apos|#39|colon|#58);|(?<=\d)&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});"
     r"|&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});(?=\d)",
     re.IGNORECASE,
 )

@@ -106,7 +106,7 @@ class Finder:
                 reader = ObjectReader(self.page, (pos, end), self.index.known)
                 root, stop = reader.read()
                 repairs = tuple(reader.repairs)
-                depth = len(reader.stack)
+                depth = len(reader.stack) + reader.gave_up
                 self.torn = self.torn or (reader.gave_up and not root.pairs)
             if root.pairs:
                 if (

@@ -290,6 +290,7 @@ class ObjectReader:
         if garbage is not None and is_other_name(garbage.group()[:60]):
             self.last.leave(self.pos, garbage.end())
             self.gave_up = True
+            self.pos = garbage.end()
             return False
         if garbage is not None and garbage.end() == len(self.folded) and not self._separated:
             self.last.doubt(True, garbage.group())

@@ -133,6 +133,10 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
     inner: list[_Place] = []
     if _calls_other(obj.pairs):
         return node, inner
+    if any(read_key(key).joined in _NAMES and isinstance(v, str) and index.known(v) for key, v in obj.pairs):
+        _read_named_pair(obj, node, index, scale_notes(obj.pairs, own=False) or place.notes)
+        if node.members:
+            return node, inner
     is_series = sum(NUMBERED.fullmatch(key) is not None for key, _ in obj.pairs) > 1
     notes = scale_notes(obj.pairs, own=False) or place.notes
     for key, value in obj.pairs:

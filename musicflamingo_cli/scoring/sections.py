@@ -32,6 +32,9 @@ _BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
 _MARKS_PLACE = re.compile(r"[\s\"'*_]{0,4}(?:\n|\Z)")
 _AFTER_LABEL = re.compile(r"[:=][\s\"'*_]{0,6}\Z")
 """Around `<genre>` where it stands for an answer: `genre: <genre>`."""
+_HTML = frozenset(
+    "a b br code div em font h1 h2 h3 h4 h5 h6 hr i li ol p pre small span strong sub sup table tbody td th thead tr u ul".split()  # noqa: SIM905
+)
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
 """A label that a lost newline glues to the number before it: `0.8weights:`."""
@@ -99,6 +102,8 @@ def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
     if index.known(tag.group(2)):
         return "\n" if tag.group(1) else f"\n{tag.group(2)}: "
     if re.search(r"\s\d", tag.group(2)):
+        return tag.group()
+    if tag.group(2).lower() not in _HTML and not tag.group(1) and f"</{tag.group(2)}" not in tag.string:
         return tag.group()
     return "\n" if tag.group(2).lower() in ("br", "p", "li", "tr", "div", "ul", "ol") else " "
 

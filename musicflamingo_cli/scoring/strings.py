@@ -12,7 +12,7 @@ _QUOTED = (
     rf"\\{{0,8}}[{_ANY_QUOTE}](?:\2(?=\s{{0,8}}[:=]))?"
 )
 _BARE_KEY = r"[\"'“]?([\w$@](?:[^\"'`“”:,;={}\[\]\n<>()]|\([^()\n]{0,24}\)){0,80})[\"'”]?"
-KEY = re.compile(rf"(?:[-*•]\s{{1,4}})?(?:\*\*)?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|:=|[:=](?!=))")
+KEY = re.compile(rf"(?:[-*•]\s{{1,4}})?(?:\*\*|[uU](?=[\"']))?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|->|→|:=|::|[:=](?!=))")
 """A key and its colon. Groups: backslashes before the quote, the quote, the quoted key; the bare key."""
 MISSING_COLON = re.compile(rf"{_QUOTED}\s{{1,8}}(?=[\d.\"'\[{{-])")
 """A quoted key and a value without a colon between them."""
@@ -21,7 +21,7 @@ DAMAGED_KEY = re.compile(r"[\"'“][^{}\[\]\n]{1,80}?[\"'”]\s{0,4}:")
 QUOTE = re.compile(r"[rRuUbBfF]?(\\{0,8})(\"\"\"|'''|[\"'`“”„«‘’´])")
 """The opening quote of a value, with a Python prefix."""
 
-_KEY_AHEAD = r"\\{0,8}[\"'`“”„«‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`“”»’]{1,2}\s{0,16}[:=]"
+_KEY_AHEAD = r"[uU]?\\{0,8}[\"'`“”„«‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`“”»’]{1,2}\s{0,16}(?:[:=]|->)"
 _COLONLESS = r"\\{0,8}[\"'`“”‘][\w .:()-]{1,80}\\{0,8}[\"'`”’]\s{1,4}[\d.{\"'“]"
 _TITLED_BRACE = r"\[?[*_]{0,2}[A-Za-z][\w ]{0,40}[*_\"'”]{0,3}\s{0,4}:?\s{0,4}\{"
 _JUNK = (
@@ -48,6 +48,10 @@ _ANEW = re.compile(rf"[ \t]{{0,16}}\{{\s{{0,16}}{_KEY_AHEAD}")
 _OBJECT_OVER = re.compile(r"\n[ \t]*(?:\n|\Z|`{3}|[A-Z][a-z])")
 """A line after which an object is over: an empty one, words."""
 _CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
+_BESIDE = re.compile(
+    rf"[ \t]{{0,8}}\n?[ \t]{{0,16}}(?=[\"'])(?!{_KEY_AHEAD})(?=([\"'])[^\"'\n]{{1,400}}\1\s{{0,8}}(?:[,}}\n]|\Z))(?!([\"'])\s{{0,4}}[,}}\]])"
+)
+"""A string right beside another, as Python joins them."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\ufffd", "\n": ""}
 _CLOSERS = {
@@ -97,6 +101,8 @@ class StringReader:
             part, closed, pos = self._one(pos, in_list)
             parts.append(part)
             more = _CONCATENATED.match(self.folded, pos, self.end) if closed else None
+            if closed and more is None and not in_list and (beside := _BESIDE.match(self.folded, pos, self.end)):
+                more = beside
             if more is None or QUOTE.match(self.folded, more.end(), self.end) is None:
                 return "".join(parts), closed, pos
             self.repairs["concatenation"] = None
