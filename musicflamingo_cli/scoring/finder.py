@@ -194,8 +194,12 @@ class Finder:
             and last.root.closed
             and bool(last.said.members)
             and bool(candidate.said.members)
-            and (not last.said.members.keys() & candidate.said.members.keys() or len(candidate.root.pairs) == 1)
+            and (not last.said.members.keys() & candidate.said.members.keys() or self._is_single(candidate))
         )
+
+    def _is_single(self, candidate: Candidate) -> bool:
+        """Whether an object holds one field alone, as lines of JSON do."""
+        return len(candidate.root.pairs) == 1 and self.index.known(candidate.root.pairs[0][0])
 
     def is_rejected(self, candidate: Candidate) -> bool:
         """Whether an object is a template, the prompt's example, or labelled as something else."""

@@ -47,6 +47,10 @@ def is_mislabelled(text: str, start: int) -> bool:
     if not lines:
         return False
     line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
+    if "}" in line and ":" in line.rpartition("}")[0]:
+        line = line.rpartition("}")[2].strip(" ,;")
+        if not line.strip(_FRAME):
+            return False
     own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
     line = line if is_other_name(line) else without_strays(line)
     title = lines[-1].strip()

@@ -30,7 +30,7 @@ _EARLIER = (
 )
 _REFUSED = (
     r"(?:an?|the|one)\s+examples?\s+(?:of\s+(?:how|what|an?\s+(?:answer|reply|response|output)|the\s+(?:format|output|answer))|answer|output|reply|response)"
-    r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to|(?:do\s+not|don't|never)\s+\w+|a\s+lazy\s+\w+|the\s+prompt\s+gave"
+    r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to|(?:do\s+not|don't|never)\s+(?:answer|use|write|reply|respond|output|copy|rate|score|give|do)\b|a\s+lazy\s+\w+|the\s+prompt\s+gave"
     r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|bad\s+(?:answer|example|output|reply|response|json)|(?:an?|the)\s+bad\s+\w+|instead\s+of"
     r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:re-?)?listening|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
