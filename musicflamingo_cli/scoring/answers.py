@@ -104,7 +104,7 @@ def _verdict(
         repairs = (*repairs, *found.repairs)
     status: Literal["ok", "partial", "failed"] = "failed" if len(missing) == len(fields) else "partial"
     reason: str | None = None
-    if (missing or finish_reason == "length" or len(page.text) > _LONG) and loops(page.text):
+    if (missing or finish_reason == "length" or len(page.text) > _LONG) and loops(page.text, page.stopped):
         reason = "loop_detected"
     elif missing and finish_reason == "length" and not found.complete:
         reason = "token_cap"

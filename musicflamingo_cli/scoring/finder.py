@@ -49,6 +49,9 @@ class Finder:
         self._budget = Budget(2 * len(page.text) + 4096)
         self._rereads = 64
         self._read = 0
+        self._name_from = [0, -1]
+        self._escape_from = [0, -1]
+        """From where the next name, and the next escaped letter, was last looked for, and where it stands."""
         self.spans: list[tuple[int, int]] = []
         """Where objects were found, of whatever kind."""
         self.orphans: set[int] = set()
@@ -128,16 +131,27 @@ class Finder:
             pos = max(stop, pos + 1)
 
     def _next_name(self, start: int, end: int) -> int:
-        """Where the next name of a field, or else an escaped letter, stands; -1 for nowhere."""
-        name = self.index.mention.search(self.page.folded, start, end)
-        return self.page.folded.find("\\u", start, end) if name is None else name.start()
+        """Where the next name of a field, or else an escaped letter, stands before `end`; -1 for nowhere."""
+        for known, search in (
+            (self._name_from, self._search_name),
+            (self._escape_from, lambda at: self.page.folded.find("\\u", at)),
+        ):
+            searched, found = known
+            if not searched <= start <= found:
+                place = search(start)
+                found = place if place >= 0 else len(self.page.folded)
+                known[:] = [start, found]
+            if found < end:
+                return found
+        return -1
+
+    def _search_name(self, start: int) -> int:
+        name = self.index.mention.search(self.page.folded, start)
+        return -1 if name is None else name.start()
 
     def _may_say_something(self, start: int, end: int) -> bool:
         """Whether a field's name stands there at all; where letters are escaped, who knows."""
-        return (
-            self.index.mention.search(self.page.folded, start, end) is not None
-            or self.page.folded.find("\\u", start, end) >= 0
-        )
+        return self._next_name(start, end) >= 0
 
     def braceless(self, stretches: Sequence[Stretch]) -> list[Candidate]:
         """Objects whose opening brace is missing: they begin at a quoted key that is asked."""

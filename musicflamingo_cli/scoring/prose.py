@@ -201,6 +201,8 @@ class _ProseReader:
         for field, statement in sorted(self.claims, key=lambda claim: claim[1].at):
             if statement.at < gone and field.kind != "text":
                 continue
+            if self._is_cut_repeat(settled.get(field.name), statement, field):
+                continue
             disputed = len(owners.get(statement.at, ())) > 1 or self._contradicts(settled.get(field.name), statement)
             settled[field.name] = Statement(Reading(reason="ambiguous"), at=statement.at) if disputed else statement
         if self._are_shares(settled) or _is_template(settled):
@@ -212,6 +214,15 @@ class _ProseReader:
         said = [one.reading for name, one in settled.items() if name in self.index.scored]
         written = [one.written or 0.0 for one in said if one is not None and one.value == (one.written or 0) / 100]
         return len(written) >= 3 and len(written) == len(self.index.scored) and abs(sum(written) - 100) < 1e-6
+
+    def _is_cut_repeat(self, earlier: Statement | None, later: Statement, field: Field) -> bool:
+        """Whether the text breaks off in a number that it had stated twice or more before, always the same."""
+        if earlier is None or earlier.reading is None or earlier.reading.value is None:
+            return False
+        if later.reading is None or later.reading.reason != "cut_off":
+            return False
+        said = [one.reading.value for asked, one in self.claims if asked == field and one.reading and one is not later]
+        return len(said) > 1 and set(said) == {earlier.reading.value}
 
     def _contradicts(self, earlier: Statement | None, later: Statement) -> bool:
         """Whether two statements on a field differ, and no words between them say that the later one counts."""

@@ -18,10 +18,12 @@ _RANGE = re.compile(
 )
 _WITH_UNIT = re.compile(rf"(?<![\d.,/:])({_NUMBER})\s{{0,3}}-?{_BPM}(?![a-z])", re.IGNORECASE)
 _AFTER_UNIT = re.compile(
-    rf"{_BPM}\s{{0,3}}(?:[:=]|is|of|at)?\s{{0,3}}(?:about|around|approximately|roughly|~|≈)?\s{{0,3}}({_NUMBER})(?![\d.,]*\d)",
+    rf"{_BPM}\s{{0,3}}\)?\s{{0,3}}(?:[:=]|is|of|at)?\s{{0,3}}(?:about|around|approximately|roughly|~|≈)?\s{{0,3}}({_NUMBER})(?![\d.,]*\d)",
     re.IGNORECASE,
 )
-_NOTE_EQUALS = re.compile(rf"[♩♪𝅘𝅥]\s{{0,3}}(?:=|≈)\s{{0,3}}({_NUMBER})")
+_NOTE_EQUALS = re.compile(
+    rf"(?:[♩♪𝅘𝅥]|\bquarter(?:[\s-]note)?|\bcrotchet)\s{{0,3}}(?:=|≈)\s{{0,3}}({_NUMBER})", re.IGNORECASE
+)
 _ALONE = re.compile(
     rf"\s*(?:about|around|approximately|approx\.?|roughly|circa|ca\.|~|≈)?\s*({_NUMBER})\s*\.?\s*", re.IGNORECASE
 )
@@ -29,8 +31,10 @@ _COMPARED = re.compile(
     rf"(?:[<>≤≥±+]|\b(?:below|under|above|over|less than|more than|faster than|slower than|at least|at most|up to|not"
     rf"|between|from|half|double|max(?:imum)?|min(?:imum)?|nearly)\b)\s{{0,3}}(?:of\s)?{_NUMBER}"
     rf"|{_NUMBER}\s{{0,2}}(?:\+|±|plus\b)"
-    rf"|{_BPM}\s{{0,2}}(?:or (?:more|less|so faster)|\+)"
-    rf"|(?:^|[\s(])[-−]{_NUMBER}",
+    rf"|{_BPM}\s{{0,2}}(?:or (?:more|less|so faster|higher|lower|above|below|faster|slower)|and (?:above|up|below|over|under)"
+    r"|max\b|min\b|until\b|then\b|\?|x\s?\d|[×*]\s?\d|\+)"
+    rf"|(?:^|[\s(])[-−]{_NUMBER}\s?(?:{_BPM}|\s*\Z)|\b(?:twice|thrice)\s{_NUMBER}|(?<![/\d])\d{{2,3}}(?:,\s|\s?\|\s?)\d{{2,3}}\s{{0,3}}{_BPM}"
+    rf"|(?<!\d)\d{{1,2}}\s\d{{1,3}}\s{{0,3}}{_BPM}|{_NUMBER}\s?\?",
     re.IGNORECASE,
 )
 _STEADY = re.compile(
@@ -59,11 +63,22 @@ _KEY = re.compile(
 _OTHER_MODE = re.compile(
     r"\b(?:dorian|phrygian|lydian|mixolydian|locrian|atonal|microtonal|chromatic|whole[- ]tone|octatonic|unclear"
     r"|uncertain|ambiguous|unknown|modulat\w*|shift\w*|changes?|changing|moves?|moving|then|or|between|relative|parallel"
-    r"|not|neither)\b",
+    r"|not|neither|semitones?|(?:half|whole)[ -](?:a[ -])?(?:step|tone)s?|dominant|subdominant|capo|shapes?|raised|lowered|transposed|while"
+    r"|whereas|above|below)\b|[?]",
     re.IGNORECASE,
 )
 _BOTH_MODES = re.compile(r"\bmajor\b.*\bminor\b|\bminor\b.*\bmajor\b", re.IGNORECASE | re.DOTALL)
-_CHORDS = re.compile(r"\s{0,3}(?:chords?|triads?|7|seventh|9|scale degree|third|progression)\b", re.IGNORECASE)
+_STEADY_KEY = re.compile(
+    r"\b(?:no|not|never|without|nor|does(?:n't| not))\s(?:\w{1,12}\s){0,2}?(?:modulat|chang|shift|mov)\w*", re.IGNORECASE
+)
+_NEXT_CHORD = re.compile(r"\s{0,3}(?:->|→|[-–—,|/]|\s)\s{0,3}[A-G](?:[#♯♭b])?(?:m|maj|min|dim|sus\d?|add\d)?\d{0,2}(?![\w'])")
+_AFTER_KEY = re.compile(
+    r"\s{0,3}(?:\Z|[^\w\s]|\n|(?:key|tonality|tonal|scale|throughout|with|and|in|at|for|natural|harmonic|melodic|blues|pentatonic|tuning|overall"
+    r"|mostly|from|as|is|the)\b)",
+    re.IGNORECASE,
+)
+"""What follows a key, so that the `A` before it is no article."""
+_CHORDS = re.compile(r"\s{0,3}(?:chords?|triads?|7|7th|6th|sixth|seventh|9|scale degree|third|progression)\b", re.IGNORECASE)
 
 
 def tempo_bpm(text: str) -> float | None:
@@ -104,10 +119,13 @@ def key_of(text: str) -> tuple[str, str] | None:
     F, F#, G, Ab, A, Bb, B. Two keys, a modulation, another mode and a tonic without a mode give None.
     """
     text = fold(text[:_MAX_CHARS])
+    text = _STEADY_KEY.sub(" ", text)
     keys: set[tuple[str, str]] = set()
     for found in _KEY.finditer(text):
         if _CHORDS.match(text, found.end()) or _is_article(text, found):
             continue
+        if found.group(8) and _NEXT_CHORD.match(text, found.end()):
+            return None
         key = _key(found)
         if key is None:
             return None
@@ -123,6 +141,8 @@ def _is_article(text: str, found: re.Match[str]) -> bool:
     if mode in ("M", "MIN", "MAJ") and found.group(8):
         return mode == "M"
     plain = found.group(2) is None and found.group(3) is None
+    if letter == "A" and plain and mode.islower() and not text[: found.start()].rstrip(" \"'*_(").rpartition(".")[2].strip():
+        return _AFTER_KEY.match(text, found.end()) is None
     if letter != "a" or not plain:
         return found.group(8) == "m" and letter.islower()
     around = text[: found.start()] + text[found.end() :]
