@@ -14,21 +14,25 @@ from musicflamingo_cli.scoring.stated_scales import said_scale
 
 _TOPS = frozenset(
     """outof max maxscore maximum maximumscore maxvalue scoremax denominator maxpossible maxrating scalemax maxpoints
-    possiblescore totalpossible bestrating highestpossible scoreoutof""".split()  # noqa: SIM905
+    maximumrating maxpossiblescore ratingmax rangemax scoresoutof ratingsoutof totalpoints bestscore maximumpoints possiblescore totalpossible bestrating highestpossible scoreoutof""".split()  # noqa: SIM905
 )
 _OWN_TOPS = frozenset("best top upper ceiling highest limit possible total base high of over upperbound".split())  # noqa: SIM905
 """Tops only in the object of one field: beside several, `total` is their sum."""
 _BOTTOMS = frozenset("min minimum minscore minimumscore minvalue scoremin scalemin minrating worstrating".split())  # noqa: SIM905
 _OWN_BOTTOMS = frozenset("worst lowest lower floor low lowerbound".split())  # noqa: SIM905
 _NOTES = frozenset(
-    "scale scoringscale ratingscale scorescale scorerange range scalerange valuerange ratingrange".split()  # noqa: SIM905
+    "scale ratingsystem scaleused scoresscale ratingsscale scoringsystem scaledescription legend scoring scoringscale ratingscale scorescale scorerange range scalerange valuerange ratingrange".split()  # noqa: SIM905
 )
 _OWN_NOTES = frozenset(("unit", "units", "scoreunit"))
-_REMARKS = frozenset("note notes comment comments remark remarks legend disclaimer methodology method".split())  # noqa: SIM905
+_REMARKS = frozenset("explanation details info about note notes comment comments remark remarks legend disclaimer methodology method".split())  # noqa: SIM905
 """Beside the fields, what may say in words on which scale they are."""
 _NEUTRAL = frozenset(
     ("", "null", "none", "n/a", "score", "rating", "ratio", "float", "number", "decimal", "numeric", "normalized")
 )
+_BESIDE = frozenset("unit units scoretype scoreunit scoreformat format type".split())  # noqa: SIM905
+"""Beside the fields, what states a unit where it names one."""
+_UNIT = re.compile(r"\s*(?:%|percent\w*|/\s?\d+|stars?|points?|out of \d+)\s*", re.IGNORECASE)
+_HOLD_SCALES = frozenset("meta metadata info scaleinfo scoring".split())  # noqa: SIM905
 _SAYS_SCALE = re.compile(
     r"(?<![\w.])\d+(?:\.\d+)?\s{0,3}(?:-|–|—|,|to\b|/|\.\.)\s{0,3}\d|\bout of\b|%|\bpercent|/\s{0,2}\d", re.IGNORECASE
 )
@@ -63,6 +67,10 @@ def scale_notes(pairs: Iterable[tuple[str, object]], own: bool, prefix: str = ""
             bottoms.extend(_number(value, own))
         elif joined in _NOTES or (own and joined in _OWN_NOTES):
             notes.extend(_note(value, own))
+        elif not own and joined in _BESIDE and isinstance(value, str) and _UNIT.fullmatch(value):
+            notes.append(value.strip() if re.search(r"%|percent|\d", value, re.IGNORECASE) else "scale")
+        elif not own and joined in _HOLD_SCALES and isinstance(value, Obj):
+            notes.extend(scale_notes(value.pairs, own=False))
         elif not own and joined in _REMARKS and isinstance(value, str) and (said := said_scale(value)):
             notes.append(said)
     if tops:
@@ -105,4 +113,5 @@ def _note(value: object, own: bool) -> list[str]:
 def scale_from(notes: Sequence[str], field: Field) -> Scale:
     """The one scale that these notes state; unclear where they differ."""
     stated = {stated_scale(note, field) for note in notes}
+    stated = stated - {NO_SCALE} or stated
     return NO_SCALE if not stated else stated.pop() if len(stated) == 1 else UNCLEAR

@@ -47,6 +47,10 @@ def _may_turn(remark: str) -> bool:
     return not last.isalpha() or (telling == [last] and any(w.startswith(last) for w in (*_TURNS, *_TELLS_NOTHING)))
 
 
+_ENDED = re.compile(r"[.!?;|][\s*_\"')]|[.!?]\Z|<[/|]")
+"""The end of a sentence, behind which a remark no longer changes a whole number."""
+
+
 def is_cut(literal: str, rest: str) -> bool:
     """Whether more text could still change this number, given that `rest` is all that follows it."""
     if not rest:
@@ -55,6 +59,8 @@ def is_cut(literal: str, rest: str) -> bool:
     tail = rest.strip(" \t").lower()
     if "\n" in rest:
         return False
+    if whole and not _ENDED.search(rest) and not re.match(r"\s*(?:%|[/⁄]|[(\[,]?\s?out\s+of\s)", rest, re.IGNORECASE):
+        return True
     if not tail:
         return whole or literal in ("0.0", "1.0")
     if (open_tail := _OPEN_TAIL.match(rest)) and (whole or _may_turn(open_tail.group(1) or open_tail.group(2) or "")):

@@ -10,7 +10,7 @@ import unicodedata
 from functools import lru_cache
 
 from musicflamingo_cli.records import Field
-from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, Scale, to_decimal
+from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, OWN_SCALE, Scale, to_decimal
 
 UNCLEAR = Scale(unclear=True)
 _NOTE_WORDS = frozenset(
@@ -75,7 +75,7 @@ def _between(low: str, high: str, field: Field) -> Scale:
     if bottom is None or top is None or top <= 0:
         return UNCLEAR
     if float(bottom) == (field.low or 0.0) and float(top) == field.high:
-        return NO_SCALE
+        return OWN_SCALE
     return Scale(float(top)) if bottom == 0 and not field.low else UNCLEAR
 
 

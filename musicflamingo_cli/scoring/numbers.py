@@ -43,7 +43,7 @@ _OPERATOR = re.compile(r"[ \t]{0,3}(?:[+±^×<>≤≥]|\*(?=\s?\w)|x\b)", re.IGN
 _OTHER_UNIT = re.compile(
     r"[\s-]{0,3}[★☆⭐]|[\s-]{0,3}(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times|higher|lower|more|less"
     r"|better|worse|above|below|greater|fewer|points?\s+(?:higher|lower|more|less|better|worse|above|below)"
-    r"|[- ]?point\s+scale|k|x|max(?:imum)?|min(?:imum)?|or\s+(?:more|less|higher|lower|above|below|so|better|worse)"
+    r"|[- ]?point\s+(?:scale|deduction|penalty|bonus|difference)|k|x|max(?:imum)?|min(?:imum)?|or\s+(?:more|less|higher|lower|above|below|so|better|worse)"
     r"|at\s+(?:most|least|best|worst)|needed|required)\b",
     re.IGNORECASE,
 )
@@ -70,6 +70,8 @@ _SCALE_WORDS = re.compile(
 )
 _ESCAPED = re.compile(r"\\(?=[./%,+()\[\]-])")
 """A backslash of Markdown before a sign that belongs to a number: `0\\.82`."""
+_RANGE_ECHO = re.compile(r"[\s\"'*]{0,4}(?:in\s|∈)?\s?[\[({]\s?[01]\s?,\s?(?:1|5|10|100)\s?[\])}]")
+"""A range as it is written in mathematics: `[0,1]`."""
 _OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
 _COUNTS = re.compile(r"-[a-z]{2,}|[ \t]{1,2}(?!out\b|percent\b|points?\b|stars?\b|max\b|possible\b)[A-Za-z]{3,}", re.IGNORECASE)
 _REMARKS = re.compile(r"[\s*_]{0,4}(?:[(\[]|[–—]\s|-\s|,\s)")
@@ -106,6 +108,8 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     if assume is None and scale is NO_SCALE and not cut and (plain := _PLAIN.fullmatch(raw)):
         return in_range(Decimal(plain.group()), None, field)
     raw = _ESCAPED.sub("", fold(raw))
+    if _RANGE_ECHO.match(raw):
+        return Reading(reason="ambiguous")
     start = _START.match(raw)
     if start is None:
         return Reading(reason="missing" if not raw.strip() else "not_a_number")
@@ -129,7 +133,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     rest = _without_repeat(rest, number, top, field)
     if top is None:
         rest, stated = _stated_scale(rest, field)
-        scale = stated if stated.unclear or stated.top is not None else scale
+        scale = stated if stated.is_other else scale
     reason = "unclear_scale" if stated.unclear else _spoiled(literal, rest, field, top)
     if top is None and scale.unclear and reason != "not_a_number":
         reason = "unclear_scale"
@@ -138,7 +142,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     if top is None:
         if scale.top is not None:
             top = Decimal(str(scale.top))
-        elif assume is not None and field.kind == "score":
+        elif assume is not None and field.kind == "score" and not (scale.own or stated.own):
             top = Decimal(str(assume))
     reading = in_range(number, top, field)
     return Reading(reason="ambiguous") if _rivalled(rest, reading, field) else reading

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.brackets import are_bracketed
@@ -17,7 +18,7 @@ from musicflamingo_cli.scoring.echo import bare_words
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
-from musicflamingo_cli.scoring.numbers import Reading
+from musicflamingo_cli.scoring.numbers import Reading, in_range
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
     BETWEEN_NAMES,
@@ -28,7 +29,7 @@ from musicflamingo_cli.scoring.phrases import (
     SENTENCE_END,
     SEPARATOR,
 )
-from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE
+from musicflamingo_cli.scoring.scales import LITERAL, Scale
 from musicflamingo_cli.scoring.sections import prose_body, sections
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_of_all
@@ -74,6 +75,16 @@ def disputed_by(
         if revises(body[: max(0, one.at)])
     }
     return frozenset((later | reader.withdrawn) & stated.keys())
+
+
+def _under(stated: Reading, scale: Scale, field: Field) -> Reading:
+    """What a bare number of a table is worth under a heading that states a scale for all scores."""
+    is_bare = stated.written is not None and not stated.rescaled and stated.reason in (None, "out_of_range")
+    if not is_bare or not scale.is_other or stated.written is None:
+        return stated
+    if scale.top is None:
+        return Reading(written=stated.written, reason="unclear_scale")
+    return in_range(Decimal(str(stated.written)), Decimal(str(scale.top)), field)
 
 
 def _is_template(settled: Mapping[str, Statement]) -> bool:
@@ -123,9 +134,7 @@ class _ProseReader:
             if elsewhere.hold(begins):
                 continue
             scale = next((s for start, end, s in scales if start <= at < end), doubt)
-            bare = stated.value is not None and not stated.rescaled
-            doubtful = bare and scale != NO_SCALE
-            reading = Reading(written=stated.written, reason="unclear_scale") if doubtful else stated
+            reading = _under(stated, scale, field)
             self.claims.append((field, Statement(reading, at=at)))
         for field, words, at in tables.words:
             if not elsewhere.hold(at):

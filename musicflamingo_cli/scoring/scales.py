@@ -25,9 +25,17 @@ class Scale:
     """The number that stands for the field's highest value; None where nothing is stated."""
     unclear: bool = False
     """True if a scale is stated that cannot be mapped exactly, such as 1 to 10 onto 0 to 1."""
+    own: bool = False
+    """True if the field's own range is stated: nobody's word about bare numbers changes it."""
+
+    @property
+    def is_other(self) -> bool:
+        """Whether it is, or may be, another scale than the field's."""
+        return self.unclear or self.top is not None
 
 
 NO_SCALE = Scale()
+OWN_SCALE = Scale(own=True)
 _DIGITS = {"five": "5", "ten": "10", "twenty": "20", "hundred": "100"}
 _WORDS = re.compile(r"\b(?:(?:an?|one)\s+(?=hundred))?(five|ten|twenty|hundred)\b", re.IGNORECASE)
 _PERCENT = re.compile(
@@ -87,7 +95,7 @@ def scale_of_pair(pair: re.Match[str], field: Field) -> Scale:
     if low is None or high is None or field.high is None:
         return Scale(unclear=True)
     if float(low) == (field.low or 0.0) and float(high) == field.high:
-        return NO_SCALE
+        return OWN_SCALE
     return Scale(float(high)) if low == 0 and high > 0 and not field.low else Scale(unclear=True)
 
 
@@ -95,4 +103,4 @@ def _scale_of_top(literal: str, field: Field) -> Scale:
     top = to_decimal(literal)
     if top is None or top <= 0:
         return Scale(unclear=True)
-    return NO_SCALE if float(top) == field.high else Scale(float(top))
+    return OWN_SCALE if float(top) == field.high else Scale(float(top))

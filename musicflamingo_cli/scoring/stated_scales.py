@@ -11,7 +11,7 @@ from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, di
 _SENTENCES = re.compile(r"\n|(?<=[.!?;])\s|:(?=\s{0,3}[{\[`])")
 _SUBJECT = re.compile(
     r"\b(?:all|scores?|scored|scoring|ratings?|rates?|rated|rating|graded?|grades|values|numbers|everything|each|every|stars?|dimensions?"
-    r"|criteri(?:on|a)|marks|points)\b",
+    r"|criteri(?:on|a)|marks|marked|points|use[sd]?|using|prefer|these|both|evaluation|assessment|verdict|summary)\b",
     re.IGNORECASE,
 )
 _TOP = r"(?:4|5|6|7|8|9|10|20|50|100|1000)(?![\d.]*\d)"
@@ -25,6 +25,8 @@ _CUE = re.compile(
 )
 _PLAIN_CUE = re.compile(
     rf"\A\W*(?:(?:ratings?|scores?|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
+    r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1\b)\d+|\b(?!1\b)\d+\s+(?:is|being)\s+(?:the\s+)?(?:max\w*|best|high\w*|top)\b"
+    r"|\b(?!1\b)\d+\s+(?:the\s+)?(?:best|max)\b|\bpercentages?\s*\.|\bunits?\s?:\s?%|\b0\s?%\s?(?:to|-|–)\s?100\s?%|\b\d\s?(?:-|–|to)\s?\d{1,2}\s+stars?\b"
     r"|\bstar\s+ratings?\b|\b\d\s+stars?\s?=|(?<![\d.])\b(?![01]\b)\d+\s?=\s?(?:the\s+)?(?:low(?:est)?|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
     r"|\b(?:3|4|5|6|7|10|20|100)[\s-](?:points?|stars?)\s+(?:scale|system|rating)\b"
     rf"|\b(?:von|de|da|od|fra|från|van|от)\s+{LITERAL}\s+(?:bis|à|a|do|til|till|tot|до)\s+{LITERAL}"
@@ -55,7 +57,7 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
     if cue is None or not (alone or _SUBJECT.search(sentence)):
         plain = _PLAIN_CUE.search(sentence)
         pair = RANGE.search(plain.group()) if plain else None
-        is_own = pair is not None and scale_of(pair.group(), field) == NO_SCALE
+        is_own = pair is not None and not scale_of(pair.group(), field).is_other
         return None if plain is None else NO_SCALE if is_own else Scale(unclear=True)
     said = _BETWEEN.sub(r"\1 to \2", cue.group())
     if re.search(r"%|percent", said, re.IGNORECASE):
@@ -87,7 +89,7 @@ def scale_of_all(text: str, index: FieldIndex) -> Scale:
         if 2 < len(sentence) < 400 and _HINT.search(sentence):
             label = index.label.search(sentence)
             stated = scale_of_sentence(sentence[: label.start()] if label else sentence, field)
-            if stated is not None and stated != NO_SCALE:
+            if stated is not None and stated.is_other:
                 return Scale(unclear=True)
     return NO_SCALE
 

@@ -14,7 +14,8 @@ from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name, read_key
 from musicflamingo_cli.scoring.notes import is_note, stated_scale
 from musicflamingo_cli.scoring.numbers import Reading, read_number
 from musicflamingo_cli.scoring.parents import standing_of
-from musicflamingo_cli.scoring.scales import NO_SCALE, Scale
+from musicflamingo_cli.scoring.phrases import STRONG, WEAK
+from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, Scale
 
 _SCORE_COLUMN = frozenset(
     ("score", "scores", "rating", "ratings", "value", "values", "result", "mark", "grade", "points")
@@ -23,6 +24,10 @@ _NAME_COLUMN = ("dimension", "metric", "criterion", "category", "field", "aspect
 _MAX_CELLS = 64
 _MOST_ROWS = 128
 _WHOLE = re.compile(r"(?:[5-9]|\d{2,4})(?:\.0)?")
+_WORDED = re.compile(
+    rf"[A-Za-z][A-Za-z ,'’-]{{1,40}}?(?:[(:–-]|\s)\s?({LITERAL}(?:\s?%|\s?/\s?\d{{1,3}}(?:\.0)?)?)\s?\)?[.*_ ]{{0,3}}", re.IGNORECASE
+)
+"""Words and, last in its cell, a number: `High (0.8)`, `Good: 8/10`."""
 _SCORE_WORDS = re.compile(
     r"\b(?:scores?|ratings?|values?|results?|marks?|grades?|final|my|your|overall)\b", re.IGNORECASE
 )
@@ -131,6 +136,9 @@ def _read_row(
         last = row.is_last(number)
         scale = scale_from(notes, name) if notes else _scale(title, name, label_scale)
         reading = read_number(text.rstrip("\n") if last else text + "\n", name, last, scale, assume)
+        worded = _WORDED.fullmatch(text.strip()) if reading.reason == "not_a_number" and not last else None
+        if worded is not None and not (STRONG.search(text) or WEAK.search(text)):
+            reading = read_number(worded.group(1) + "\n", name, False, scale, assume)
         if reading.reason not in ("not_a_number", "missing"):
             possible.append((reading, at, title))
     scored = any(_names_scores(title) and not _is_other(title) for title in titles[named + 1 :])

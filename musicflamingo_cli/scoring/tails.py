@@ -34,10 +34,10 @@ _PARTS = (
     "hours?|hrs?|minutes?|mins?|seconds?|secs?|dB|LUFS|Hz|kHz|BPM|units?|stars?|genre"
 )
 _REASONS = (
-    "because|as|since|due|given|but|though|although|while|whereas|i|my|overall|thanks|owing|considering|thus|hence"
+    "because|as(?!\\s+an?\\s+(?:placeholder|example|guess|default|reference|sample))|since|due|given|but|though|although|while|whereas|i|my|overall|thanks|owing|considering|thus|hence"
 )
 _SPECIFIC = (
-    r"|with(?!\s+(?:\d|an?\s+(?:weight|confidence|margin|error)))"
+    r"|with\b(?!\s+(?:\d|(?:an?\s+)?(?:better|cleaner|more|less|proper|good|different)\b|an?\s+(?:weight|confidence|margin|error)))"
     r"|from\s+me|in\s+(?:my|terms|general|line|view|this\s+(?:case|track|song|regard|respect))|at\s+\d+\s?bpm|based\s+on"
     rf"|for\s+(?!(?:(?:the|its)\s+)?(?:{_PARTS})\b)"
     r"(?!(?:an?|most|other|others|similar|all|any|each|every|comparison|reference|example|instance|now|\d)\b|[\"'“‘])"
@@ -45,14 +45,14 @@ _SPECIFIC = (
 _AFTER_ANY = re.compile(rf"(?:(?:{_REASONS})\b{_SPECIFIC})", re.IGNORECASE)
 _AFTER_DECIMAL = re.compile(
     r"(?:seems|feels|and(?!\s+(?:up|above|below|over|under|more|less|a\s+half))|which|reflects?|reflecting|indicating|showing|suggesting"
-    r"|score|rating|points?(?!\s+(?:\w+er|more|less|above|below)\b)|mark|grade|total|the|(?:it|there)(?!\s+(?:would|could|might))|its|despite"
+    r"|score|rating|points?(?!\s+(?:\w+er|more|less|above|below|lost|off|deduct\w*|added|taken|removed|behind|ahead|short)\b)|mark|grade|total|the|(?:it|there)(?!\s+(?:would|could|might))|its|despite"
     r"|to\s+(?:reflect|indicate|show)|very|quite|rather|so|well|too|near|almost|"
     r"good|great|excellent|solid|strong|high|low|poor|weak|decent|fair|moderate|average|mid|okay|ok|fine|nice|superb"
     r"|outstanding|exceptional|perfect|crisp|clear|warm|wide|tight|rich|lush|raw|rough|muddy|thin|dense|complex|simple"
     r"|sparse|catchy|fun|memorable|competent|consistent|modern|punchy|smooth|sharp|bright|dark|loud|quiet|professional"
-    r"|pro|studio|radio|stellar|impressive|respectable|adequate|acceptable|mediocre|bland|dull|flat|generic|standard"
+    r"|pro|studio|radio|stellar|impressive|respectable|adequate|acceptable|mediocre|bland|dull|flat|generic|standard(?!\s+deviations?)"
     r"|typical(?!\s+(?:for|of))|big|deep|full|heavy|soft|slick|top|world-class|lo-fi|hi-fi|clean"
-    r"|(?!\w*(?:speed|feed|need|seed|bed|shed|string|ring|thing|king)\b)\w{2,}(?:ly|ed|ing|ful|ous|ive|ional)"
+    r"|(?!(?:deducted|subtracted|removed|added|knocked|lost|reduced|compared|weighted|according|assuming|averaged|missing|needed|required)\b)(?!\w*(?:speed|feed|need|seed|bed|shed|string|ring|thing|king)\b)\w{2,}(?:ly|ed|ing|ful|ous|ive|ional)"
     r"|flawless|seamless|effortless)\b",
     re.IGNORECASE,
 )

@@ -162,8 +162,8 @@ def test_other_ranges() -> None:
 @pytest.mark.parametrize(
     ("label", "scale"),
     [
-        ("0-1", Scale()),
-        ("0.0 to 1.0", Scale()),
+        ("0-1", Scale(own=True)),
+        ("0.0 to 1.0", Scale(own=True)),
         ("out of 10", Scale(10.0)),
         ("0-100", Scale(100.0)),
         ("/5", Scale(5.0)),
