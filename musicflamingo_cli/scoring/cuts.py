@@ -47,7 +47,7 @@ def _may_turn(remark: str) -> bool:
     return not last.isalpha() or (telling == [last] and any(w.startswith(last) for w in (*_TURNS, *_TELLS_NOTHING)))
 
 
-_ENDED = re.compile(r"[.!?;|][\s*_\"')]|[.!?]\Z|<[/|]")
+_ENDED = re.compile(r"[.!?|][\s*_\"')]|[.!?]\Z|<[/|]")
 """The end of a sentence, behind which a remark no longer changes a whole number."""
 
 

@@ -133,7 +133,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     rest = _without_repeat(rest, number, top, field)
     if top is None:
         rest, stated = _stated_scale(rest, field)
-        scale = stated if stated.is_other else scale
+        scale = stated if stated != NO_SCALE else scale
     reason = "unclear_scale" if stated.unclear else _spoiled(literal, rest, field, top)
     if top is None and scale.unclear and reason != "not_a_number":
         reason = "unclear_scale"

@@ -19,14 +19,14 @@ _CUE = re.compile(
     rf"\bscale\b[^.\n]{{0,24}}?{RANGE.pattern}|{RANGE.pattern}[^.\n]{{0,12}}\bscale\b"
     rf"|\b(?:from|between|scale\s+of)\s+{LITERAL}(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+{LITERAL}"
     rf"|(?<!\d)(?<!\d\s)(?:\bout\s+of\s+(?:a\s+(?:possible|maximum)\s+)?|/\s?|\bmax(?:imum)?\b[\s.:=]{{0,3}}(?:of\s+|is\s+)?|\b(?:on|over)\s+){_TOP}"
-    rf"|[(\[]\s?{RANGE.pattern}\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b|\bscored?\s+{RANGE.pattern}"
+    rf"|[(\[]\s?{RANGE.pattern}\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b|\b(?:scored?|rated|marked|graded)\s+{RANGE.pattern}"
     r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?(?:%|percent\w*|pct)\s?[)\]]|\bpercentages?\b|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
     re.IGNORECASE,
 )
 _PLAIN_CUE = re.compile(
     rf"\A\W*(?:(?:ratings?|scores?|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
     r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1\b)\d+|\b(?!1\b)\d+\s+(?:is|being)\s+(?:the\s+)?(?:max\w*|best|high\w*|top)\b"
-    r"|\b(?!1\b)\d+\s+(?:the\s+)?(?:best|max)\b|\bpercentages?\s*\.|\bunits?\s?:\s?%|\b0\s?%\s?(?:to|-|–)\s?100\s?%|\b\d\s?(?:-|–|to)\s?\d{1,2}\s+stars?\b"
+    r"|\b(?!1\b)\d+\s+max\b|,\s\d+\s+the\s+best\b|\bpercentages?\s*\.|\bunits?\s?:\s?%|\b0\s?%\s?(?:to|-|–)\s?100\s?%|\b\d\s?(?:-|–|to)\s?\d{1,2}\s+stars?\b"
     r"|\bstar\s+ratings?\b|\b\d\s+stars?\s?=|(?<![\d.])\b(?![01]\b)\d+\s?=\s?(?:the\s+)?(?:low(?:est)?|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
     r"|\b(?:3|4|5|6|7|10|20|100)[\s-](?:points?|stars?)\s+(?:scale|system|rating)\b"
     rf"|\b(?:von|de|da|od|fra|från|van|от)\s+{LITERAL}\s+(?:bis|à|a|do|til|till|tot|до)\s+{LITERAL}"
@@ -41,6 +41,8 @@ _ALONE = re.compile(
 _BETWEEN = re.compile(
     rf"({LITERAL})(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+({LITERAL})", re.IGNORECASE
 )
+_OFFER = re.compile(r"\b(?:convert\w*|if\s+you|would\s+you|let\s+me\s+know|happy\s+to|can\s+also)\b", re.IGNORECASE)
+"""What offers another scale rather than stating one."""
 _HINT = re.compile(r"[\d%]|percent|\b(?:five|ten|twenty|hundred)\b", re.IGNORECASE)
 _MOST_SENTENCES = 2048
 """Of more than twice as many different sentences, which only a loop has, the first and the last are looked at."""
@@ -51,6 +53,8 @@ _REACH = 1500
 def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
     """The scale that one sentence states for all scores; None if it states none at all."""
     sentence = digits_of(sentence)
+    if _OFFER.search(sentence):
+        return None
     cue = _CUE.search(sentence)
     words_after = len(re.findall(r"[^\W\d_]{2,}", sentence[cue.end() :])) if cue else 0
     alone = cue is not None and _ALONE.fullmatch(sentence[: cue.start()]) is not None and words_after <= 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 EMOJI = (
-    "[\u2600-\u2604\u2607-\u26ff\u2705\u2713\u2714\u2728\u2764\U0001f300-\U0001f31e\U0001f321-\U0001f44d"
+    "[\u2600-\u2604\u2607-\u265f\u2668-\u26ff\u2705\u2713\u2714\u2728\u2764\U0001f300-\U0001f31e\U0001f321-\U0001f44d"
     "\U0001f44f-\U0001f4a9\U0001f4ab-\U0001f4ae\U0001f4b0-\U0001f4c7\U0001f4ca-\U0001f4f6\U0001f507-\U0001f50f"
     "\U0001f524\U0001f525\U0001f5a4\U0001f600-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff]"
     "[\ufe0f\u200d\U0001f3fb-\U0001f3ff]{0,2}"
@@ -57,7 +57,7 @@ _AFTER_DECIMAL = re.compile(
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"[\s\"'“‘(\[*_-]{0,6}(?:no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope|wrong|false"
+    r"[\s\"'“‘(\[*_-]{0,6}(?:e\.\s?g|no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope|wrong|false"
     r"|incorrect|not\s+(?:really|quite right|the|sure)|unsure|uncertain|"
     r"just\s+kidding|strike|scratch|wait|ignore|disregard|forget|cancel\w*|void|invalid|retract\w*|sorry|oops|actually(?=\W{0,3}(?:no|not|it|that|\d))|"
     r"correction|corrected|i\s+mean(?!\s+it)|or\s+(?:maybe|rather|perhaps)|make\s+that|at\s+(?:most|least|best|worst)|"
