@@ -13,18 +13,25 @@ from musicflamingo_cli.scoring.scales import NO_SCALE, Scale
 from musicflamingo_cli.scoring.stated_scales import said_scale
 
 _TOPS = frozenset(
-    """outof max maxscore maximum maximumscore maxvalue scoremax denominator maxpossible maxrating scalemax maxpoints
-    maximumrating maxpossiblescore ratingmax rangemax scoresoutof ratingsoutof totalpoints bestscore maximumpoints possiblescore totalpossible bestrating highestpossible scoreoutof""".split()  # noqa: SIM905
+    """outof max maxscore maximum maximumscore maxvalue scoremax denominator maxpossible maxrating scalemax
+    maxpoints maximumrating maxpossiblescore ratingmax rangemax scoresoutof ratingsoutof totalpoints bestscore
+    maximumpoints possiblescore totalpossible bestrating highestpossible scoreoutof""".split()  # noqa: SIM905
 )
 _OWN_TOPS = frozenset("best top upper ceiling highest limit possible total base high of over upperbound".split())  # noqa: SIM905
 """Tops only in the object of one field: beside several, `total` is their sum."""
-_BOTTOMS = frozenset("min minimum minscore minimumscore minvalue scoremin scalemin minrating worstrating".split())  # noqa: SIM905
+_BOTTOMS = frozenset(
+    """min minimum minscore minimumscore minvalue scoremin scalemin minrating worstrating""".split()  # noqa: SIM905
+)
 _OWN_BOTTOMS = frozenset("worst lowest lower floor low lowerbound".split())  # noqa: SIM905
 _NOTES = frozenset(
-    "scale ratingsystem scaleused scoresscale ratingsscale scoringsystem scaledescription legend scoring scoringscale ratingscale scorescale scorerange range scalerange valuerange ratingrange".split()  # noqa: SIM905
+    """scale ratingsystem scaleused scoresscale ratingsscale scoringsystem scaledescription legend scoring
+    scoringscale ratingscale scorescale scorerange range scalerange valuerange ratingrange""".split()  # noqa: SIM905
 )
 _OWN_NOTES = frozenset(("unit", "units", "scoreunit"))
-_REMARKS = frozenset("explanation details info about note notes comment comments remark remarks legend disclaimer methodology method".split())  # noqa: SIM905
+_REMARKS = frozenset(
+    """explanation details info about note notes comment comments remark remarks legend disclaimer methodology
+    method""".split()  # noqa: SIM905
+)
 """Beside the fields, what may say in words on which scale they are."""
 _NEUTRAL = frozenset(
     ("", "null", "none", "n/a", "score", "rating", "ratio", "float", "number", "decimal", "numeric", "normalized")

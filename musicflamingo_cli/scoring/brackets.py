@@ -10,7 +10,8 @@ from musicflamingo_cli.scoring.phrases import DECIMAL
 from musicflamingo_cli.scoring.statements import Name
 
 _BRACKET = re.compile(
-    r"[*_ ]{0,4}\([ \t]?(?:(?:score|rating)[ \t:=]{1,3})?(?:(?P<decimal>0?\.\d{1,4}|[01]\.\d{1,4})|(?P<percent>\d{1,3}(?:\.\d)?)[ \t]?%"
+    r"[*_ ]{0,4}\([ \t]?(?:(?:score|rating)[ \t:=]{1,3})?(?:(?P<decimal>0?\.\d{1,4}|[01]\.\d{1,4})"
+    r"|(?P<percent>\d{1,3}(?:\.\d)?)[ \t]?%"
     r"|(?P<part>\d{1,3}(?:\.\d{1,2})?)[ \t]?(?:/|out[ \t]of)[ \t]?(?P<top>\d{1,3}(?:\.0)?))[ \t]?\)[*_ ]{0,4}"
     r"(?:[:–—-](?=[*_ \t]{0,4}[A-Za-z\n])|(?=\n|\Z))",
     re.IGNORECASE,
@@ -21,9 +22,9 @@ _WEIGHING = re.compile(r"weigh|importan|confiden|certain", re.IGNORECASE)
 def are_bracketed(body: str, names: Sequence[Name], index: FieldIndex) -> bool:
     """Whether such brackets can only hold the scores.
 
-    True if every field that asks for a number has one of the same kind, no other decimal stands in the text (beside plain
-    decimals), nothing speaks of weights, and the numbers neither sum to the whole, as weights would, nor count up
-    (`1/5`, `2/5`), as numbering does.
+    True if every field that asks for a number has one of the same kind, no other decimal stands in the text (beside
+    plain decimals), nothing speaks of weights, and the numbers neither sum to the whole, as weights would, nor count
+    up (`1/5`, `2/5`), as numbering does.
     """
     found: dict[str, re.Match[str]] = {}
     for name in names:

@@ -67,7 +67,7 @@ def is_echo(candidate: Candidate, index: FieldIndex, prompt: str) -> bool:
 
 
 def follows_template(candidate: Candidate, index: FieldIndex, before: str) -> bool:
-    """Whether an object holds nothing but zeros and stands right behind marks of places: the rest of a torn template."""
+    """Whether an object holds nothing but zeros right behind marks of places: the rest of a torn template."""
     scores = [m.value for name, m in candidate.said.members.items() if name in index.scored]
     zeros = all(isinstance(v, Bare) and not v.raw.strip("0. \t\r\n-") for v in scores)
     return zeros and bool(scores) and _MARKED.search(before[-600:]) is not None

@@ -19,13 +19,31 @@ _OPEN_TAIL = re.compile(
 )
 """A remark right behind a number that the end of the text cuts off: `0.8 (voc`, `0.8 for the in`."""
 _TELLS_NOTHING = frozenset(
-    "a an the its my only just mainly for in on of at lead backing background live first second last out up scale".split()  # noqa: SIM905
+    """a an the its my only just mainly for in on of at lead backing background live first second last out
+    up scale""".split()  # noqa: SIM905
 )
 """Words of a remark that leave open what it is about."""
 _TURNS = (
     *(
-        "vocals drums bass guitars keys synths strings brass percussion intro outro verses choruses bridge hook solo".split()
-    ),  # noqa: SIM905
+        [
+            "vocals",
+            "drums",
+            "bass",
+            "guitars",
+            "keys",
+            "synths",
+            "strings",
+            "brass",
+            "percussion",
+            "intro",
+            "outro",
+            "verses",
+            "choruses",
+            "bridge",
+            "hook",
+            "solo",
+        ]
+    ),
     *("drop demo remix remaster original cover album beat lyrics melody start beginning end ending half part".split()),  # noqa: SIM905
     *("section hours hrs minutes mins seconds secs db lufs hz khz bpm units stars genre weight default".split()),  # noqa: SIM905
     *("placeholder example template baseline threshold confidence certainty hypothetically benchmark estimate".split()),  # noqa: SIM905

@@ -6,7 +6,9 @@ import re
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _DIGITS = re.compile(r"\d+")
-_SPECIAL = re.compile(r"<\|[^<>|]{0,40}\|>|</?s>|<(?:eos|bos|pad|unk|(?:start|end)_of_turn)>|[\s\ufeff\u200b-\u200f\u2060\x00-\x1f]+")
+_SPECIAL = re.compile(
+    r"<\|[^<>|]{0,40}\|>|</?s>|<(?:eos|bos|pad|unk|(?:start|end)_of_turn)>|[\s\ufeff\u200b-\u200f\u2060\x00-\x1f]+"
+)
 _MIN_LENGTH = 160
 """Characters below which nothing is called a loop."""
 _RUN, _REPEATS = 24, 3
@@ -80,7 +82,7 @@ def _repeats(tokens: list[str], enough: tuple[int, int], stopped: bool) -> bool:
         last[gram] = i
         if run >= _PAST_RUN and run >= _PAST_REPEATS * period and not is_past:
             cycle = tokens[i - period + 1 : i + 1]
-            is_past = run >= _SIGNS_RUN or any(token[0].isalnum() or token == "#" for token in cycle)
+            is_past = run >= _SIGNS_RUN or any(word[0].isalnum() or word == "#" for word in cycle)
     if is_past:
         return True
     return not stopped and run >= enough[0] and run >= enough[1] * period > 0

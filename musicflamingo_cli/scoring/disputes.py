@@ -8,24 +8,36 @@ import re
 from musicflamingo_cli.scoring.other_leads import speaks_of_others
 from musicflamingo_cli.scoring.phrases import DECIMAL, SENTENCE_END
 
-_NUMBERS = r"(?:scores?|ratings?|numbers?|values?|figures?|grades?|results?|evaluations?|assessments?|answers?|json|output)"
+_NUMBERS = (
+    r"(?:scores?|ratings?|numbers?|values?|figures?|grades?|results?|evaluations?|assessments?|answers?|json|output)"
+)
 _THESE = (
-    rf"(?:(?:these|those|they|the\s+above|all\s+of\s+(?:these|them))(?:\s+{_NUMBERS})?|(?:the|all|my|above)\s+(?:\w+\s+)?{_NUMBERS})"
+    rf"(?:(?:these|those|they|the\s+above|all\s+of\s+(?:these|them))(?:\s+{_NUMBERS})?|(?:the|all|my"
+    rf"|above)\s+(?:\w+\s+)?{_NUMBERS})"
     r"(?:\s+(?:above|below|here|given|listed|i\s+gave|in\s+the\s+json|in\s+this\s+\w+))?"
 )
 _UNREAL = (
-    r"(?:made[\s-]?up|invented|fabricated|placeholders?|fictional|fictitious|dummy|mock|hypothetical|not\s+real|random(?:ly\s+\w+)?"
-    r"|arbitrary|simulated|illustrative|(?:just|only|merely|purely|simply)?\s?(?:an?\s+)?(?:examples?|illustrations?)(?=\W|$)"
-    r"|(?:for|as)\s+(?:an?\s+)?(?:illustrat\w+|demonstrat\w+|examples?|illustrative\s+purposes)|example\s+(?:values|scores|numbers)"
-    r"|(?:the\s+)?weights|(?:the\s+)?(?:genre|overall|general|catalogue|catalog|dataset)\s+averages?|averages|guesse[sd]|guesswork)"
+    r"(?:made[\s-]?up|invented|fabricated|placeholders?|fictional|fictitious|dummy|mock|hypothetical|not\s+real"
+    r"|random(?:ly\s+\w+)?"
+    r"|arbitrary|simulated|illustrative|(?:just|only|merely|purely|simply)?\s?(?:an?\s+)?(?:examples?"
+    r"|illustrations?)(?=\W|$)"
+    r"|(?:for|as)\s+(?:an?\s+)?(?:illustrat\w+|demonstrat\w+|examples?|illustrative\s+purposes)"
+    r"|example\s+(?:values|scores|numbers)"
+    r"|(?:the\s+)?weights|(?:the\s+)?(?:genre|overall|general|catalogue|catalog|dataset)\s+averages?|averages"
+    r"|guesse[sd]|guesswork)"
 )
 _ALL = re.compile(
-    rf"\b{_THESE}[\s,]{{1,3}}(?:are|were|is|was|only\s+serve|serve|should\s+be\s+(?:treated|seen|taken)\s+as)\b\W{{1,3}}"
-    rf"(?:(?:only|just|merely|purely|all|simply|completely|entirely|rather|the|a|an|therefore|thus|still)\s+){{0,3}}{_UNREAL}\b"
+    rf"\b{_THESE}[\s,]{{1,3}}(?:are|were|is|was|only\s+serve|serve|should\s+be\s+(?:treated|seen"
+    rf"|taken)\s+as)\b\W{{1,3}}"
+    rf"(?:(?:only|just|merely|purely|all|simply|completely|entirely|rather|the|a|an|therefore|thus"
+    rf"|still)\s+){{0,3}}{_UNREAL}\b"
     rf"(?!\s+of\s+(?:its|this|how|what)\b)"
-    rf"|\b(?:are|were|was)\s+(?:the\s+)?{_NUMBERS}\s+(?:of|for|from)\s+(?:the\s+previous|another|a\s+different|the\s+other|the\s+last)\s+(?:song|track)"
-    rf"|\bthe(?:se|y)\s+{_NUMBERS}?\s?(?:are|were)\s+(?:of|for|from)\s+(?:the\s+previous|another|a\s+different)\s+(?:song|track)"
-    r"|\bmade\s+(?:them|these|those|the\s+(?:numbers|scores|values)|it\s+all)\s+up\b|\bso\s+these\s+\w+\s+are\s+made\s+up",
+    rf"|\b(?:are|were|was)\s+(?:the\s+)?{_NUMBERS}\s+(?:of|for|from)\s+(?:the\s+previous|another|a\s+different"
+    rf"|the\s+other|the\s+last)\s+(?:song|track)"
+    rf"|\bthe(?:se|y)\s+{_NUMBERS}?\s?(?:are|were)\s+(?:of|for|from)\s+(?:the\s+previous|another"
+    rf"|a\s+different)\s+(?:song|track)"
+    r"|\bmade\s+(?:them|these|those|the\s+(?:numbers|scores|values)|it\s+all)\s+up\b"
+    r"|\bso\s+these\s+\w+\s+are\s+made\s+up",
     re.IGNORECASE,
 )
 _ABOVE = re.compile(
@@ -36,37 +48,47 @@ _ABOVE = re.compile(
 )
 """What takes back the scores before it."""
 _TELLS_WEIGHTS = re.compile(
-    r"\b(?:these|those|the\s+(?:numbers|values|figures|percentages)(?:\s+above)?)\s+(?:are|were)\s+(?:(?:only|just|all)\s+)?(?:the\s+|my\s+)?weight",
+    r"\b(?:these|those|the\s+(?:numbers|values|figures|percentages)(?:\s+above)?)\s+(?:are|were)\s+(?:(?:only"
+    r"|just|all)\s+)?(?:the\s+|my\s+)?weight",
     re.IGNORECASE,
 )
 _CHANGED = re.compile(
-    r"\b(?:lower|rais|chang|adjust|revis|correct|updat|replac|bump|drop|reduc|increas|downgrad|upgrad|reconsider|re-?rat|re-?scor"
-    r"|amend|modif|mov|knock|swap|korrigier|corrig)\w*|\b(?:should|ought|meant|make\s+that|actually|instead|rather|final|new|better"
-    r"|wait|sorry|oops|hm+|typo|mistake|error|edit|scratch|second\s+thought|reflection|second\s+listen|thinking\s+again|update|fairer|closer\s+to|more\s+like"
-    r"|(?:could|might|may|would)\s+(?:rather\s+|really\s+)?(?:be|get|read|have\s+been)|too\s+(?:generous|harsh|high|low|kind|strict|lenient)|overestimat\w+|underestimat\w+|korrektur|sollte|eigentlich|debería|en\s+realidad"
+    r"\b(?:lower|rais|chang|adjust|revis|correct|updat|replac|bump|drop|reduc|increas|downgrad|upgrad|reconsider"
+    r"|re-?rat|re-?scor"
+    r"|amend|modif|mov|knock|swap|korrigier|corrig)\w*|\b(?:should|ought|meant|make\s+that|actually|instead"
+    r"|rather|final|new|better"
+    r"|wait|sorry|oops|hm+|typo|mistake|error|edit|scratch|second\s+thought|reflection|second\s+listen"
+    r"|thinking\s+again|update|fairer|closer\s+to|more\s+like"
+    r"|(?:could|might|may|would)\s+(?:rather\s+|really\s+)?(?:be|get|read|have\s+been)|too\s+(?:generous|harsh"
+    r"|high|low|kind|strict|lenient)|overestimat\w+|underestimat\w+|korrektur|sollte|eigentlich|debería|en\s+realidad"
     r"|corrección|devrait|plutôt|en\s+fait)\b|更正|应该|應該|修正|改为|改成",
     re.IGNORECASE,
 )
 _WITHDRAWN = re.compile(
     r"\b(?:tak(?:e|ing)\s+back|withdraw\w*|retract\w*|misjudg\w+|swap(?:ped)?|scratch|ignore|disregard|discard|forget"
-    r"|(?:was|were|is)\s+(?:far\s+|much\s+|a\s+bit\s+)?too\s+(?:generous|harsh|high|low|kind|strict|lenient)|(?:is|was)\s+(?:wrong|a\s+typo|a\s+mistake))\b",
+    r"|(?:was|were|is)\s+(?:far\s+|much\s+|a\s+bit\s+)?too\s+(?:generous|harsh|high|low|kind|strict|lenient)"
+    r"|(?:is|was)\s+(?:wrong|a\s+typo|a\s+mistake))\b",
     re.IGNORECASE,
 )
 _SUPPOSED = re.compile(r"\b(?:if|unless|for\s+comparison|compared|torn\s+between|had\s+\w+\s+been)\b", re.IGNORECASE)
 """What makes a sentence speak of another case."""
 _TOO_MUCH = re.compile(
-    r"[\d.,/%\s]{1,12}(?:for\s+(?:the\s+)?\w+(?:\s\w+)?\s+)?(?:is|was|seems|feels|would\s+be|may\s+be|might\s+be)\s+(?:far\s+|much\s+|a\s+bit\s+|probably\s+|perhaps\s+)?"
+    r"[\d.,/%\s]{1,12}(?:for\s+(?:the\s+)?\w+(?:\s\w+)?\s+)?(?:is|was|seems|feels|would\s+be|may\s+be"
+    r"|might\s+be)\s+(?:far\s+|much\s+|a\s+bit\s+|probably\s+|perhaps\s+)?"
     r"(?:too\s+(?:generous|harsh|high|low|kind|strict|lenient|much|little)|wrong|not\s+right|a\s+typo|a\s+mistake)\b",
     re.IGNORECASE,
 )
 _SUPERSEDES = re.compile(
-    r"\b(?:final\w*|revis\w+|correct\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection|reconsider\w*|instead|new|summary|summari[sz]\w+"
-    r"|sum\s+up|conclu\w+|verdict|wait|re-?rat\w+|re-?scor\w+|better|answer|overall\s*[,:]|in\s+short|to\s+recap|second\s+(?:pass|listen\w*|attempt|try)|endgültig\w*|definitiv\w*|réponse|respuesta|antwort)\b|最终|最後|修正|更正"
+    r"\b(?:final\w*|revis\w+|correct\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection|reconsider\w*"
+    r"|instead|new|summary|summari[sz]\w+"
+    r"|sum\s+up|conclu\w+|verdict|wait|re-?rat\w+|re-?scor\w+|better|answer|overall\s*[,:]|in\s+short|to\s+recap"
+    r"|second\s+(?:pass|listen\w*|attempt|try)|endgültig\w*|definitiv\w*|réponse|respuesta|antwort)\b|最终|最後|修正|更正"
     r"|\b(?:scores?|ratings?|evaluation|assessment|results?|json)\b[^\n]{0,24}(?::|\n)",
     re.IGNORECASE,
 )
 _REVISES = re.compile(
-    r"\b(?:final|revis\w+|correct(?:ed|ion|ing)\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection|reconsider\w*|instead|wait"
+    r"\b(?:final|revis\w+|correct(?:ed|ion|ing)\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection"
+    r"|reconsider\w*|instead|wait"
     r"|re-?rat\w+|re-?scor\w+|new\s+scores?|edit|sorry|oops)\b",
     re.IGNORECASE,
 )

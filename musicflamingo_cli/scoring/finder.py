@@ -57,7 +57,7 @@ class Finder:
         self.orphans: set[int] = set()
         """Where objects begin that stood under a key too damaged to be read, in an object that breaks off there."""
         self.torn = False
-        """True if an object begins with a damaged name of something that is not the answer: what follows is doubtful."""
+        """True if an object begins with a damaged name of what is not the answer: what follows is doubtful."""
         self.breaks_off = False
         """True if the text ends inside an object."""
 
@@ -222,7 +222,9 @@ class Finder:
             or _IN_COMMENT.search(self.page.folded[max(0, candidate.start - 16) : candidate.start]) is not None
             or is_template(candidate, self.index)
             or is_echo(candidate, self.index, self.prompt)
-            or follows_template(candidate, self.index, self.page.folded[max(0, candidate.start - 600) : candidate.start])
+            or follows_template(
+                candidate, self.index, self.page.folded[max(0, candidate.start - 600) : candidate.start]
+            )
             or is_mislabelled(self.page.folded, candidate.start)
         )
 

@@ -37,7 +37,8 @@ _OTHER_NAMES = frozenset(
 
 HEARD = re.compile(
     r"\b(?:the|this|your)\s+(?:\w+\s+)?(?:audio|music(?:al)?|sound)\s+samples?\b|\A\W*(?:audio|music(?:al)?)\s+sample\b"
-    r"|\b(?:(?:according|conforming)\s+to|matching|following|in)\s+(?:the|your)\s+(?:\w+\s+)?(?:schema|template|instructions)\b",
+    r"|\b(?:(?:according|conforming)\s+to|matching|following|in)\s+(?:the|your)\s+(?:\w+\s+)?(?:schema|template"
+    r"|instructions)\b",
     re.IGNORECASE,
 )
 """The song that was heard, and the form that the answer was asked in."""

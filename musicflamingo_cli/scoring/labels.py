@@ -19,10 +19,13 @@ _NOT_THE_ANSWER = re.compile(
 _THE_ANSWER = re.compile(
     r"(?<!example )(?<!template )(?<!previous )\b(?:answer|final|result|my|actual)\b", re.IGNORECASE
 )
-_ORDINARY = re.compile(rf"{_THE_ANSWER.pattern}|{OWN_TITLE.pattern}|\bother words\b|\bafter (?:listening|hearing)\b", re.IGNORECASE)
+_ORDINARY = re.compile(
+    rf"{_THE_ANSWER.pattern}|{OWN_TITLE.pattern}|\bother words\b|\bafter (?:listening|hearing)\b", re.IGNORECASE
+)
 """What says in a short label that what follows it is the answer."""
 _FORMAT_LABEL = re.compile(
-    r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format|structure)(?:\s+is)?\W{0,12}",
+    r"\W{0,12}(?:the\s+)?(?:expected|required|requested|output|response|json|answer)?\s*(?:format"
+    r"|structure)(?:\s+is)?\W{0,12}",
     re.IGNORECASE,
 )
 _SHORT_TITLE = re.compile(r"[\s>*_-]{0,8}[A-Za-z][\w'’-]*(?:[ \t][\w'’()-]+){0,4}[*_ \t]{0,4}")
@@ -55,8 +58,10 @@ def is_mislabelled(text: str, start: int) -> bool:
     line = line if is_other_name(line) else without_strays(line)
     title = lines[-1].strip()
     is_title = title.startswith("#") or (title.startswith("**") and title.rstrip(" :").endswith("**"))
-    is_title = is_title or re.fullmatch(r"[A-Z][a-z]{2,}[.,]", title) is not None or (
-        _SHORT_TITLE.fullmatch(title) is not None and before.rstrip(_FRAME + "\n").endswith(title.rstrip(_FRAME))
+    is_title = (
+        is_title
+        or re.fullmatch(r"[A-Z][a-z]{2,}[.,]", title) is not None
+        or (_SHORT_TITLE.fullmatch(title) is not None and before.rstrip(_FRAME + "\n").endswith(title.rstrip(_FRAME)))
     )
     is_label = own_line or line.endswith((":", "=", ":**")) or ends_open(line) or is_title
     if not is_label:
@@ -64,7 +69,12 @@ def is_mislabelled(text: str, start: int) -> bool:
     clause = re.split(r"[,;!?}\]]\s|\.\s", line.rstrip(":= "))[-1]
     if (line[:-1].endswith(('"', "'")) or len(clause.split()) <= 2) and is_other_name(clause):
         return True
-    if len(clause.split()) <= 3 and line.endswith(":") and standing_of(clause) == "other" and not _ORDINARY.search(clause):
+    if (
+        len(clause.split()) <= 3
+        and line.endswith(":")
+        and standing_of(clause) == "other"
+        and not _ORDINARY.search(clause)
+    ):
         return True
     clause = HEARD.sub(" ", clause)
     if _FORMAT_LABEL.fullmatch(clause) or _NO_ANSWER.search(clause) or is_other_lead(line):

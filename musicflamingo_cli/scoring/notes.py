@@ -33,12 +33,14 @@ _UNITS = re.compile(
 )
 _PERCENT = re.compile(r"%|\bpercent\w*|\bpct\b", re.IGNORECASE)
 _PAIR = re.compile(
-    rf"(?:\bmin(?:imum)?[\s:=]{{1,3}})?({LITERAL})\s{{0,3}}(?:-|–|—|−|~|,|;|:|\bto\b|\bthrough\b|\band\b|\.{{2,3}}|…)\s{{0,3}}"
+    rf"(?:\bmin(?:imum)?[\s:=]{{1,3}})?({LITERAL})\s{{0,3}}(?:-|–|—|−|~|,|;|:|\bto\b|\bthrough\b|\band\b"
+    rf"|\.{{2,3}}|…)\s{{0,3}}"
     rf"(?:(?:to|max(?:imum)?)[\s:=]{{1,3}})?({LITERAL})",
     re.IGNORECASE,
 )
 _TOP = re.compile(
-    r"(?:\bout\s+of|[/⁄∕÷]|\b(?:max(?:imum)?|best|top|highest|up\s?to|total|possible)\b\.?[\s:=]{0,3}(?:of)?|\bof|\bover|\bper)"
+    r"(?:\bout\s+of|[/⁄∕÷]|\b(?:max(?:imum)?|best|top|highest|up\s?to|total|possible)\b\.?[\s:=]{0,3}(?:of)?"
+    r"|\bof|\bover|\bper)"
     rf"\s{{0,3}}({LITERAL})(?!\s?[-–])|({LITERAL})\s{{0,3}}(?:max(?:imum)?|possible)\b|\bscale\s+of\s+({LITERAL})",
     re.IGNORECASE,
 )

@@ -30,7 +30,8 @@ _FRACTION = re.compile(
 )
 _CONNECTED = re.compile(
     r"[\s\"'”’`*_)\]%]{0,6}(?:(?:[^\w\s(\[\"'“*]|\.{2,3}|\b(?:to|or|and|through|thru|until|till|up|vs\.?|versus|"
-    r"maybe|perhaps|possibly|then|now|but|not|even|plus|minus|times|x)(?![a-z]))[\s\"'“*_(\[]{0,4}){0,4}[\s(\[]{0,3}[~≈]?\s?"
+    r"maybe|perhaps|possibly|then|now|but|not|even|plus|minus|times"
+    r"|x)(?![a-z]))[\s\"'“*_(\[]{0,4}){0,4}[\s(\[]{0,3}[~≈]?\s?"
     rf"({LITERAL})",
     re.IGNORECASE,
 )
@@ -41,9 +42,11 @@ _AGAIN = re.compile(
 """The same number in another unit. Groups: literal, unit, top."""
 _OPERATOR = re.compile(r"[ \t]{0,3}(?:[+±^×<>≤≥]|\*(?=\s?\w)|x\b)", re.IGNORECASE)
 _OTHER_UNIT = re.compile(
-    r"[\s-]{0,3}[★☆⭐]|[\s-]{0,3}(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times|higher|lower|more|less"
+    r"[\s-]{0,3}[★☆⭐]|[\s-]{0,3}(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times"
+    r"|higher|lower|more|less"
     r"|better|worse|above|below|greater|fewer|points?\s+(?:higher|lower|more|less|better|worse|above|below)"
-    r"|[- ]?point\s+(?:scale|deduction|penalty|bonus|difference)|k|x|max(?:imum)?|min(?:imum)?|or\s+(?:more|less|higher|lower|above|below|so|better|worse)"
+    r"|[- ]?point\s+(?:scale|deduction|penalty|bonus|difference)|k|x|max(?:imum)?|min(?:imum)?|or\s+(?:more|less"
+    r"|higher|lower|above|below|so|better|worse)"
     r"|at\s+(?:most|least|best|worst)|needed|required)\b",
     re.IGNORECASE,
 )
@@ -59,7 +62,8 @@ _ASIDE = re.compile(
 )
 _SCALED = re.compile(
     rf"[\s(\[,;\"'*_–—-]{{0,6}}(?:[(\[]\s?|(?=(?:on|in|using|within|scale|range|from)\b))(?:(?:on|in|using|within)\s+)?"
-    rf"(?:(?:an?|the|my)\s+)?(?:(?:scale|range)\b\s{{0,3}})?(?:(?:of|from|is)\s+|:\s?)?{RANGE.pattern}(?:[\s-]?(?:scale|range))?\s{{0,2}}[)\]]?",
+    rf"(?:(?:an?|the|my)\s+)?(?:(?:scale|range)\b\s{{0,3}})?(?:(?:of|from|is)\s+"
+    rf"|:\s?)?{RANGE.pattern}(?:[\s-]?(?:scale|range))?\s{{0,2}}[)\]]?",
     re.IGNORECASE,
 )
 """The scale after a number: `(0-1)`, `on a scale of 0 to 10`. Groups: both ends."""
@@ -73,7 +77,9 @@ _ESCAPED = re.compile(r"\\(?=[./%,+()\[\]-])")
 _RANGE_ECHO = re.compile(r"[\s\"'*]{0,4}(?:in\s|∈)?\s?[\[({]\s?[01]\s?,\s?(?:1|5|10|100)\s?[\])}]")
 """A range as it is written in mathematics: `[0,1]`."""
 _OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
-_COUNTS = re.compile(r"-[a-z]{2,}|[ \t]{1,2}(?!out\b|percent\b|points?\b|stars?\b|max\b|possible\b)[A-Za-z]{3,}", re.IGNORECASE)
+_COUNTS = re.compile(
+    r"-[a-z]{2,}|[ \t]{1,2}(?!out\b|percent\b|points?\b|stars?\b|max\b|possible\b)[A-Za-z]{3,}", re.IGNORECASE
+)
 _REMARKS = re.compile(r"[\s*_]{0,4}(?:[(\[]|[–—]\s|-\s|,\s)")
 """A remark behind a number, and what it counts: `0.7 (12 layers)`, `0.7 – 16-bit crunch`."""
 SENTENCE = re.compile(r"(?<=[.!])\s(?=[A-Z])")

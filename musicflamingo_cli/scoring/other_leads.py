@@ -9,47 +9,64 @@ from musicflamingo_cli.scoring.folding import without_strays
 _WEIGHING = (
     r"weigh(?:t|ts|ted|ting|tings|s|ed)?|confidences?(?!\s+(?:level\s+)?(?:of\s+)?\d)|certainty"
     r"|how\s+(?:sure|certain|confident)|uncertaint(?:y|ies)|importances?|deviations?|errors?|margins?|thresholds?"
-    r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random|cut-?offs?|pass(?:ing)?\s+marks?|coefficients?|deductions?"
-    r"|penalt(?:y|ies)|bonus(?:es)?|differences?|multipliers?|loadings?|normali[sz]ation|inter-?rater|agreement|likelihoods?"
-    r"|probabilit(?:y|ies)|share\s+of|room\s+for|points\s+lost|anchors?|priorit(?:y|ies)|contributions?\s+(?:of|to)|goals?"
+    r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random|cut-?offs?|pass(?:ing)?\s+marks?"
+    r"|coefficients?|deductions?"
+    r"|penalt(?:y|ies)|bonus(?:es)?|differences?|multipliers?|loadings?|normali[sz]ation|inter-?rater|agreement"
+    r"|likelihoods?"
+    r"|probabilit(?:y|ies)|share\s+of|room\s+for|points\s+lost|anchors?|priorit(?:y|ies)|contributions?\s+(?:of"
+    r"|to)|goals?"
     r"|gewicht\w*|poids|pesos|konfidenz|confianza|confiance|веса?|def\s+\w+"
 )
 _SUPPOSING = (
-    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|suppose|imagine|pretend|e\.g|for\s?(?:instance|example)"
+    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)"
+    r"|suppose|imagine|pretend|e\.g|for\s?(?:instance|example)"
     r"|would(?!\s+(?:rate|give|say|score|assess|assign|put|be|like|describe))|worst|best\s+case|ideal(?:ly)?"
     r"|minimum|maximum|acceptable|targets?(?=\W*\Z|\s+(?:values?|scores?|ratings?))|optimistic(?:ally)?"
-    r"|pessimistic(?:ally)?|potential(?:ly)?|plausible|could\s+(?:be|reach|get|score)|might\s+(?:be|reach|get|score|say|give)|had\s+(?:the|it|there)"
-    r"|beispiel|(?:par\s+)?exemple|(?:por\s+)?ejemplo|(?:per\s+)?esempio|например|пример|durchschnitt\w*|moyenne|promedio|средн\w+"
+    r"|pessimistic(?:ally)?|potential(?:ly)?|plausible|could\s+(?:be|reach|get|score)|might\s+(?:be|reach|get"
+    r"|score|say|give)|had\s+(?:the|it|there)"
+    r"|beispiel|(?:par\s+)?exemple|(?:por\s+)?ejemplo|(?:per\s+)?esempio|например|пример|durchschnitt\w*|moyenne"
+    r"|promedio|средн\w+"
     r"|best\s+possible|(?:low|upp)er\s+(?:bound|limit)s?|(?:low|high)\s+estimates?"
 )
 _EARLIER = (
-    r"(?:earlier|previous|former|prior|old|initial|first|last)\s+(?:scores?|ratings?|answers?|values?|attempts?|estimates?|results?|versions?|json)"
+    r"(?:earlier|previous|former|prior|old|initial|first|last)\s+(?:scores?|ratings?|answers?|values?|attempts?"
+    r"|estimates?|results?|versions?|json)"
     r"|first\s+(?:impression|pass|draft|guess|attempt)|initial(?:ly)?|drafts?|preliminary|provisional|tentative"
     r"|scratch(?:pad|\s+work)?|placeholder|(?:sample|dummy|mock)\s+(?:output|json|answers?|responses?|scores?|values?)"
     r"|formerly|yesterday'?s?"
 )
 _REFUSED = (
-    r"(?:an?|the|one)\s+examples?\s+(?:of\s+(?:how|what|an?\s+(?:answer|reply|response|output)|the\s+(?:format|output|answer))|answer|output|reply|response)"
-    r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to|(?:do\s+not|don't|never)\s+(?:answer|use|write|reply|respond|output|copy|rate|score|give|do)\b|a\s+lazy\s+\w+|the\s+prompt\s+gave"
-    r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong|incorrect|bad\s+(?:answer|example|output|reply|response|json)|(?:an?|the)\s+bad\s+\w+|instead\s+of"
-    r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:re-?)?listening|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
+    r"(?:an?|the|one)\s+examples?\s+(?:of\s+(?:how|what|an?\s+(?:answer|reply|response|output)|the\s+(?:format"
+    r"|output|answer))|answer|output|reply|response)"
+    r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to"
+    r"|(?:do\s+not|don't|never)\s+(?:answer|use|write|reply|respond|output|copy|rate|score|give|do)\b"
+    r"|a\s+lazy\s+\w+|the\s+prompt\s+gave"
+    r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong"
+    r"|incorrect|bad\s+(?:answer|example|output|reply|response|json)|(?:an?|the)\s+bad\s+\w+|instead\s+of"
+    r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)"
+    r"|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:re-?)?listening"
+    r"|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
 """Whatever else is said, what follows these is no score of the song as it is."""
 _PART = re.compile(
-    r"\b(?:for|of|in|on|about)\s+(?:(?:just|only)\s+)?(?:the|its)\s+(?:(?:first|second|last|lead|backing)\s+)?(?:intro|outro|verses?|chorus(?:es)?|bridge"
-    r"|hook|solo|drop|vocals?|drums?|bass|guitars?|half|instrumental|lyrics|beginning|ending)(?:\s+(?:only|alone|part|section))?\W*\Z",
+    r"\b(?:for|of|in|on|about)\s+(?:(?:just|only)\s+)?(?:the|its)\s+(?:(?:first|second|last|lead"
+    r"|backing)\s+)?(?:intro|outro|verses?|chorus(?:es)?|bridge"
+    r"|hook|solo|drop|vocals?|drums?|bass|guitars?|half|instrumental|lyrics|beginning|ending)(?:\s+(?:only|alone"
+    r"|part|section))?\W*\Z",
     re.IGNORECASE,
 )
 """What leads up to the scores of a part of the song."""
 _FOREIGN = re.compile("例如|例[:：]?\\s*\\Z|权重|權重|置信度|平均|草稿|示例|样例")
 """The same in scripts without spaces."""
 _TITLE = re.compile(
-    r"\W*(?:(?:(?:here(?:'s|\s+is)|this\s+is|below\s+is|the\s+following\s+is)\s+)?(?:the\s+)?(?:expected\s+)?(?:output\s+|json\s+)?(?:format|schema|structure)(?:\s+is)?"
+    r"\W*(?:(?:(?:here(?:'s|\s+is)|this\s+is|below\s+is"
+    r"|the\s+following\s+is)\s+)?(?:the\s+)?(?:expected\s+)?(?:output\s+|json\s+)?(?:format|schema|structure)(?:\s+is)?"
     r"|(?:my\s+)?(?:thinking|reasoning)|user|system|prompt|input|questions?|instructions?|labels?|fields|caps"
     r"|(?:scor\w+\s+)?guid(?:e|elines?)|(?:run|attempt|pass|try)\s+\d{1,3}(?:\s?\([^()]{0,24}\))?"
     r"|(?:(?:in|for|on|only)\s+)?(?:the\s+)?(?:(?:first|second|left|right)\s+)?(?:intro|outro|verses?|chorus(?:es)?"
-    r"|bridge|half|channel|\d{1,2}:\d\d(?:\s?[-–]\s?\d{1,2}:\d\d)?|(?:next|other|another)\s+(?:song|track)|(?:song|track|clip|option|candidate)\s+a|vocals?|drums?|bass|guitars?)(?:\s+(?:only|alone))?"
+    r"|bridge|half|channel|\d{1,2}:\d\d(?:\s?[-–]\s?\d{1,2}:\d\d)?|(?:next|other|another)\s+(?:song|track)"
+    r"|(?:song|track|clip|option|candidate)\s+a|vocals?|drums?|bass|guitars?)(?:\s+(?:only|alone))?"
     r"|(?:before|after|without)\s+(?:\w+ing|vocals?|drums?|bass))\W*",
     re.IGNORECASE,
 )
@@ -57,17 +74,22 @@ _TITLE = re.compile(
 _OTHER_SONGS = re.compile(
     r"\b(?:typical(?:ly)?|usual(?:ly)?|averages?|averaged|mean|median|norms?|others?(?!\s+words)|another(?!\s+way)"
     r"|similar|template|previous(?:ly)?|earlier|old(?!-|\s+school)|last(?!\s+but)|references?|most\s+\w+s|comparison"
-    r"|contrast|genre'?s?\s+\w+|(?<!scores\s)(?<!ratings\s)would\s+be|remix|remaster(?:ed)?|demo|original|(?:the|an?)\s+cover|cover\s+version|live\s+version"
+    r"|contrast|genre'?s?\s+\w+|(?<!scores\s)(?<!ratings\s)would\s+be|remix|remaster(?:ed)?|demo|original|(?:the"
+    r"|an?)\s+cover|cover\s+version|live\s+version"
     r"|(?:song|track|version|candidate|option|clip)\s+(?:[b-e2-9]|two|three|ii|iii)"
-    r"|(?:critics?|listeners|reviewers?|fans|humans?|people|they|he|she|spotify|pitchfork|wikipedia|audience|friends?)\s+"
-    r"(?:(?:would|might|may|could|will|usually)\s+)?(?:g[ai]ves?|says?|said|rate[sd]?|scored?|scores|ratings?|claims?|think|thought|consensus)"
-    r"|(?:an?|any|every)\s+(?:\w+\s+){0,2}(?:song|track|recording|album)\s+(?:gets?|has|have|scores?|earns?|receives?))\b",
+    r"|(?:critics?|listeners|reviewers?|fans|humans?|people|they|he|she|spotify|pitchfork|wikipedia|audience"
+    r"|friends?)\s+"
+    r"(?:(?:would|might|may|could|will|usually)\s+)?(?:g[ai]ves?|says?|said|rate[sd]?|scored?|scores|ratings?"
+    r"|claims?|think|thought|consensus)"
+    r"|(?:an?|any|every)\s+(?:\w+\s+){0,2}(?:song|track|recording|album)\s+(?:gets?|has|have|scores?|earns?"
+    r"|receives?))\b",
     re.IGNORECASE,
 )
 """What follows these belongs to something else, unless the same words speak of this song or of the final answer."""
 _OWN = re.compile(
     r"\b(?:my|final|answer|actual|result|requested|updated|revised|corrected|filled|completed"
-    r"|this\s+(?:song|track|piece|music|one|audio|recording)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign|assess))\b",
+    r"|this\s+(?:song|track|piece|music|one|audio|recording)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign"
+    r"|assess))\b",
     re.IGNORECASE,
 )
 _COMPARES = re.compile(
@@ -78,14 +100,16 @@ _TITLES = re.compile(r"[\"“”][^\"“”\n]{1,60}[\"“”]|(?<!\w)['‘][^'�
 _CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")
 
 _CONDITION = re.compile(
-    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|had\s+(?:it|the)|were\s+it|with\s+(?:an?\s+)?(?:better|cleaner|proper|good)"
+    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|had\s+(?:it"
+    r"|the)|were\s+it|with\s+(?:an?\s+)?(?:better|cleaner|proper|good)"
     r"|after\s+(?:re)?mast\w+|after\s+(?:re)?mix\w+|once\s+(?:re)?mi?xed)\b",
     re.IGNORECASE,
 )
 """Words at the beginning of a lead that make all of it depend on something."""
 
 OWN_TITLE = re.compile(
-    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|corrected|updated|second\s+(?:pass|listen\w*|attempt|try)|after\s+(?:listening|hearing|another|a\s+second|all))\b|最终|最後",
+    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|corrected|updated|second\s+(?:pass|listen\w*"
+    r"|attempt|try)|after\s+(?:listening|hearing|another|a\s+second|all))\b|最终|最後",
     re.IGNORECASE,
 )
 """What makes a title that of the answer."""
@@ -120,7 +144,13 @@ def _leads_elsewhere(words: str) -> bool:
     if words.rstrip().endswith((".", "!")):
         return _NEVER.search(_CLAUSE.split(words.rstrip(" .!"))[-1]) is not None
     clause = _CLAUSE.split(words.rstrip(" :=\t*_#\"'`"))[-1]
-    if _NEVER.search(clause) or _FOREIGN.search(clause) or _PART.search(clause) or _TITLE.fullmatch(clause) or _CONDITION.match(words):
+    if (
+        _NEVER.search(clause)
+        or _FOREIGN.search(clause)
+        or _PART.search(clause)
+        or _TITLE.fullmatch(clause)
+        or _CONDITION.match(words)
+    ):
         return True
     if _OWN.search(clause):
         return False

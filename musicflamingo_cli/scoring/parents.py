@@ -13,35 +13,35 @@ from musicflamingo_cli.scoring.other_leads import is_other_lead
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+")
 _NOT_THIS_SONG = frozenset(
-    """after album albums alternate alternative alternatives another artist artists assumed audience avg bad bands bonus bonuses intro outro chorus chorus choruses bridge hook vocals vocal drums drum bass guitar guitars
-    only counterfactual
-    base benchmarked best better bias bonus bound bounds ceiling change changes ci coefficient coefficients comparable
-    comparables compare compared comparison comparisons competitor competitors contrast control controls corpus correct
-    corrections cover covers critic critics cutoff cutoffs dataset definition definitions demo demos description
-    descriptions dev deviation deviations diff difference differences discarded do draft drafts dummy earlier
-    estimate estimates expectation expectations expected experts factor factors fake first floor
-    format formats contribution contributions gap goal goals
-    guess guide guideline guidelines hits human humans hypothetical hypothetically ignore improved improvement
-    improvements incorrect industry influences initial initially instead interval intervals invalid last limit
-    limits listener listeners live low lower lowest margin margins masters
-    mock multiplier multipliers nearest negative neighbor neighbors neighbour neighbours norm normal norms not
-    original originals other others outdated part parts past peer peers penalties penalty people perfect playlist
-    playlists population possible potential predicted prediction predictions preliminary priorities priority public
-    quantile quantiles question questions random recommendations recommended rejected high highest
-    related relative remaster remastered remix
-    remixed remixes revised rival rivals rubric rubrics self similar similarity standard standards
-    stdev suggested suggestions test than then top tolerance tolerances truth unused marks pass passing reasons rationale rationales upper user users verse version
-    versions vs versus wish without worst wrong""".split()  # noqa: SIM905
+    """after album albums alternate alternative alternatives another artist artists assumed audience avg bad bands
+    bonus bonuses intro outro chorus chorus choruses bridge hook vocals vocal drums drum bass guitar guitars
+    only counterfactual base benchmarked best better bias bonus bound bounds ceiling change changes ci
+    coefficient coefficients comparable comparables compare compared comparison comparisons competitor
+    competitors contrast control controls corpus correct corrections cover covers critic critics cutoff cutoffs
+    dataset definition definitions demo demos description descriptions dev deviation deviations diff difference
+    differences discarded do draft drafts dummy earlier estimate estimates expectation expectations expected
+    experts factor factors fake first floor format formats contribution contributions gap goal goals guess guide
+    guideline guidelines hits human humans hypothetical hypothetically ignore improved improvement improvements
+    incorrect industry influences initial initially instead interval intervals invalid last limit limits
+    listener listeners live low lower lowest margin margins masters mock multiplier multipliers nearest negative
+    neighbor neighbors neighbour neighbours norm normal norms not original originals other others outdated part
+    parts past peer peers penalties penalty people perfect playlist playlists population possible potential
+    predicted prediction predictions preliminary priorities priority public quantile quantiles question
+    questions random recommendations recommended rejected high highest related relative remaster remastered
+    remix remixed remixes revised rival rivals rubric rubrics self similar similarity standard standards stdev
+    suggested suggestions test than then top tolerance tolerances truth unused marks pass passing reasons
+    rationale rationales upper user users verse version versions vs versus wish without worst wrong""".split()  # noqa: SIM905
 )
 """An object under a name with one of these words speaks of something else than this song as it is."""
 _ANSWERS = frozenset(
-    """aesthetic aesthetics analysis answer assessment assessments attributes audio audit body breakdown card choices
-    action tool arguments args parameters function input call content contents critique data details dimension dimensions evaluation evaluations feature features feedback final
-    findings grade grades info information item items judgement judgements judgment judgments json list marks message
-    meta metadata metric metrics music musical my number numbers numeric numerical object opinion our out outcome output
-    overall overview payload performance piece profile properties quality quantitative rating ratings recommendation
-    record reply report response result results review reviews root score scorecard scores scoring song
-    songs structured subscores summary technical text the this track tracks value values verdict""".split()  # noqa: SIM905
+    """aesthetic aesthetics analysis answer assessment assessments attributes audio audit body breakdown card
+    choices action tool arguments args parameters function input call content contents critique data details
+    dimension dimensions evaluation evaluations feature features feedback final findings grade grades info
+    information item items judgement judgements judgment judgments json list marks message meta metadata metric
+    metrics music musical my number numbers numeric numerical object opinion our out outcome output overall
+    overview payload performance piece profile properties quality quantitative rating ratings recommendation
+    record reply report response result results review reviews root score scorecard scores scoring song songs
+    structured subscores summary technical text the this track tracks value values verdict""".split()  # noqa: SIM905
 )
 
 
@@ -60,8 +60,8 @@ def standing_of(name: str) -> Literal["answer", "unknown", "other"]:
         return "other"
     words = [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", unicodedata.normalize("NFKC", name[:200])))]
     if all(word in _ANSWERS for word in words):
-        numbered = re.search(r"\d", name) is not None and "score" not in name.lower()
-        return "unknown" if numbered else "answer"
+        is_one_of_many = re.search(r"\d", name) is not None and "score" not in name.lower()
+        return "unknown" if is_one_of_many else "answer"
     final = ("final" in words or "answer" in words) and "not" not in words
     if not final and any(word in _NOT_THIS_SONG for word in words):
         return "other"

@@ -30,13 +30,17 @@ EXAMPLE = re.compile(r"\be\.\s?g\.?[\s,:(]{0,4}\Z", re.IGNORECASE)
 NO_VALUE = re.compile(r"[ \t]{1,4}(?:[*×·^/+÷][ \t]{1,4}[\d.]|\d{1,2}[ \t]{0,2}[:)])")
 """What right after a name makes its number a factor or an index: `quality * 0.3`, `quality 1: clear`."""
 OWN_SCALE = re.compile(
-    r"\b(?:given|on|using|with|within)\s+(?:an?|the|my)\s+0(?:\.0+)?\s?(?:-|–|to)\s?1(?:\.0+)?[\s-](?:scale|range)\b", re.IGNORECASE
+    r"\b(?:given|on|using|with|within)\s+(?:an?|the|my)\s+0(?:\.0+)?\s?(?:-|–|to)\s?1(?:\.0+)?[\s-](?:scale"
+    r"|range)\b",
+    re.IGNORECASE,
 )
 """The fields' own scale in the words before a name."""
 NEXT_LABEL = re.compile(r"[ \t][A-Za-z][^\n.,;:=\d]{2,60}[:=][ \t*_]{0,4}[~≈]?[.,]?\d")
 """The next field's label behind a number on the same line: `0.8 Content Enjoyment: 0.7`."""
 MEANS = re.compile(
-    r"\W{0,4}(?:is|are|was|were|would|means?|meant|denotes?|stands?\s+for|signif(?:y|ies)|corresponds?|counts?\s+as)\b", re.IGNORECASE
+    r"\W{0,4}(?:is|are|was|were|would|means?|meant|denotes?|stands?\s+for|signif(?:y|ies)|corresponds?"
+    r"|counts?\s+as)\b",
+    re.IGNORECASE,
 )
 """A name's number before it is only explained."""
 BETWEEN_NAMES = re.compile(r"[ \t]{0,4}[-–+*/×÷][ \t]{0,4}")
@@ -50,10 +54,14 @@ SCALE_BEFORE = re.compile(
 )
 """The scale that the sentence of a name states before it. Group 1: a range; 4: a top."""
 CORRECTION = re.compile(
-    r"(?:\A|[\n.!(;,–—])[\s\W_]{0,6}(?:correct(?:ion|ed|ing)|actually|wait|sorry|scratch\s+that|i\s+mean|i\s+meant|make\s+that|on\s+(?:second\s+"
-    r"thought|reflection)|edit(?:ed)?|updated?|revised?|revision|rather|oops|no|hmm+|let\s+me(?!\s+know)|instead|should\s+(?:be|read|say)|changed?"
-    r"|amend\w*|errat\w+|better|strike|typo|maybe|perhaps|adjusted|new\s+(?:score|value|rating)|that\s+(?:should|was)|after\s+an?\w*\s+\w+)\b"
-    r"[^\n\d]{0,60}[^\w\n]\.?\d(?![\d.,]*\s+(?!out\b|percent\b|for\b|in\b|instead\b)[a-z]{3,})|\b(?:chang|adjust|rais|lower|bump|updat|revis|mov|drop)\w*\s+(?:it|this|that|the\s+score)\s+(?:up\s+|down\s+)?to\s+\.?\d"
+    r"(?:\A|[\n.!(;,–—])[\s\W_]{0,6}(?:correct(?:ion|ed|ing)|actually|wait|sorry|scratch\s+that|i\s+mean"
+    r"|i\s+meant|make\s+that|on\s+(?:second\s+"
+    r"thought|reflection)|edit(?:ed)?|updated?|revised?|revision|rather|oops|no|hmm+|let\s+me(?!\s+know)|instead"
+    r"|should\s+(?:be|read|say)|changed?"
+    r"|amend\w*|errat\w+|better|strike|typo|maybe|perhaps|adjusted|new\s+(?:score|value|rating)|that\s+(?:should"
+    r"|was)|after\s+an?\w*\s+\w+)\b"
+    r"[^\n\d]{0,60}[^\w\n]\.?\d(?![\d.,]*\s+(?!out\b|percent\b|for\b|in\b|instead\b)[a-z]{3,})|\b(?:chang|adjust"
+    r"|rais|lower|bump|updat|revis|mov|drop)\w*\s+(?:it|this|that|the\s+score)\s+(?:up\s+|down\s+)?to\s+\.?\d"
     r"|\n[ \t]{0,8}[^\w\n]{0,4}[ \t]{0,4}[01]?[.,]\d+[ \t*_.]{0,6}(?:\n|\Z)",
     re.IGNORECASE,
 )
@@ -65,37 +73,42 @@ UNRATED = re.compile(r"\b(?:n/?a|tbd|tba|unknown|none|null|unrated|missing|uncle
 LEAD_MARKS = re.compile(r"[\W_]*(?:\d{1,2}[.):]|\(?[a-zA-Z][.)]|\[[xX]\])?[\W_]*")
 """What may stand before a label that begins a line: list marks, numbering, emphasis."""
 LEAD_WORDS = re.compile(
-    r"[\W_]*(?:(?:the|my|final|your|its|updated|revised)\s+){0,2}(?:(?:score|rating)\s+(?:for|of)\s+(?:the\s+)?)?[\W_]*",
+    r"[\W_]*(?:(?:the|my|final|your|its|updated|revised)\s+){0,2}(?:(?:score|rating)\s+(?:for"
+    r"|of)\s+(?:the\s+)?)?[\W_]*",
     re.IGNORECASE,
 )
 """The same with words such as `the score for`."""
 BEFORE_NAME = frozenset(
-    """the its it this that track's song's piece's recording's his her their my your our a an for on in of to at as and or
-    but with while give gives gave given giving get gets got getting has have had having earn earns earned earning receive
-    receives received deserve deserves show shows achieve achieves reach reaches boast boasts offer offers rate rates rated
-    rating ratings score scores scored scoring assign assigns assigned assigning award awards awarded awarding is are am
-    was would be judge judged puts put places place comes i'd i'll i've i we we'd think find believe feel deem say
-    call estimate estimated set overall final terms regarding concerning both also finally then so here now for me us
-    track song piece recording music composition audio sounds resulting results leading leads makes making reflecting
-    reflects suggesting honestly personally ultimately objectively technically thus hence therefore accordingly
-    similarly likewise lastly first firstly second secondly third thirdly next last when comes about
-    high solid strong good great excellent decent impressive respectable moderate low poor weak fair very quite
-    rather fairly really pretty slightly somewhat only just mere full clear overall's""".split()  # noqa: SIM905
+    """the its it this that track's song's piece's recording's his her their my your our a an for on in of to at as
+    and or but with while give gives gave given giving get gets got getting has have had having earn earns
+    earned earning receive receives received deserve deserves show shows achieve achieves reach reaches boast
+    boasts offer offers rate rates rated rating ratings score scores scored scoring assign assigns assigned
+    assigning award awards awarded awarding is are am was would be judge judged puts put places place comes i'd
+    i'll i've i we we'd think find believe feel deem say call estimate estimated set overall final terms
+    regarding concerning both also finally then so here now for me us track song piece recording music
+    composition audio sounds resulting results leading leads makes making reflecting reflects suggesting
+    honestly personally ultimately objectively technically thus hence therefore accordingly similarly likewise
+    lastly first firstly second secondly third thirdly next last when comes about high solid strong good great
+    excellent decent impressive respectable moderate low poor weak fair very quite rather fairly really pretty
+    slightly somewhat only just mere full clear overall's""".split()  # noqa: SIM905
 )
 """The words of a clause that leads up to a field's name and says nothing else; any other may make it another thing."""
 CLAUSE_BEFORE = re.compile(
     r"[,;|•–—(]|:(?!\d)|\s-\s|\b(?:so|but|while|whereas|though|although|thus|hence|therefore|yet)\b"
-    r"|(?<=\s)and\b(?=\W)", re.IGNORECASE
+    r"|(?<=\s)and\b(?=\W)",
+    re.IGNORECASE,
 )
 """Where a clause begins in the words before a name; at `and` only if what precedes it has a verb."""
 VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|sounds?|feels?|gets?|got|earns?|scores?|makes?|gives?|g[ai]ve|rates?|shows?|comes?|\w+s\s+(?:the|a|an|its))\b",
+    r"\b(?:is|are|was|were|has|have|had|sounds?|feels?|gets?|got|earns?|scores?|makes?|gives?|g[ai]ve|rates?"
+    r"|shows?|comes?|\w+s\s+(?:the|a|an|its))\b",
     re.IGNORECASE,
 )
 TURNS = re.compile(r",\s{1,4}(?:i|i'd|my|it|it's|this|the)\b", re.IGNORECASE)
 """What begins a clause of its own between a name and its number."""
 TOPIC = re.compile(
-    r"\W*(?:(?:and|but|now|so|also|finally|lastly|then)\W{1,3})?(?:as\s+for|for|regarding|concerning|in\s+terms\s+of|when\s+it\s+comes\s+to"
+    r"\W*(?:(?:and|but|now|so|also|finally|lastly|then)\W{1,3})?(?:as\s+for|for|regarding|concerning"
+    r"|in\s+terms\s+of|when\s+it\s+comes\s+to"
     r"|on|about|with\s+regards?\s+to|in)\s+(?:(?:the|its|this\s+\w+'s)\s+)?\W*",
     re.IGNORECASE,
 )
@@ -103,30 +116,40 @@ TOPIC = re.compile(
 PLACED = re.compile(
     r"\W*(?:(?:on|in|during|at|for|over|by|within|throughout|until|after|before)\s+)?(?:[\w'’-]+\s+){0,3}?"
     r"(?:vocals?|drums?|bass|guitars?|synths?|strings|brass|percussion|intro|outro|verses?|chorus(?:es)?|bridge|hook"
-    r"|solo|drop|breakdown|(?:song|track|clip|version|piece)\s+\w{1,3}|demo|remix|first\s+half|second\s+half|beginning|ending|\d{1,2}:\d\d(?:\s+\w+)?)\W*",
+    r"|solo|drop|breakdown|(?:song|track|clip|version|piece)\s+\w{1,3}|demo|remix|first\s+half|second\s+half"
+    r"|beginning|ending|\d{1,2}:\d\d(?:\s+\w+)?)\W*",
     re.IGNORECASE,
 )
 """A clause that places what follows in a part of the song."""
 STRONG = re.compile(
-    r"(?<![A-Za-z_])(?:weigh(?:t|ts|ted|ting|tings|s|ed)?|confiden(?:t|ce|ces)|certainty|examples?|e\.g|template|thresholds?|minimum|maximum|"
-    r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline|previous\w*|doubt\w*"
+    r"(?<![A-Za-z_])(?:weigh(?:t|ts|ted|ting|tings|s|ed)?|confiden(?:t|ce|ces)|certainty|examples?|e\.g|template"
+    r"|thresholds?|minimum|maximum|"
+    r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline"
+    r"|previous\w*|doubt\w*"
     r"|false|claim(?:s|ed)?|nobody|no\s+one|who|whether|disagree|deny|unlikely|wish|hope|imagine|suppose|assum\w+"
-    r"|at\s+first,?\s+i\s+\w+|some\s+(?:people\s+)?(?:would|might|may|could)?\s?(?:say|rate|give|put|call)|one\s+(?:might|could)|wanted|almost|nearly|refuse\w*|cut-?off|improvements?|bonus|penalt\w+|deduct\w*|reduction|loss|you\s+would"
+    r"|at\s+first,?\s+i\s+\w+|some\s+(?:people\s+)?(?:would|might|may|could)?\s?(?:say|rate|give|put|call)"
+    r"|one\s+(?:might|could)|wanted|almost|nearly|refuse\w*|cut-?off|improvements?|bonus|penalt\w+|deduct\w*"
+    r"|reduction|loss|you\s+would"
     r"|(?:was|were|am)\s+going\s+to|to\s+(?:get|reach|achieve|attain|have|hit|earn))\b",
     re.IGNORECASE,
 )
 """Words that make every number of their sentence something else than a score of this song."""
 WEAK = re.compile(
-    r"\b(?:not|never|cannot|can't|couldn't|wouldn't|won't|don't|doesn't|isn't|if|unless|than|instead|rather|without|earlier|"
+    r"\b(?:not|never|cannot|can't|couldn't|wouldn't|won't|don't|doesn't|isn't|if|unless|than|instead|rather"
+    r"|without|earlier|"
     r"initially|originally|could|might|may|should|scale|range|ranges|from|between|by|increase[sd]?|decrease[sd]?|"
     r"reduce[sd]?|no|hardly|barely|would\s+(?:have|get|be|need)|add(?:s|ed)?|drop(?:s|ped)?|difference|versus|vs)\b",
     re.IGNORECASE,
 )
 """Words that, close before a name, make its number no plain statement."""
 CONNECTOR = re.compile(
-    r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
-    r"earns?|earned|earning|receives?|received|receiving|deserves?|deserved|deserving|getting|scores?|scored|scoring|rates?|rated|rating|score|value|"
-    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call|go))|go\s+with|reaches|hits|achieves|say|give|rate|put|it|this|(?:(?:of|for)\s+)?(?:the|this)\s+(?:song|track|piece)|it's|comes\s+(?:in|out|to)|stands\s+out|stands|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
+    r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as"
+    r"|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
+    r"earns?|earned|earning|receives?|received|receiving|deserves?|deserved|deserving|getting|scores?|scored"
+    r"|scoring|rates?|rated|rating|score|value|"
+    r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call|go))|go\s+with|reaches|hits|achieves|say|give|rate|put|it"
+    r"|this|(?:(?:of|for)\s+)?(?:the|this)\s+(?:song|track|piece)|it's|comes\s+(?:in|out|to)|stands\s+out|stands"
+    r"|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
     r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
     r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}(?<![A-Za-z])"
@@ -167,22 +190,27 @@ NUMBER_LINE = re.compile(
 """A line that holds nothing but a number, or a decimal and, behind a dash or bracket, a remark."""
 NUMBER_BEFORE = re.compile(
     rf"(?<![\w.,/+-])({LITERAL})((?:\s?%|\s?/\s?[\d.]{{1,6}}|\s+out\s+of\s+[\d.]{{1,6}})?)"
-    r"\s+(?:(?:score|rating|points?|mark)\s+)?(for|in|on|to|in\s+terms\s+of|regarding)\s+(?:the\s+|its\s+|overall\s+|this\s+)?"
+    r"\s+(?:(?:score|rating|points?|mark)\s+)?(for|in|on|to|in\s+terms\s+of|regarding)\s+(?:the\s+|its\s+"
+    r"|overall\s+|this\s+)?"
     r"[\"'“‘*_`(]{0,3}\Z",
     re.IGNORECASE,
 )
 """A number and a preposition right before a name. Groups: literal, unit, preposition."""
 BAD_BEFORE_NUMBER = re.compile(
-    r"(?:\d\s{0,3}%?\s{0,3}(?:to|and|or|through)?|[-–—~/<>≤≥×*]|\b(?:to|between|from|by|than|over|above|below|under|least"
+    r"(?:\d\s{0,3}%?\s{0,3}(?:to|and|or|through)?|[-–—~/<>≤≥×*]|\b(?:to|between|from|by|than|over|above|below"
+    r"|under|least"
     r"|most|not|minus|plus|up|adds?|added|within|beyond|weight(?:ing)?(?:\s+of)?|confidence(?:\s+of)?"
     r"|difference(?:\s+of)?))\s{0,4}(?:an?\s+)?\Z",
     re.IGNORECASE,
 )
 """What right before a number shows that it is a range end, a difference or a weight."""
 BEFORE_NUMBER = re.compile(
-    r"(?:\A|[,;:.(–—|]|\b(?:gets?|got|earns?|earned|scores?|scored|scoring|g[ai]ves?|giving|given|it|this|a|an|solid|strong|rates?"
-    r"|rated|rating|receives?|received|deserves?|at|say|assign\w*|award\w*|with|and|about|around|approximately|roughly|put|but"
-    r"|(?:score|rating)\s+of|good|great|decent|high|low|fair|moderate|respectable|impressive|excellent|while|me|them|is))"
+    r"(?:\A|[,;:.(–—|]|\b(?:gets?|got|earns?|earned|scores?|scored|scoring|g[ai]ves?|giving|given|it|this|a|an"
+    r"|solid|strong|rates?"
+    r"|rated|rating|receives?|received|deserves?|at|say|assign\w*|award\w*|with|and|about|around|approximately"
+    r"|roughly|put|but"
+    r"|(?:score|rating)\s+of|good|great|decent|high|low|fair|moderate|respectable|impressive|excellent|while|me"
+    r"|them|is))"
     r"[\s*_\"'“(]{0,6}\Z",
     re.IGNORECASE,
 )
@@ -195,3 +223,35 @@ NUMERIC = re.compile(r"[^\w\n(\[]{0,12}\d")
 """A number, whatever it is worth, as the next thing."""
 DECIMAL = re.compile(r"\d[.,]\d|\d\s?%|\d\s?/\s?\d")
 """A number that could be a score."""
+NOTED_SCORE = re.compile(
+    rf"\s*(?:(?:score|rating)\s*[:=]?\s*{LITERAL}\s*%?|{LITERAL}\s*(?:/|out\s+of)\s*{LITERAL})\s*", re.IGNORECASE
+)
+"""A note that holds a score: `score 0.8`, `8/10`."""
+NOTED = re.compile(rf"\s*{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*")
+"""A note that is nothing but a number, which may be a weight as well."""
+NUMBER_NOTE = re.compile(
+    rf"\s*(?:(?:score|rating)[\s:=]{{1,3}})?{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*", re.IGNORECASE
+)
+"""Either."""
+NUMBER_FIRST = re.compile(
+    r"[\s#*_>•+-]{0,12}((?:0?[.,]\d{1,4}|[01][.,]\d{1,4})|\d{1,3}(?:[.,]\d{1,2})?\s?(?:%|/\s?\d{1,3}))"
+    r"[\s*_]{0,4}[-–—:|=][\s*_|]{0,4}"
+)
+"""A score and a dash before the name on its line: `- 0.72 – content usefulness`."""
+NUMBER_ABOVE = re.compile(rf"(?:\A|\n)[ \t#*_>•-]{{0,12}}{LITERAL}\s?(?:%|/\s?\d{{1,3}})?[ \t*_]{{0,8}}\n\s*\Z")
+"""A number on the line above."""
+LAST_WORDS = re.compile(
+    rf"([^\n]{{8,300}}?(?::|[.!](?=\s)|\s[–—-]))[\s*_]{{1,4}}({LITERAL}(?:\s?%"
+    rf"|\s?/\s?\d{{1,3}})?)[\s*_.]{{0,6}}",
+    re.IGNORECASE,
+)
+"""Words on a field and, as the last thing on the line, its number."""
+ASPECTS = re.compile(
+    r"(?:(?:sound|audio|mix(?:ing|down)?|master(?:ing)?|clarity|balance|recording|engineering|technical|fidelity"
+    r"|polish|production"
+    r"|quality|overall|arrangement|complexity|originality|enjoyment|usefulness|appeal|craft|depth|structure"
+    r"|layering|final|my|and"
+    r"|of|the)[\s,&/]{0,3}){2,8}",
+    re.IGNORECASE,
+)
+"""A note that says what a field is about, in several words."""

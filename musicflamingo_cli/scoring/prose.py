@@ -13,7 +13,7 @@ from decimal import Decimal
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.brackets import are_bracketed
 from musicflamingo_cli.scoring.descriptions import Label, read_description
-from musicflamingo_cli.scoring.disputes import calls_too_much, revises, supersedes, taken_back_until, takes_back
+from musicflamingo_cli.scoring.disputes import calls_too_much, revises, takes_back
 from musicflamingo_cli.scoring.echo import bare_words
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
@@ -25,15 +25,17 @@ from musicflamingo_cli.scoring.phrases import (
     CORRECTION,
     FINAL_LINE,
     LISTED,
+    NUMBER_ABOVE,
     NUMBER_BEFORE,
     SENTENCE_END,
     SEPARATOR,
 )
 from musicflamingo_cli.scoring.scales import LITERAL, Scale
 from musicflamingo_cli.scoring.sections import prose_body, sections
+from musicflamingo_cli.scoring.settling import settle
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_of_all
-from musicflamingo_cli.scoring.statements import NUMBER_ABOVE, Name, NumberFinder, Statement
+from musicflamingo_cli.scoring.statements import Name, NumberFinder, Statement
 from musicflamingo_cli.scoring.tables import read_tables
 from musicflamingo_cli.scoring.thinking import Stretch
 
@@ -85,12 +87,6 @@ def _under(stated: Reading, scale: Scale, field: Field) -> Reading:
     if scale.top is None:
         return Reading(written=stated.written, reason="unclear_scale")
     return in_range(Decimal(str(stated.written)), Decimal(str(scale.top)), field)
-
-
-def _is_template(settled: Mapping[str, Statement]) -> bool:
-    """Whether most of the words under labels only mark their place: `genre: <genre>`."""
-    words = [one.description for one in settled.values() if one.description is not None]
-    return 2 * sum(one.reason == "placeholder" for one in words) > len(words) > 0
 
 
 class _ProseReader:
@@ -159,9 +155,7 @@ class _ProseReader:
                 self._withdraw(name)
                 continue
             shunned = name.end if self.finder.is_shunned(name, boundary) else -1
-            statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(
-                name, boundary, scale
-            )
+            statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(name, boundary, scale)
             statement = self._unless_corrected(name, statement, following)
             if statement is None:
                 self._withdraw(name)
@@ -174,7 +168,7 @@ class _ProseReader:
                     self.echoes.add(statement.at)
                 boundary = max(boundary, statement.at if statement.at > name.start else name.end)
             boundary = max(boundary, name.start)
-        return self._settled()
+        return settle(self.body, self.claims, self.echoes, self.index)
 
     def _withdraw(self, name: Name) -> None:
         """Heed a sentence that changes or takes back a field's score without stating one that can be read."""
@@ -195,50 +189,6 @@ class _ProseReader:
         if CORRECTION.search(after) or (self.is_alone and FINAL_LINE.search(after)):
             return Statement(Reading(reason="ambiguous"), at=statement.at)
         return statement
-
-    def _settled(self) -> dict[str, Statement]:
-        """The last claim of every field; a number that two fields claim belongs to neither."""
-        gone = taken_back_until(self.body)
-        said = [one for _, one in self.claims if one.reading is not None and one.reading.value is not None]
-        if self.echoes and all(one.at in self.echoes for one in said):
-            self.claims = [(field, one) for field, one in self.claims if one not in said]
-        owners: dict[int, set[str]] = {}
-        for field, statement in self.claims:
-            if statement.at >= 0:
-                owners.setdefault(statement.at, set()).add(field.name)
-        settled: dict[str, Statement] = {}
-        for field, statement in sorted(self.claims, key=lambda claim: claim[1].at):
-            if statement.at < gone and field.kind != "text":
-                continue
-            if self._is_cut_repeat(settled.get(field.name), statement, field):
-                continue
-            disputed = len(owners.get(statement.at, ())) > 1 or self._contradicts(settled.get(field.name), statement)
-            settled[field.name] = Statement(Reading(reason="ambiguous"), at=statement.at) if disputed else statement
-        if self._are_shares(settled) or _is_template(settled):
-            return {name: one for name, one in settled.items() if name not in self.index.scored}
-        return settled
-
-    def _are_shares(self, settled: Mapping[str, Statement]) -> bool:
-        """Whether all numbers are percentages that sum to 100: weights, not scores."""
-        said = [one.reading for name, one in settled.items() if name in self.index.scored]
-        written = [one.written or 0.0 for one in said if one is not None and one.value == (one.written or 0) / 100]
-        return len(written) >= 3 and len(written) == len(self.index.scored) and abs(sum(written) - 100) < 1e-6
-
-    def _is_cut_repeat(self, earlier: Statement | None, later: Statement, field: Field) -> bool:
-        """Whether the text breaks off in a number that it had stated twice or more before, always the same."""
-        if earlier is None or earlier.reading is None or earlier.reading.value is None:
-            return False
-        if later.reading is None or later.reading.reason != "cut_off":
-            return False
-        said = [one.reading.value for asked, one in self.claims if asked == field and one.reading and one is not later]
-        return len(said) > 1 and set(said) == {earlier.reading.value}
-
-    def _contradicts(self, earlier: Statement | None, later: Statement) -> bool:
-        """Whether two statements on a field differ, and no words between them say that the later one counts."""
-        if earlier is None or earlier.reading is None or later.reading is None or later.reading.value is None:
-            return False
-        differ = earlier.reading.value not in (None, later.reading.value)
-        return differ and not supersedes(self.index.label.sub(" ", self.body[earlier.at : later.at]))
 
     def _limit(self, name: Name, limit: int) -> int:
         """Where the text that may belong to a name ends: before a second number that is said `for` the next name."""

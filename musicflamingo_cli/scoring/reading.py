@@ -31,7 +31,9 @@ _NEXT_TURN = re.compile(
     r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|User|USER)\**(?:[ \t]{0,2}:|[ \t]{0,2}\n)"
 )
 """Where a model that does not stop goes on with the next turn of a conversation that nobody had."""
-_RUN_ON = re.compile(r"[\"”»'’]\s{0,8}[,;]?[^\w\"“«']{0,12}[\"“«'*_]{1,4}(?=[A-Za-z]|\Z)|[\"”»]\s{0,8}[,;][^\w]{0,12}(?=[a-z]+_[a-z])")
+_RUN_ON = re.compile(
+    r"[\"”»'’]\s{0,8}[,;]?[^\w\"“«']{0,12}[\"“«'*_]{1,4}(?=[A-Za-z]|\Z)|[\"”»]\s{0,8}[,;][^\w]{0,12}(?=[a-z]+_[a-z])"
+)
 _KEYED = re.compile(r"[\w ]{1,40}[\"”»'*]{0,4}(?:\s{0,4}:|\s{0,8}\Z)")
 """The end of a text and, behind it, the beginning of a member."""
 _NEXT_QUESTION = re.compile(r"\n[ \t]{0,4}Q:")
@@ -154,12 +156,12 @@ class ReplyReader:
         """Whether a text ran on into the members behind it, because of a damaged quote."""
         near = _RUN_ON.search(text)
         return near is not None and (
-            near.end() == len(text) or self.index.mention.match(text, near.end()) is not None or _KEYED.match(text, near.end()) is not None
+            near.end() == len(text)
+            or self.index.mention.match(text, near.end()) is not None
+            or _KEYED.match(text, near.end()) is not None
         )
 
-    def _heed_words(
-        self, found: Found, answer: Candidate, page: Page, around: tuple[Sequence[Stretch], Spans]
-    ) -> None:
+    def _heed_words(self, found: Found, answer: Candidate, page: Page, around: tuple[Sequence[Stretch], Spans]) -> None:
         """Leave out the numbers of an object that the words around it take back."""
         stretches, spans = around
         stated = {n: one.value for n, one in found.fields.items() if n in self.index.scored and one.value is not None}
@@ -206,7 +208,8 @@ def _unquoted(page: Page) -> Page:
     """The page without the marks of quotation at the beginning of its lines, where an object is quoted so."""
     if _QUOTED_LINE.search(page.folded) is None:
         return page
-    return Page(*(_LINE_MARK.sub(r"\1 ", text) for text in (page.text, page.folded)), page.stopped)
+    text, folded = (_LINE_MARK.sub(r"\1 ", text) for text in (page.text, page.folded))
+    return Page(text, folded, page.stopped)
 
 
 def without_lone_ones(found: Found, scored: frozenset[str]) -> None:

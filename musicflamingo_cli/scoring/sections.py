@@ -25,7 +25,9 @@ _ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=\n])|<\|\w{1,40}\|>")
 """A backslash of Markdown, which never ends the text, and tokens that are no words: `<|im_end|>`."""
 _STRUCK = re.compile(r"<(s|del|strike)>[^<>\n]{0,120}</\1>|~~[^~\n]{1,120}~~", re.IGNORECASE)
 """What a reply strikes out."""
-_TEX = re.compile(r"\$\s?\\boxed\{([^{}$\n]{1,16})\}\s?\$|\\boxed\{([^{}$\n]{1,16})\}|\$\s?([\d.,/]{1,12}(?:\\?%)?)\s?\$")
+_TEX = re.compile(
+    r"\$\s?\\boxed\{([^{}$\n]{1,16})\}\s?\$|\\boxed\{([^{}$\n]{1,16})\}|\$\s?([\d.,/]{1,12}(?:\\?%)?)\s?\$"
+)
 """A number in the marks of TeX."""
 _BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
 """Digits to be filled in: `0.__`."""
@@ -33,7 +35,8 @@ _MARKS_PLACE = re.compile(r"[\s\"'*_]{0,4}(?:\n|\Z)")
 _AFTER_LABEL = re.compile(r"[:=][\s\"'*_]{0,6}\Z")
 """Around `<genre>` where it stands for an answer: `genre: <genre>`."""
 _HTML = frozenset(
-    "a b br code div em font h1 h2 h3 h4 h5 h6 hr i li ol p pre small span strong sub sup table tbody td th thead tr u ul".split()  # noqa: SIM905
+    """a b br code div em font h1 h2 h3 h4 h5 h6 hr i li ol p pre small span strong sub sup table tbody td th thead
+    tr u ul""".split()  # noqa: SIM905
 )
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")

@@ -10,7 +10,8 @@ from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, di
 
 _SENTENCES = re.compile(r"\n|(?<=[.!?;])\s|:(?=\s{0,3}[{\[`])")
 _SUBJECT = re.compile(
-    r"\b(?:all|scores?|scored|scoring|ratings?|rates?|rated|rating|graded?|grades|values|numbers|everything|each|every|stars?|dimensions?"
+    r"\b(?:all|scores?|scored|scoring|ratings?|rates?|rated|rating|graded?|grades|values|numbers|everything|each"
+    r"|every|stars?|dimensions?"
     r"|criteri(?:on|a)|marks|marked|points|use[sd]?|using|prefer|these|both|evaluation|assessment|verdict|summary)\b",
     re.IGNORECASE,
 )
@@ -18,16 +19,22 @@ _TOP = r"(?:4|5|6|7|8|9|10|20|50|100|1000)(?![\d.]*\d)"
 _CUE = re.compile(
     rf"\bscale\b[^.\n]{{0,24}}?{RANGE.pattern}|{RANGE.pattern}[^.\n]{{0,12}}\bscale\b"
     rf"|\b(?:from|between|scale\s+of)\s+{LITERAL}(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+{LITERAL}"
-    rf"|(?<!\d)(?<!\d\s)(?:\bout\s+of\s+(?:a\s+(?:possible|maximum)\s+)?|/\s?|\bmax(?:imum)?\b[\s.:=]{{0,3}}(?:of\s+|is\s+)?|\b(?:on|over)\s+){_TOP}"
-    rf"|[(\[]\s?{RANGE.pattern}\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b|\b(?:scored?|rated|marked|graded)\s+{RANGE.pattern}"
-    r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?(?:%|percent\w*|pct)\s?[)\]]|\bpercentages?\b|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
+    rf"|(?<!\d)(?<!\d\s)(?:\bout\s+of\s+(?:a\s+(?:possible|maximum)\s+)?|/\s?"
+    rf"|\bmax(?:imum)?\b[\s.:=]{{0,3}}(?:of\s+|is\s+)?|\b(?:on|over)\s+){_TOP}"
+    rf"|[(\[]\s?{RANGE.pattern}\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b|\b(?:scored?|rated|marked"
+    rf"|graded)\s+{RANGE.pattern}"
+    r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?(?:%|percent\w*|pct)\s?[)\]]|\bpercentages?\b"
+    r"|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
     re.IGNORECASE,
 )
 _PLAIN_CUE = re.compile(
     rf"\A\W*(?:(?:ratings?|scores?|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
-    r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1\b)\d+|\b(?!1\b)\d+\s+(?:is|being)\s+(?:the\s+)?(?:max\w*|best|high\w*|top)\b"
-    r"|\b(?!1\b)\d+\s+max\b|,\s\d+\s+the\s+best\b|\bpercentages?\s*\.|\bunits?\s?:\s?%|\b0\s?%\s?(?:to|-|–)\s?100\s?%|\b\d\s?(?:-|–|to)\s?\d{1,2}\s+stars?\b"
-    r"|\bstar\s+ratings?\b|\b\d\s+stars?\s?=|(?<![\d.])\b(?![01]\b)\d+\s?=\s?(?:the\s+)?(?:low(?:est)?|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
+    r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1\b)\d+|\b(?!1\b)\d+\s+(?:is"
+    r"|being)\s+(?:the\s+)?(?:max\w*|best|high\w*|top)\b"
+    r"|\b(?!1\b)\d+\s+max\b|,\s\d+\s+the\s+best\b|\bpercentages?\s*\.|\bunits?\s?:\s?%|\b0\s?%\s?(?:to|-"
+    r"|–)\s?100\s?%|\b\d\s?(?:-|–|to)\s?\d{1,2}\s+stars?\b"
+    r"|\bstar\s+ratings?\b|\b\d\s+stars?\s?=|(?<![\d.])\b(?![01]\b)\d+\s?=\s?(?:the\s+)?(?:low(?:est)?"
+    r"|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
     r"|\b(?:3|4|5|6|7|10|20|100)[\s-](?:points?|stars?)\s+(?:scale|system|rating)\b"
     rf"|\b(?:von|de|da|od|fra|från|van|от)\s+{LITERAL}\s+(?:bis|à|a|do|til|till|tot|до)\s+{LITERAL}"
     rf"|\b(?:sur|von|su|sobre|из)\s+{_TOP}|\A\W*/\s?{_TOP}\W*\Z",
@@ -35,7 +42,8 @@ _PLAIN_CUE = re.compile(
 )
 """What needs no subject to be a scale, though not one that can be mapped."""
 _ALONE = re.compile(
-    r"\W*(?:(?:on|using|with)\s+)?(?:(?:an?|the|my|rating|score)\s+){0,3}\W{0,3}(?:scale\b\W{0,3})?(?:(?:of|from|is)\s+)?\Z",
+    r"\W*(?:(?:on|using|with)\s+)?(?:(?:an?|the|my|rating|score)\s+){0,3}\W{0,3}(?:scale\b\W{0,3})?(?:(?:of|from"
+    r"|is)\s+)?\Z",
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(

@@ -14,6 +14,7 @@ from musicflamingo_cli.scoring.numbers import Reading, read_number
 from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
+    ASPECTS,
     BAD_BEFORE_NUMBER,
     BEFORE_NUMBER,
     CONNECTOR,
@@ -22,12 +23,17 @@ from musicflamingo_cli.scoring.phrases import (
     GIVEN,
     IN_BRACKETS,
     KEYED_LINE,
+    LAST_WORDS,
     MEANS,
     NEGATED,
     NEXT_LABEL,
     NO_VALUE,
+    NOTED,
+    NOTED_SCORE,
     NUMBER_BEFORE,
+    NUMBER_FIRST,
     NUMBER_LINE,
+    NUMBER_NOTE,
     NUMERIC,
     SCALE_BEFORE,
     SCALE_LINE,
@@ -41,28 +47,10 @@ from musicflamingo_cli.scoring.phrases import (
     UNRATED,
     WEAK,
 )
-from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, Scale, digits_of, scale_of
+from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, digits_of, scale_of
 from musicflamingo_cli.scoring.tails import continues
 
 _NO_NUMBER = ("not_a_number", "missing")
-_NOTED_SCORE = re.compile(
-    rf"\s*(?:(?:score|rating)\s*[:=]?\s*{LITERAL}\s*%?|{LITERAL}\s*(?:/|out\s+of)\s*{LITERAL})\s*", re.IGNORECASE
-)
-_NOTED = re.compile(rf"\s*{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*")
-_NUMBER_NOTE = re.compile(
-    rf"\s*(?:(?:score|rating)[\s:=]{{1,3}})?{LITERAL}\s*(?:%|/\s*{LITERAL}|out\s+of\s+{LITERAL})?\s*", re.IGNORECASE
-)
-_NUMBER_FIRST = re.compile(
-    r"[\s#*_>•+-]{0,12}((?:0?[.,]\d{1,4}|[01][.,]\d{1,4})|\d{1,3}(?:[.,]\d{1,2})?\s?(?:%|/\s?\d{1,3}))"
-    r"[\s*_]{0,4}[-–—:|=][\s*_|]{0,4}"
-)
-"""A score and a dash before the name on its line: `- 0.72 – content usefulness`."""
-NUMBER_ABOVE = re.compile(rf"(?:\A|\n)[ \t#*_>•-]{{0,12}}{LITERAL}\s?(?:%|/\s?\d{{1,3}})?[ \t*_]{{0,8}}\n\s*\Z")
-"""A number on the line above."""
-_LAST_WORDS = re.compile(
-    rf"([^\n]{{8,300}}?(?::|[.!](?=\s)|\s[–—-]))[\s*_]{{1,4}}({LITERAL}(?:\s?%|\s?/\s?\d{{1,3}})?)[\s*_.]{{0,6}}", re.IGNORECASE
-)
-"""Words on a field and, as the last thing on the line, its number."""
 _GLUED = re.compile(r"[a-z][A-Z][a-z]+\s{0,2}[^\n.]{0,40}\Z")
 """A name that a lost space or newline glues to the word before it, in the words before a number."""
 _WORD_BEFORE = re.compile(r"([^\W\d_][\w'’-]*)[\s*_]{1,4}\Z")
@@ -71,13 +59,6 @@ _OWN_SCORE = frozenset(
     quality enjoyment usefulness complexity recommendation hence therefore thus good high solid strong""".split()  # noqa: SIM905
 )
 _WRITTEN = re.compile(r"\d+(?:[.,]\d+)*")
-_ASPECTS = re.compile(
-    r"(?:(?:sound|audio|mix(?:ing|down)?|master(?:ing)?|clarity|balance|recording|engineering|technical|fidelity|polish|production"
-    r"|quality|overall|arrangement|complexity|originality|enjoyment|usefulness|appeal|craft|depth|structure|layering|final|my|and"
-    r"|of|the)[\s,&/]{0,3}){2,8}",
-    re.IGNORECASE,
-)
-"""A note that says what a field is about, in several words."""
 _REACH = 400
 """How far from its name a number may stand, in characters."""
 
@@ -111,7 +92,7 @@ def _is_own_score(before: str) -> bool:
 
 def _is_plain_note(note: str) -> bool:
     """Whether a note behind a name leaves it what it is: a scale, its weight, its number, or what it is about."""
-    return is_note(note) or any(p.fullmatch(note) for p in (_NOTED, _NOTED_SCORE, _ASPECTS))
+    return is_note(note) or any(p.fullmatch(note) for p in (NOTED, NOTED_SCORE, ASPECTS))
 
 
 class NumberFinder:
@@ -136,7 +117,7 @@ class NumberFinder:
             return None
         if NO_VALUE.match(self.body, name.end):
             return None
-        if first := _NUMBER_FIRST.fullmatch(lead):
+        if first := NUMBER_FIRST.fullmatch(lead):
             return self._number_first(name, first, stop=self.body.find("\n", name.end))
         label = is_label(self.body, lead, name.start, boundary)
         plain_label = label and begins_line(lead) and not STRONG.search(lead)
@@ -149,20 +130,20 @@ class NumberFinder:
         after = annotated.end() if annotated else name.end
         if note and not (_is_plain_note(note) or self._is_asked(note)):
             return self._under_note(name, note, after, stop)
-        is_score = self.bracketed and _NUMBER_NOTE.fullmatch(note) is not None
-        stated = NO_SCALE if is_score or _ASPECTS.fullmatch(note) else stated_scale(digits_of(note), name.field)
+        is_score = self.bracketed and NUMBER_NOTE.fullmatch(note) is not None
+        stated = NO_SCALE if is_score or ASPECTS.fullmatch(note) else stated_scale(digits_of(note), name.field)
         scale = stated if stated != NO_SCALE else scale
         separator = SEPARATOR.match(self.body, after, stop) if label else None
         if separator is not None:
             told = self._after_separator(name, (separator.end(), stop), limit, scale)
-            if told is None and (is_score or _NOTED_SCORE.fullmatch(note)):
+            if told is None and (is_score or NOTED_SCORE.fullmatch(note)):
                 told = self._at(name, self.body.index(note, name.end), name.end + len(note) + 16, scale)
             return told
         connected = CONNECTOR.match(self.body, after, stop)
         if connected is not None:
             is_topic = not TURNS.search(connected.group()) or TOPIC.fullmatch(sentence_of(lead))
             return self._at(name, connected.end(), stop, scale) if is_topic else None
-        if note and (is_score or _NOTED.fullmatch(note)) and stated == NO_SCALE:
+        if note and (is_score or NOTED.fullmatch(note)) and stated == NO_SCALE:
             if (note.rstrip().endswith("%") and not is_score) or after == len(self.body):
                 return Statement(Reading(reason="ambiguous"), at=self.body.index(note, name.end))
             start = self.body.index(note, name.end)
@@ -228,10 +209,12 @@ class NumberFinder:
     def _described(self, name: Name, start: int, stop: int, scale: Scale) -> Statement | None:
         """A number behind a description: `crisp and wide (0.85)`, `crisp and wide. Score: 0.85`."""
         text = self.body[start:stop]
-        last = _LAST_WORDS.fullmatch(text)
+        last = LAST_WORDS.fullmatch(text)
         if last is not None and len(DECIMAL.findall(text)) == 1 and not re.search(r"\d", last.group(1)):
             words = last.group(1)
-            is_label = words.rstrip().endswith(":") and (SENTENCE_END.search(words) is not None or len(words.split()) < 4)
+            is_label = words.rstrip().endswith(":") and (
+                SENTENCE_END.search(words) is not None or len(words.split()) < 4
+            )
             doubtful = is_label or STRONG.search(words) or WEAK.search(words)
             if self._is_asked(words.strip(" *_\"'`:.")) or not doubtful:
                 return self._at(name, start + last.start(2), stop, scale)

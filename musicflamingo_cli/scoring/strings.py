@@ -12,7 +12,9 @@ _QUOTED = (
     rf"\\{{0,8}}[{_ANY_QUOTE}](?:\2(?=\s{{0,8}}[:=]))?"
 )
 _BARE_KEY = r"[\"'“]?([\w$@](?:[^\"'`“”:,;={}\[\]\n<>()]|\([^()\n]{0,24}\)){0,80})[\"'”]?"
-KEY = re.compile(rf"(?:[-*•]\s{{1,4}})?(?:\*\*|[uU](?=[\"']))?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|->|→|:=|::|[:=](?!=))")
+KEY = re.compile(
+    rf"(?:[-*•]\s{{1,4}})?(?:\*\*|[uU](?=[\"']))?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|->|→|:=|::|[:=](?!=))"
+)
 """A key and its colon. Groups: backslashes before the quote, the quote, the quoted key; the bare key."""
 MISSING_COLON = re.compile(rf"{_QUOTED}\s{{1,8}}(?=[\d.\"'\[{{-])")
 """A quoted key and a value without a colon between them."""
@@ -24,14 +26,13 @@ QUOTE = re.compile(r"[rRuUbBfF]?(\\{0,8})(\"\"\"|'''|[\"'`“”„«‘’´])"
 _KEY_AHEAD = r"[uU]?\\{0,8}[\"'`“”„«‘][^\"“”\n{}]{1,120}?\\{0,8}[\"'`“”»’]{1,2}\s{0,16}(?:[:=]|->)"
 _COLONLESS = r"\\{0,8}[\"'`“”‘][\w .:()-]{1,80}\\{0,8}[\"'`”’]\s{1,4}[\d.{\"'“]"
 _TITLED_BRACE = r"\[?[*_]{0,2}[A-Za-z][\w ]{0,40}[*_\"'”]{0,3}\s{0,4}:?\s{0,4}\{"
-_JUNK = (
-    r"(?:\s|[\x00-\x1f\x7f*•>-]|\\{1,4}[nrt](?![A-Za-z])|<!--[^<>]{0,80}-->|<br\s?/?>|\[[\d;]{0,8}m){1,64}"
-)
+_JUNK = r"(?:\s|[\x00-\x1f\x7f*•>-]|\\{1,4}[nrt](?![A-Za-z])|<!--[^<>]{0,80}-->|<br\s?/?>|\[[\d;]{0,8}m){1,64}"
 _GAP = r"(?:\s|\\{1,4}[nrt](?![A-Za-z])){0,64}"
 _AFTER_MEMBER = re.compile(
     rf"{_GAP}(?:[}}\])]|\Z|\+\s{{0,8}}[\"']|//|/\*|#|;|{_KEY_AHEAD}"
     rf"|,{_JUNK}(?:{_KEY_AHEAD})"
-    rf"|,{_GAP}(?:{_KEY_AHEAD}|{_COLONLESS}|{_TITLED_BRACE}|[\"'`“‘«][^\"'\n]{{0,120}}[\"'”’»]?\s{{0,8}}\Z|[}}\]]|\Z|,|//|/\*|#|\.\.\."
+    rf"|,{_GAP}(?:{_KEY_AHEAD}|{_COLONLESS}|{_TITLED_BRACE}|[\"'`“‘«][^\"'\n]{{0,120}}[\"'”’»]?\s{{0,8}}\Z"
+    rf"|[}}\]]|\Z|,|//|/\*|#|\.\.\."
     rf"|[\w$][\w .$-]{{0,60}}[\"'”]?\s{{0,8}}[:=]))"
     r"|[ \t]{0,64}\n"
 )
@@ -49,7 +50,8 @@ _OBJECT_OVER = re.compile(r"\n[ \t]*(?:\n|\Z|`{3}|[A-Z][a-z])")
 """A line after which an object is over: an empty one, words."""
 _CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
 _BESIDE = re.compile(
-    rf"[ \t]{{0,8}}\n?[ \t]{{0,16}}(?=[\"'])(?!{_KEY_AHEAD})(?=([\"'])[^\"'\n]{{1,400}}\1\s{{0,8}}(?:[,}}\n]|\Z))(?!([\"'])\s{{0,4}}[,}}\]])"
+    rf"[ \t]{{0,8}}\n?[ \t]{{0,16}}(?=[\"'])(?!{_KEY_AHEAD})(?=([\"'])[^\"'\n]{{1,400}}\1\s{{0,8}}(?:[,}}\n]"
+    rf"|\Z))(?!([\"'])\s{{0,4}}[,}}\]])"
 )
 """A string right beside another, as Python joins them."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)

@@ -25,7 +25,9 @@ _MAX_CELLS = 64
 _MOST_ROWS = 128
 _WHOLE = re.compile(r"(?:[5-9]|\d{2,4})(?:\.0)?")
 _WORDED = re.compile(
-    rf"[A-Za-z][A-Za-z ,'’-]{{1,40}}?(?:[(:–-]|\s)\s?({LITERAL}(?:\s?%|\s?/\s?\d{{1,3}}(?:\.0)?)?)\s?\)?[.*_ ]{{0,3}}", re.IGNORECASE
+    rf"[A-Za-z][A-Za-z ,'’-]{{1,40}}?(?:[(:–-]|\s)\s?({LITERAL}(?:\s?%"
+    rf"|\s?/\s?\d{{1,3}}(?:\.0)?)?)\s?\)?[.*_ ]{{0,3}}",
+    re.IGNORECASE,
 )
 """Words and, last in its cell, a number: `High (0.8)`, `Good: 8/10`."""
 _SCORE_WORDS = re.compile(

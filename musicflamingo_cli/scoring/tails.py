@@ -34,41 +34,53 @@ _PARTS = (
     "hours?|hrs?|minutes?|mins?|seconds?|secs?|dB|LUFS|Hz|kHz|BPM|units?|stars?|genre"
 )
 _REASONS = (
-    "because|as(?!\\s+an?\\s+(?:placeholder|example|guess|default|reference|sample))|since|due|given|but|though|although|while|whereas|i|my|overall|thanks|owing|considering|thus|hence"
+    r"because|as(?!\s+an?\s+(?:placeholder|example|guess|default|reference|sample))|since|due|given|but|though"
+    r"|although|while|whereas|i|my|overall|thanks|owing|considering|thus|hence"
 )
 _SPECIFIC = (
-    r"|with\b(?!\s+(?:\d|(?:an?\s+)?(?:better|cleaner|more|less|proper|good|different)\b|an?\s+(?:weight|confidence|margin|error)))"
-    r"|from\s+me|in\s+(?:my|terms|general|line|view|this\s+(?:case|track|song|regard|respect))|at\s+\d+\s?bpm|based\s+on"
+    r"|with\b(?!\s+(?:\d|(?:an?\s+)?(?:better|cleaner|more|less|proper|good|different)\b|an?\s+(?:weight"
+    r"|confidence|margin|error)))"
+    r"|from\s+me|in\s+(?:my|terms|general|line|view|this\s+(?:case|track|song|regard|respect))|at\s+\d+\s?bpm"
+    r"|based\s+on"
     rf"|for\s+(?!(?:(?:the|its)\s+)?(?:{_PARTS})\b)"
     r"(?!(?:an?|most|other|others|similar|all|any|each|every|comparison|reference|example|instance|now|\d)\b|[\"'“‘])"
 )
 _AFTER_ANY = re.compile(rf"(?:(?:{_REASONS})\b{_SPECIFIC})", re.IGNORECASE)
 _AFTER_DECIMAL = re.compile(
-    r"(?:seems|feels|and(?!\s+(?:up|above|below|over|under|more|less|a\s+half))|which|reflects?|reflecting|indicating|showing|suggesting"
-    r"|score|rating|points?(?!\s+(?:\w+er|more|less|above|below|lost|off|deduct\w*|added|taken|removed|behind|ahead|short)\b)|mark|grade|total|the|(?:it|there)(?!\s+(?:would|could|might))|its|despite"
+    r"(?:seems|feels|and(?!\s+(?:up|above|below|over|under|more|less|a\s+half))|which|reflects?|reflecting"
+    r"|indicating|showing|suggesting"
+    r"|score|rating|points?(?!\s+(?:\w+er|more|less|above|below|lost|off|deduct\w*|added|taken|removed|behind"
+    r"|ahead|short)\b)|mark|grade|total|the|(?:it|there)(?!\s+(?:would|could|might))|its|despite"
     r"|to\s+(?:reflect|indicate|show)|very|quite|rather|so|well|too|near|almost|"
     r"good|great|excellent|solid|strong|high|low|poor|weak|decent|fair|moderate|average|mid|okay|ok|fine|nice|superb"
     r"|outstanding|exceptional|perfect|crisp|clear|warm|wide|tight|rich|lush|raw|rough|muddy|thin|dense|complex|simple"
     r"|sparse|catchy|fun|memorable|competent|consistent|modern|punchy|smooth|sharp|bright|dark|loud|quiet|professional"
-    r"|pro|studio|radio|stellar|impressive|respectable|adequate|acceptable|mediocre|bland|dull|flat|generic|standard(?!\s+deviations?)"
+    r"|pro|studio|radio|stellar|impressive|respectable|adequate|acceptable|mediocre|bland|dull|flat|generic"
+    r"|standard(?!\s+deviations?)"
     r"|typical(?!\s+(?:for|of))|big|deep|full|heavy|soft|slick|top|world-class|lo-fi|hi-fi|clean"
-    r"|(?!(?:deducted|subtracted|removed|added|knocked|lost|reduced|compared|weighted|according|assuming|averaged|missing|needed|required)\b)(?!\w*(?:speed|feed|need|seed|bed|shed|string|ring|thing|king)\b)\w{2,}(?:ly|ed|ing|ful|ous|ive|ional)"
+    r"|(?!(?:deducted|subtracted|removed|added|knocked|lost|reduced|compared|weighted|according|assuming"
+    r"|averaged|missing|needed|required)\b)(?!\w*(?:speed|feed|need|seed|bed|shed|string|ring|thing"
+    r"|king)\b)\w{2,}(?:ly|ed|ing|ful|ous|ive|ional)"
     r"|flawless|seamless|effortless)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"[\s\"'“‘(\[*_-]{0,6}(?:e\.\s?g|no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope|wrong|false"
+    r"[\s\"'“‘(\[*_-]{0,6}(?:e\.\s?g|no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope"
+    r"|wrong|false"
     r"|incorrect|not\s+(?:really|quite right|the|sure)|unsure|uncertain|"
-    r"just\s+kidding|strike|scratch|wait|ignore|disregard|forget|cancel\w*|void|invalid|retract\w*|sorry|oops|actually(?=\W{0,3}(?:no|not|it|that|\d))|"
+    r"just\s+kidding|strike|scratch|wait|ignore|disregard|forget|cancel\w*|void|invalid|retract\w*|sorry|oops"
+    r"|actually(?=\W{0,3}(?:no|not|it|that|\d))|"
     r"correction|corrected|i\s+mean(?!\s+it)|or\s+(?:maybe|rather|perhaps)|make\s+that|at\s+(?:most|least|best|worst)|"
-    r"if(?!\s+anything)|unless|once(?!\s+(?:again|more))|before|until|unlike|assuming|had\s+it|were\s+it|lol|jk|\?)(?!\w)",
+    r"if(?!\s+anything)|unless|once(?!\s+(?:again|more))|before|until|unlike|assuming|had\s+it|were\s+it|lol|jk"
+    r"|\?)(?!\w)",
     re.IGNORECASE,
 )
 """What right after a score takes it back or makes it depend."""
 _OTHER_THING = re.compile(
     r"(?:(?:weight(?:s|ed|ing)?|default|placeholder|e\.g\.?|template|baseline|threshold|confiden(?:ce|t)|certainty"
     r"|hypothetical(?:ly)?|benchmark|estimate\s+only|dummy|not\s+final|genre\s+(?:average|mean|median|norm)"
-    r"|(?:the|on|an)\s+average|industry|typical(?:ly)?\s+(?:for|of)|others?|elsewhere|previous(?:ly)?|former(?:ly)?)(?!\w).*"
+    r"|(?:the|on|an)\s+average|industry|typical(?:ly)?\s+(?:for|of)|others?|elsewhere|previous(?:ly)?"
+    r"|former(?:ly)?)(?!\w).*"
     r"|(?:(?:an?|the|my|just|only)\s+)?(?:examples?|old|target|minimum|maximum|min|max|prior|sample|reference)"
     r"(?:\s+(?:values?|scores?|ratings?|ones?|only|albums?|versions?|tracks?|songs?|outputs?|answers?))?\W*)",
     re.IGNORECASE,
@@ -90,7 +102,8 @@ _FOREIGN_TOP = re.compile(
     rf"(?:is\s+|a\s+|the\s+|possible\s+){{0,2}}|(?<!\d)(?<!\d\s)[/⁄])"
     rf"(?:({_TOP})(?!\s?[A-Za-z%\d.,:-])|(?:ten|five|twenty|(?:a\s+|one\s+)?hundred)\b)"
     rf"|(?<![\w.,:])(?<!the )(?:({_TOP})|ten|five|hundred)\s{{0,2}}"
-    r"(?:=|is\s+(?:the\s+)?(?:best|max\w*|high\w*|top|perfect|worst)\b|being\b|max(?:imum)?\b|total\b|possible\b|best\b|highest\b|top\b|-?\s?points?\b)",
+    r"(?:=|is\s+(?:the\s+)?(?:best|max\w*|high\w*|top|perfect|worst)\b|being\b|max(?:imum)?\b|total\b|possible\b"
+    r"|best\b|highest\b|top\b|-?\s?points?\b)",
     re.IGNORECASE,
 )
 _PERCENT_WORD = re.compile(

@@ -13,12 +13,14 @@ _MAX_CHARS = 4000
 _NUMBER = r"\d{1,4}(?:[.,]\d{1,3})?"
 _BPM = r"(?:bpm|b\.p\.m\.?|beats?[\s-]{1,3}per[\s-]{1,3}min(?:ute)?)"
 _RANGE = re.compile(
-    rf"{_NUMBER}\s{{0,3}}(?:{_BPM})?\s{{0,3}}(?:->|=>|→|-|–|—|~|/|…|\.{{2,3}}|\bto\b|\bor\b|\band\b|\bthrough\b)\s{{0,3}}(?:about\s|around\s)?{_NUMBER}",
+    rf"{_NUMBER}\s{{0,3}}(?:{_BPM})?\s{{0,3}}(?:->|=>|→|-|–|—|~|/|…|\.{{2,3}}|\bto\b|\bor\b|\band\b"
+    rf"|\bthrough\b)\s{{0,3}}(?:about\s|around\s)?{_NUMBER}",
     re.IGNORECASE,
 )
 _WITH_UNIT = re.compile(rf"(?<![\d.,/:])({_NUMBER})\s{{0,3}}-?{_BPM}(?![a-z])", re.IGNORECASE)
 _AFTER_UNIT = re.compile(
-    rf"{_BPM}\s{{0,3}}\)?\s{{0,3}}(?:[:=]|is|of|at)?\s{{0,3}}(?:about|around|approximately|roughly|~|≈)?\s{{0,3}}({_NUMBER})(?![\d.,]*\d)",
+    rf"{_BPM}\s{{0,3}}\)?\s{{0,3}}(?:[:=]|is|of|at)?\s{{0,3}}(?:about|around|approximately|roughly|~"
+    rf"|≈)?\s{{0,3}}({_NUMBER})(?![\d.,]*\d)",
     re.IGNORECASE,
 )
 _NOTE_EQUALS = re.compile(
@@ -31,9 +33,11 @@ _COMPARED = re.compile(
     rf"(?:[<>≤≥±+]|\b(?:below|under|above|over|less than|more than|faster than|slower than|at least|at most|up to|not"
     rf"|between|from|half|double|max(?:imum)?|min(?:imum)?|nearly)\b)\s{{0,3}}(?:of\s)?{_NUMBER}"
     rf"|{_NUMBER}\s{{0,2}}(?:\+|±|plus\b)"
-    rf"|{_BPM}\s{{0,2}}(?:or (?:more|less|so faster|higher|lower|above|below|faster|slower)|and (?:above|up|below|over|under)"
+    rf"|{_BPM}\s{{0,2}}(?:or (?:more|less|so faster|higher|lower|above|below|faster|slower)|and (?:above|up"
+    rf"|below|over|under)"
     r"|max\b|min\b|until\b|then\b|\?|x\s?\d|[×*]\s?\d|\+)"
-    rf"|(?:^|[\s(])[-−]{_NUMBER}\s?(?:{_BPM}|\s*\Z)|\b(?:twice|thrice)\s{_NUMBER}|(?<![/\d])\d{{2,3}}(?:,\s|\s?\|\s?)\d{{2,3}}\s{{0,3}}{_BPM}"
+    rf"|(?:^|[\s(])[-−]{_NUMBER}\s?(?:{_BPM}|\s*\Z)|\b(?:twice|thrice)\s{_NUMBER}|(?<![/\d])\d{{2,3}}(?:,\s"
+    rf"|\s?\|\s?)\d{{2,3}}\s{{0,3}}{_BPM}"
     rf"|(?<!\d)\d{{1,2}}\s\d{{1,3}}\s{{0,3}}{_BPM}|{_NUMBER}\s?\?",
     re.IGNORECASE,
 )
@@ -62,23 +66,32 @@ _KEY = re.compile(
 )
 _OTHER_MODE = re.compile(
     r"\b(?:dorian|phrygian|lydian|mixolydian|locrian|atonal|microtonal|chromatic|whole[- ]tone|octatonic|unclear"
-    r"|uncertain|ambiguous|unknown|modulat\w*|shift\w*|changes?|changing|moves?|moving|then|or|between|relative|parallel"
-    r"|not|neither|semitones?|(?:half|whole)[ -](?:a[ -])?(?:step|tone)s?|dominant|subdominant|capo|shapes?|raised|lowered|transposed|while"
+    r"|uncertain|ambiguous|unknown|modulat\w*|shift\w*|changes?|changing|moves?|moving|then|or|between|relative"
+    r"|parallel"
+    r"|not|neither|semitones?|(?:half|whole)[ -](?:a[ -])?(?:step|tone)s?|dominant|subdominant|capo|shapes?"
+    r"|raised|lowered|transposed|while"
     r"|whereas|above|below)\b|[?]",
     re.IGNORECASE,
 )
 _BOTH_MODES = re.compile(r"\bmajor\b.*\bminor\b|\bminor\b.*\bmajor\b", re.IGNORECASE | re.DOTALL)
 _STEADY_KEY = re.compile(
-    r"\b(?:no|not|never|without|nor|does(?:n't| not))\s(?:\w{1,12}\s){0,2}?(?:modulat|chang|shift|mov)\w*", re.IGNORECASE
+    r"\b(?:no|not|never|without|nor|does(?:n't| not))\s(?:\w{1,12}\s){0,2}?(?:modulat|chang|shift"
+    r"|mov)\w*",
+    re.IGNORECASE,
 )
-_NEXT_CHORD = re.compile(r"\s{0,3}(?:->|→|[-–—,|/]|\s)\s{0,3}[A-G](?:[#♯♭b])?(?:m|maj|min|dim|sus\d?|add\d)?\d{0,2}(?![\w'])")
+_NEXT_CHORD = re.compile(
+    r"\s{0,3}(?:->|→|[-–—,|/]|\s)\s{0,3}[A-G](?:[#♯♭b])?(?:m|maj|min|dim|sus\d?|add\d)?\d{0,2}(?![\w'])"
+)
 _AFTER_KEY = re.compile(
-    r"\s{0,3}(?:\Z|[^\w\s]|\n|(?:key|tonality|tonal|scale|throughout|with|and|in|at|for|natural|harmonic|melodic|blues|pentatonic|tuning|overall"
+    r"\s{0,3}(?:\Z|[^\w\s]|\n|(?:key|tonality|tonal|scale|throughout|with|and|in|at|for|natural|harmonic|melodic"
+    r"|blues|pentatonic|tuning|overall"
     r"|mostly|from|as|is|the)\b)",
     re.IGNORECASE,
 )
 """What follows a key, so that the `A` before it is no article."""
-_CHORDS = re.compile(r"\s{0,3}(?:chords?|triads?|7|7th|6th|sixth|seventh|9|scale degree|third|progression)\b", re.IGNORECASE)
+_CHORDS = re.compile(
+    r"\s{0,3}(?:chords?|triads?|7|7th|6th|sixth|seventh|9|scale degree|third|progression)\b", re.IGNORECASE
+)
 
 
 def tempo_bpm(text: str) -> float | None:
@@ -141,7 +154,12 @@ def _is_article(text: str, found: re.Match[str]) -> bool:
     if mode in ("M", "MIN", "MAJ") and found.group(8):
         return mode == "M"
     plain = found.group(2) is None and found.group(3) is None
-    if letter == "A" and plain and mode.islower() and not text[: found.start()].rstrip(" \"'*_(").rpartition(".")[2].strip():
+    if (
+        letter == "A"
+        and plain
+        and mode.islower()
+        and not text[: found.start()].rstrip(" \"'*_(").rpartition(".")[2].strip()
+    ):
         return _AFTER_KEY.match(text, found.end()) is None
     if letter != "a" or not plain:
         return found.group(8) == "m" and letter.islower()

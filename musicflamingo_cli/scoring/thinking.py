@@ -13,7 +13,8 @@ _TAG = re.compile(
     r"(?:<|&lt;|\[|◁)[ \t]{0,4}\|?[ \t]{0,4}(?P<closing>/|end[_ -](?:of[_ -])?)?[ \t]{0,4}\|?"
     r"(?:(?:begin|start)[_ -](?:of[_ -])?|\w{1,12}:)?"
     r"(?:(?P<thinking>think|thinking|thoughts?|reasoning|reflection|scratchpad|(?<=<)analysis|(?<=/)analysis"
-    r"|chain_of_thought|cot|internal|monologue|internal_monologue|thinking[_-]process|think-aloud|plan(?=>)|inner_monologue)|answer|final_answer|final|solution)"
+    r"|chain_of_thought|cot|internal|monologue|internal_monologue|thinking[_-]process|think-aloud|plan(?=>)"
+    r"|inner_monologue)|answer|final_answer|final|solution)"
     r"(?:[_ -](?:(?P<end>end)|start|begin))?(?![\w-])[^<>\[\]▷&\n]{0,64}(?:>|&gt;|\]|▷)"
     r"|<\|channel\|>[ \t]{0,4}(?:(?P<channel>analysis|commentary)|final)\b[^<>\n]{0,40}<\|message\|>"
     r"|^[ \t]{0,4}(?P<begun>Thinking)\.\.\.[ \t]{0,4}$"
@@ -121,7 +122,9 @@ def _is_mentioned(text: str, tag: _Tag) -> bool:
     """Whether a mark is only spoken of: in quotes, closed at once, or before the word `tag`."""
     before, after = text[max(0, tag.start - 1) : tag.start], text[tag.end : tag.end + 8]
     quoted = before in tuple("`\"'“") and after[:1] in tuple("`\"'”")
-    return quoted or text[tag.start : tag.end].endswith("/>") or re.match(r"\s(?:tag|block|mark)s?\b", after) is not None
+    return (
+        quoted or text[tag.start : tag.end].endswith("/>") or re.match(r"\s(?:tag|block|mark)s?\b", after) is not None
+    )
 
 
 def _tags_of(text: str) -> list[_Tag]:

@@ -101,7 +101,12 @@ def _read_value(value: object, field: Field, scale: Scale, assume: float | None)
         return _read_object(value, field, scale, assume)
     if isinstance(value, Arr | list):
         items = value.items if isinstance(value, Arr) else value
-        if len(items) == 2 and isinstance(items[0], Bare) and isinstance(items[1], str) and not _LONE_NUMBER.match(items[1]):
+        if (
+            len(items) == 2
+            and isinstance(items[0], Bare)
+            and isinstance(items[1], str)
+            and not _LONE_NUMBER.match(items[1])
+        ):
             items = items[:1]
         if len(items) != 1 or (isinstance(value, Arr) and not value.closed) or isinstance(items[0], Obj | Arr | list):
             return Reading(reason="not_a_number" if items else "missing")
@@ -112,7 +117,9 @@ def _read_value(value: object, field: Field, scale: Scale, assume: float | None)
 def _read_object(obj: Obj, field: Field, scale: Scale, assume: float | None) -> Reading:
     """A number with its own object: ``{"score": 8, "out_of": 10, "reason": ...}``."""
     own = read_key(field.name).joined
-    if any("{" in key or "}" in key or (isinstance(value, str) and _SWALLOWS.search(value)) for key, value in obj.pairs):
+    if any(
+        "{" in key or "}" in key or (isinstance(value, str) and _SWALLOWS.search(value)) for key, value in obj.pairs
+    ):
         return Reading(reason="ambiguous")
     held: list[tuple[str, object]] = []
     rival = told = False
