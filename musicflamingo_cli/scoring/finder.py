@@ -109,6 +109,7 @@ class Finder:
                 reader = ObjectReader(self.page, (pos, end), self.index.known)
                 root, stop = reader.read()
                 repairs = tuple(reader.repairs)
+                self._read += reader.nodes // 2
                 depth = len(reader.stack) + reader.gave_up
                 self.torn = self.torn or (reader.gave_up and not root.pairs)
             if root.pairs:
@@ -158,14 +159,16 @@ class Finder:
         found: list[Candidate] = []
         taken, stop = Spans(self.spans), 0
         for stretch in stretches:
+            looked = stretch.start
             for key in self.index.quoted_key.finditer(self.page.folded, stretch.start, stretch.end):
                 at = key.start()
                 while at > stretch.start and key.start() - at < 8 and self.page.folded[at - 1] == "\\":
                     at -= 1
                 if taken.hold(at) or at < stop or len(found) >= _MAX_BRACELESS:
                     continue
-                if OTHER_LABEL.search(self.page.folded, stretch.start, at):
+                if OTHER_LABEL.search(self.page.folded, max(stretch.start, looked - 80), at):
                     break
+                looked = max(looked, at)
                 reader = ObjectReader(self.page, (at, stretch.end), self.index.known)
                 root, stop = reader.read(braceless=True)
                 if root.pairs:

@@ -71,6 +71,8 @@ class ObjectReader:
         self._separated = True
         self.last = LastMember(page.folded, self.end)
         self._broke = False
+        self.nodes = 1
+        """Objects and lists that were begun."""
         self.gave_up = False
         """True if reading ended at a damaged name of something that is not the answer."""
 
@@ -175,6 +177,7 @@ class ObjectReader:
     def _push(self, node: Obj | Arr) -> None:
         self.pos += 1
         self.stack.append(node)
+        self.nodes += 1
         self._separated = True
 
     def _item(self, node: Arr) -> None:

@@ -90,8 +90,10 @@ def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) ->
             stack.extend(reversed(inner))
         elif isinstance(value, Arr | list):
             items = value.items if isinstance(value, Arr) else value
-            deeper = replace(place, depth=place.depth + 1)
-            stack.extend(replace(deeper, value=item) for item in reversed(items[:_MAX_NODES]))
+            deeper = place.depth + 1
+            stack.extend(
+                _Place(item, place.name, deeper, place.notes, place.known) for item in reversed(items[:_MAX_NODES])
+            )
         elif isinstance(value, str):
             strings.append((place.name, value))
             if standing_of(place.name) == "other":
