@@ -40,20 +40,24 @@ def parse_reply(
     The contract:
 
     - The final answer counts. What follows the end of thinking (`</think>`, `<answer>`) counts, what is inside never,
-      nor what stands in a fence marked `thinking` or behind a damaged tag (`<thnk>`);
+      nor what stands in a fence marked `thinking` or behind a damaged tag (`<thnk>`), nor a next turn that nobody took;
       then an object over prose (which never fills its gaps), one that answers over other JSON, a complete one over a
-      later broken one, a fenced one over a bare one, the last over earlier ones. Not the answer: objects, sections and
-      columns called weights, confidence, example and the like, templates (`...`, `<genre>`), the prompt repeated.
+      later broken one, a fenced one over a bare one that is no revision, the last over earlier ones. Not the answer:
+      what is called weights, confidence, example, another song and the like, templates (`...`, `<genre>`), the prompt
+      repeated.
     - JSON is read as it is, and repaired where it is broken: quotes, commas, braces, comments, escapes, Python and
       JavaScript leftovers, entities, a missing end. Keys match in any case and spelling of their words (`Production
       Quality (0-1)`), with or without `score`; no other key does.
+    - Prose states a score behind a label, in a cell or a heading, or in a sentence whose words before the name only
+      lead up to it. Two statements that differ leave null, unless words between them say that the later one counts.
     - A number is `0.85`, `.9`, `0,85`, `85%`, `8/10`, `8 out of 10`, or such a number before a remark or words that go
       on from a score. It is null where anything else follows (a noun that it may count, another number, a sign, a
-      question mark), where later words correct it, where the words before it speak of something else, and on a scale
-      that can't be mapped exactly, also one stated for all scores; NaN, booleans, null and words are no numbers.
-      Nothing is clamped: a bare number out of the field's range is null with `out_of_range`.
+      question mark), where later words correct it or take it back, where the words before it speak of something else,
+      and on a scale that can't be mapped exactly, also one stated for all scores, or shown by a bare 1 beside 6 and 8;
+      NaN, booleans, null and words are no numbers. Nothing is clamped: a bare number out of the field's range is null
+      with `out_of_range`.
     - A number that touches the end of the text counts only if the model stopped by itself; any character after it
-      completes it, but for the beginning of a remark that may change it: `0.8 (voc`, `1 // out`.
+      completes it, but for the beginning of what may turn it into something else: `0.8 (voc`, `0.7 -`, `1, ou`.
 
     Args:
         text: The reply, whole. Nothing is stripped from it first.

@@ -73,7 +73,7 @@ _WITHDRAWN = re.compile(
 _SUPPOSED = re.compile(r"\b(?:if|unless|for\s+comparison|compared|torn\s+between|had\s+\w+\s+been)\b", re.IGNORECASE)
 """What makes a sentence speak of another case."""
 _TOO_MUCH = re.compile(
-    r"[\d.,/%\s]{1,12}(?:for\s+(?:the\s+)?\w+(?:\s\w+)?\s+)?(?:is|was|seems|feels|would\s+be|may\s+be"
+    r"[\d.,/%]{1,8}[ \t]{1,3}(?:for\s+(?:the\s+)?\w+(?:\s\w+)?\s+)?(?:is|was|seems|feels|would\s+be|may\s+be"
     r"|might\s+be)\s+(?:far\s+|much\s+|a\s+bit\s+|probably\s+|perhaps\s+)?"
     r"(?:too\s+(?:generous|harsh|high|low|kind|strict|lenient|much|little)|wrong|not\s+right|a\s+typo|a\s+mistake)\b",
     re.IGNORECASE,
