@@ -13,7 +13,7 @@ from musicflamingo_cli.records import Answer, Field, FieldAnswer
 from musicflamingo_cli.scoring.degenerate import is_empty, is_gibberish, loops
 from musicflamingo_cli.scoring.folding import fold
 from musicflamingo_cli.scoring.keys import FieldIndex, index_of
-from musicflamingo_cli.scoring.nodes import Page
+from musicflamingo_cli.scoring.nodes import Page, is_strict
 from musicflamingo_cli.scoring.reading import Found, ReplyReader, without_lone_ones
 
 _ENTITY = re.compile(
@@ -82,7 +82,8 @@ def parse_reply(
     if is_empty(text):
         return _failed(index, "empty")
     repairs: tuple[str, ...] = ()
-    if _ENTITY.search(text):
+    is_plain_json = text.lstrip(" \t\r\n\ufeff").startswith("{") and text.rstrip().endswith("}")
+    if _ENTITY.search(text) and not (is_plain_json and is_strict(text.strip(" \t\r\n\ufeff"))):
         cut = text if stopped else _PART_OF_ENTITY.sub("", text)
         text, repairs = html.unescape(cut), ("html_entities",)
     if stopped:

@@ -12,6 +12,8 @@ from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj
 from musicflamingo_cli.scoring.objects import Harvest
 from musicflamingo_cli.scoring.values import Member, is_placeholder
 
+_NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,20})?")
+_DECIMAL = re.compile(r"\d{1,9}\.\d{1,20}")
 _MARKED = re.compile(r"[:=]\s{0,4}[\"'“]?(?:\.{3}|…|<[^<>\n]{1,60}>|string)[\"'”]?\s{0,4}[,\n]")
 """A text that only marks its place."""
 
@@ -34,8 +36,15 @@ class Candidate:
 
 
 def choose(candidates: Sequence[Candidate], is_rejected: Callable[[Candidate], bool]) -> Candidate | None:
-    """The answer: complete over broken, fenced over bare, the last over earlier ones, and none that is rejected."""
-    ranked = sorted(enumerate(candidates), key=lambda c: (c[1].root.closed, c[1].fenced, c[0]), reverse=True)
+    """The answer, and none that is rejected.
+
+    An object over what an unclosed string of one holds, complete over broken, fenced over bare, the last over earlier.
+    """
+    ranked = sorted(
+        enumerate(candidates),
+        key=lambda c: ("escaped_quotes" not in c[1].repairs, c[1].root.closed, c[1].fenced, c[0]),
+        reverse=True,
+    )
     return next((candidate for _, candidate in ranked if not is_rejected(candidate)), None)
 
 
@@ -85,10 +94,8 @@ def _stands_in(prompt: str, member: Member) -> bool:
     text = value.raw.strip() if isinstance(value, Bare) else value.strip() if isinstance(value, str) else None
     if text is None or not text or len(text) > 400:
         return text == ""
-    if text not in prompt:
-        return False
     end = "" if isinstance(value, Bare) and value.cut else r"(?!\d|\.\d)"
-    near = rf"{re.escape(member.key[:100])}\W{{0,8}}{re.escape(text)}{end}"
-    if re.search(near, prompt) is not None:
-        return True
-    return re.search(re.escape(read_key(member.key).joined + bare_words(text)) + end, bare_words(prompt)) is not None
+    text = text.rstrip("0").rstrip(".") if _DECIMAL.fullmatch(text) else text
+    end = r"(?:\.?0+)?" + end if _NUMBER.fullmatch(text) else end
+    said = bare_words(prompt)
+    return re.search(re.escape(read_key(member.key).joined + bare_words(text)) + end, said) is not None

@@ -10,7 +10,7 @@ from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
 from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
 from musicflamingo_cli.scoring.labels import is_mislabelled
 from musicflamingo_cli.scoring.marks import MEMBER_FOLLOWS, NUMBER_GOES_ON
-from musicflamingo_cli.scoring.nodes import Arr, Budget, Obj, Page, read_strict
+from musicflamingo_cli.scoring.nodes import Arr, Budget, Obj, Page, read_strict, strict_spans
 from musicflamingo_cli.scoring.objects import Harvest, harvest
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.spans import Spans
@@ -19,6 +19,8 @@ from musicflamingo_cli.scoring.thinking import Stretch
 _FENCE = re.compile(r"```+|~~~+")
 _FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
 _MAX_BRACELESS = 64
+_MOST_FENCES = 64
+"""Of so many fences, which only a loop has, none is looked for in a string."""
 _MOST_CANDIDATES = 1024
 """Of more objects, which only a loop has, the first and the last are kept."""
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
@@ -77,7 +79,7 @@ class Finder:
         strict = read_strict(self.page.text, 0, self._budget)
         if strict is None or strict[1] != len(self.page.text) or strict[2]:
             return None
-        return Candidate(strict[0], 0, strict[1], False, (), self._harvest(strict[0]))
+        return Candidate(strict[0], 0, strict[1], False, (), self._harvest(strict[0], strict=True))
 
     def _scan(self, pos: int, end: int, fenced: bool, found: list[Candidate]) -> None:
         folded, named = self.page.folded, -1
@@ -126,7 +128,8 @@ class Finder:
                 self.spans.append((pos, stop))
                 self.breaks_off = not root.closed and stop >= len(folded)
                 if self._may_say_something(pos, stop):
-                    found.append(Candidate(root, pos, stop, fenced, repairs, self._harvest(root)))
+                    said = self._harvest(root, strict=strict is not None and root is strict[0])
+                    found.append(Candidate(root, pos, stop, fenced, repairs, said))
                     if len(found) > 2 * _MOST_CANDIDATES:
                         del found[_MOST_CANDIDATES // 2 : -_MOST_CANDIDATES // 2]
             pos = max(stop, pos + 1)
@@ -176,8 +179,8 @@ class Finder:
                     found.append(Candidate(root, at, stop, False, repairs, self._harvest(root)))
         return found
 
-    def _harvest(self, root: Obj) -> Harvest:
-        return harvest(root, self.index, self._reread)
+    def _harvest(self, root: Obj, strict: bool = False) -> Harvest:
+        return harvest(root, self.index, self._reread, strict)
 
     def _reread(self, text: str) -> list[Obj]:
         """The objects in a string that itself holds JSON."""
@@ -192,7 +195,7 @@ class Finder:
         joined: list[Candidate] = []
         for candidate in found:
             last = joined[-1] if joined else None
-            if last is None or not self._continues(last, candidate):
+            if last is None or not self._continues(last, candidate) or self.is_rejected(last):
                 joined.append(candidate)
                 continue
             last.root = Obj([*last.root.pairs, *candidate.root.pairs], last.root.closed)
@@ -211,12 +214,13 @@ class Finder:
             and last.root.closed
             and bool(last.said.members)
             and bool(candidate.said.members)
-            and (not last.said.members.keys() & candidate.said.members.keys() or self._is_single(candidate))
+            and (not last.said.members.keys() & candidate.said.members.keys() or self._is_next_line(last, candidate))
         )
 
-    def _is_single(self, candidate: Candidate) -> bool:
-        """Whether an object holds one field alone, as lines of JSON do."""
-        return len(candidate.root.pairs) == 1 and self.index.known(candidate.root.pairs[0][0])
+    def _is_next_line(self, last: Candidate, candidate: Candidate) -> bool:
+        """Whether an object is one of several that hold one field each, as lines of JSON do."""
+        is_single = len(candidate.root.pairs) == 1 and self.index.known(candidate.root.pairs[0][0])
+        return is_single and candidate.root.closed and ("separate_objects" in last.repairs or len(last.root.pairs) == 1)
 
     def is_rejected(self, candidate: Candidate) -> bool:
         """Whether an object is a template, the prompt's example, or labelled as something else."""
@@ -244,7 +248,11 @@ def _regions(folded: str, stretch: Stretch) -> list[tuple[int, int, bool]]:
     """The parts of a stretch that lie inside fences and outside them."""
     regions: list[tuple[int, int, bool]] = []
     pos, fenced = stretch.start, False
-    for fence in _FENCE.finditer(folded, stretch.start, stretch.end):
+    fences = list(_FENCE.finditer(folded, stretch.start, stretch.end))
+    quoted = Spans(strict_spans(folded)) if 2 < len(fences) < _MOST_FENCES else Spans(())
+    for fence in fences:
+        if quoted.hold(fence.start()):
+            continue
         regions.append((pos, fence.start(), fenced))
         fenced = not fenced
         info = _FENCE_INFO.match(folded, fence.end(), stretch.end) if fenced else None

@@ -30,7 +30,7 @@ from musicflamingo_cli.scoring.marks import (
     SPACE,
     STRAY_QUOTE,
 )
-from musicflamingo_cli.scoring.nodes import Arr, Cut, Obj, Page, Torn
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Page, Torn
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.remarks import doubts, speaks_of_scale
 from musicflamingo_cli.scoring.strings import DAMAGED_KEY, KEY, MISSING_COLON, QUOTE, StringReader, repairs_of
@@ -144,7 +144,9 @@ class ObjectReader:
             commas += 1
             self.pos += 1
         self._separated = self._separated or commas > 0
-        if commas > 1 or (commas and self.pos < self.end and self.folded[self.pos] in "}]"):
+        top = self.stack[-1] if self.stack else None
+        leads = commas > 0 and isinstance(top, Obj) and not top.pairs
+        if commas > 1 or leads or (commas and self.pos < self.end and self.folded[self.pos] in "}]"):
             self.repairs["stray_comma"] = None
 
     def _close(self, char: str) -> None:
@@ -315,7 +317,7 @@ class ObjectReader:
             put(child)
             self._push(child)
         elif folded[pos] in ",;}])":
-            put(None)
+            put(Bare("", ""))
         elif opened := QUOTED_BRACKET.match(folded, pos, self.end):
             self.repairs["unescaped_quotes"] = None
             self.pos = opened.end()

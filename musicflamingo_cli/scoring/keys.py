@@ -124,7 +124,7 @@ class FieldIndex:
         """Finds a field's name in prose; the matched group's number is the field's position plus 1."""
         any_name = "|".join(names) or "(?!)"
         self.quoted_key = re.compile(
-            rf"[\"'“`](?:{any_name})(?:\s?\([^()\n]{{0,24}}\))?\\{{0,8}}[\"'”`]\s{{0,8}}:", re.IGNORECASE
+            rf"[\"'“](?:{any_name})(?:\s?\([^()\n]{{0,24}}\))?\\{{0,8}}[\"'”]\s{{0,8}}:", re.IGNORECASE
         )
         """Finds a field's name as a quoted key with its colon."""
         loose = "|".join(_loose(f.name) for f in self.fields) or "(?!)"

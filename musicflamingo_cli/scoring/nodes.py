@@ -80,6 +80,15 @@ _DECODER = json.JSONDecoder(**_STRICT)  # type: ignore[arg-type]
 _CONTROL_DECODER = json.JSONDecoder(strict=False, **_STRICT)  # type: ignore[arg-type]
 
 
+def is_strict(text: str) -> bool:
+    """Whether a text is one valid JSON value."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 @dataclass(slots=True)
 class Budget:
     """How many characters strict attempts may still go over in vain, so that they stay linear in the text."""
@@ -104,3 +113,15 @@ def read_strict(text: str, start: int, budget: Budget) -> tuple[Obj, int, bool] 
         else:
             return (value, end, decoder is _CONTROL_DECODER) if isinstance(value, Obj) else None
     return None
+
+
+def strict_spans(text: str) -> list[tuple[int, int]]:
+    """Where valid JSON objects stand: what looks like a mark in one of them stands in a string and marks nothing."""
+    spans: list[tuple[int, int]] = []
+    budget, at = Budget(2 * len(text) + 4096), text.find("{")
+    while at >= 0 and budget.left > 0:
+        strict = read_strict(text, at, budget)
+        if strict is not None:
+            spans.append((at, strict[1]))
+        at = text.find("{", strict[1] if strict is not None else at + 1)
+    return spans

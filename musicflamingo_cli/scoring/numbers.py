@@ -167,7 +167,7 @@ def in_range(number: Decimal, top: Decimal | None, field: Field) -> Reading:
         return Reading(reason="out_of_range")
     if (field.low is not None and value < field.low) or (field.high is not None and value > field.high):
         return Reading(written=written, reason="out_of_range")
-    return Reading(value, written, value != written)
+    return Reading(value, written, value != written or (top is not None and top != Decimal(str(field.high))))
 
 
 def _without_repeat(rest: str, number: Decimal, top: Decimal | None, field: Field) -> str:

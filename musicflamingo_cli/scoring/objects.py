@@ -36,6 +36,8 @@ class _Place:
     depth: int = 0
     notes: tuple[str, ...] = ()
     known: bool = True
+    strict: bool = False
+    """True in valid JSON, where no bracket was lost and no quote swallowed anything."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Harvest:
     """Strings under names such as `answer` that hold prose."""
 
 
-def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) -> Harvest:
+def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]], strict: bool = False) -> Harvest:
     """Collect what an object and the objects in it say of the asked fields.
 
     A shallow object counts over a deeper one, a complete one over a broken one, and of two at one depth that answer the
@@ -74,11 +76,12 @@ def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) ->
         root: The object.
         index: The asked fields.
         reread: Finds the objects in a string that holds JSON.
+        strict: True if the object is valid JSON.
     """
     nodes: list[Node] = []
     strings: list[tuple[str, str]] = []
     holders: list[str] = []
-    stack: list[_Place] = [_Place(root)]
+    stack: list[_Place] = [_Place(root, strict=strict)]
     seen = 0
     while stack and seen < _MAX_NODES:
         place = stack.pop()
@@ -92,7 +95,8 @@ def harvest(root: Obj, index: FieldIndex, reread: Callable[[str], list[Obj]]) ->
             items = value.items if isinstance(value, Arr) else value
             deeper = place.depth + 1
             stack.extend(
-                _Place(item, place.name, deeper, place.notes, place.known) for item in reversed(items[:_MAX_NODES])
+                _Place(item, place.name, deeper, place.notes, place.known, place.strict)
+                for item in reversed(items[:_MAX_NODES])
             )
         elif isinstance(value, str):
             strings.append((place.name, value))
@@ -142,16 +146,16 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
     is_series = sum(NUMBERED.fullmatch(key) is not None for key, _ in obj.pairs) > 1
     notes = scale_notes(obj.pairs, own=False) or place.notes
     for key, value in obj.pairs:
-        if isinstance(value, str) and _opens_another(value):
+        if isinstance(value, str) and not place.strict and _opens_another(value):
             break
         found = index.match(key) if key else None
         if found is None:
             standing = "unknown" if is_series and NUMBERED.fullmatch(key) else standing_of(key)
-            if standing == "other" and _is_torn_open(value):
+            if standing == "other" and not place.strict and _is_torn_open(value):
                 break  # its opening bracket was swallowed by a stray quote: what follows stood in it
             if standing != "other" or (isinstance(value, str) and not is_other_name(key)):
                 known = place.known and standing == "answer"
-                inner.append(_Place(value, key, place.depth + 1, _notes_in_name(key) or notes, known))
+                inner.append(_Place(value, key, place.depth + 1, _notes_in_name(key) or notes, known, place.strict))
             continue
         name, exact = found[0].name, found[1]
         if isinstance(value, Obj) and value.closed and not obj.closed and _begins_anew(value, name, index):
@@ -174,8 +178,9 @@ def _is_torn_open(value: object) -> bool:
     if isinstance(value, str):
         return not value.strip() or value.rstrip().endswith(("{", "[")) or "{" in value.rpartition("}")[2]
     if isinstance(value, Bare):
-        return value.raw.strip()[:1] in tuple("/\\|<>*:-~!") and not re.search(r"\d", value.raw)
-    return value is None
+        begins = value.raw.strip()[:1]
+        return not begins or (begins in tuple("/\\|<>*:-~!") and not re.search(r"\d", value.raw))
+    return False
 
 
 def _begins_anew(inner: Obj, name: str, index: FieldIndex) -> bool:

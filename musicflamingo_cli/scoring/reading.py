@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -165,17 +165,15 @@ class ReplyReader:
         """Leave out the numbers of an object that the words around it take back."""
         stretches, spans = around
         stated = {n: one.value for n, one in found.fields.items() if n in self.index.scored and one.value is not None}
-        said = [text for key, text in answer.said.strings if not self.index.known(key)]
         words = prose_body(page, stretches, spans, self.index, self.prompt)
-        if any(taken_back_until(text) > len(text) for text in (words, *said[:64])):
+        if taken_back_until(words) > len(words):
             gone = frozenset(stated)
         else:
             after = [Stretch(max(s.start, answer.end), s.end, s.rank) for s in stretches if s.end > answer.end]
             body = prose_body(page, after, spans, self.index, self.prompt)
             gone = disputed_by(body, stated, self.index, ("", self.assume)) if body.strip() else frozenset()
             gone = frozenset(stated) if taken_back_until(body) else gone
-        for name in gone:
-            found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
+        self._leave_out(found, gone)
 
     def _add_prose(self, found: Found, page: Page, stretches: Sequence[Stretch], spans: Spans) -> None:
         for name, statement in read_prose(page, stretches, spans, self.index, (self.prompt, self.assume)).items():
@@ -201,7 +199,15 @@ class ReplyReader:
                 found.fields[asked.name] = FieldAnswer(text, how if text is not None else None, reason)
             else:
                 found.fields[asked.name] = _of_reading(read_score(member, asked, self.assume), how)
+        notes = [text for key, text in answer.said.strings[:64] if not self.index.known(key)]
+        if any(taken_back_until(text) > len(text) for text in notes):
+            self._leave_out(found, self.index.scored)
         return found
+
+    def _leave_out(self, found: Found, names: Iterable[str]) -> None:
+        for name in names:
+            if name in found.fields and found.fields[name].value is not None:
+                found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
 
 
 def _unquoted(page: Page) -> Page:

@@ -31,7 +31,7 @@ _TEX = re.compile(
 """A number in the marks of TeX."""
 _BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
 """Digits to be filled in: `0.__`."""
-_MARKS_PLACE = re.compile(r"[\s\"'*_]{0,4}(?:\n|\Z)")
+_MARKS_PLACE = re.compile(r"[\s\"'*_,]{0,4}(?:\n|\Z)")
 _AFTER_LABEL = re.compile(r"[:=][\s\"'*_]{0,6}\Z")
 """Around `<genre>` where it stands for an answer: `genre: <genre>`."""
 _HTML = frozenset(
@@ -90,6 +90,7 @@ def _is_own_title(line: str) -> bool:
 
 def _is_other_title(line: str) -> bool:
     """Whether a short line that nothing ends is a title of something else: `Draft`, `Song B`, `Genre average`."""
+    line = line.rstrip(",; ") if len(line.split()) < 3 else line
     if len(line.split()) > 7 or re.search(r"[.!?,;]\W*\Z", line) or line.partition(":")[2].strip("*_ "):
         return False
     if is_other_name(line):

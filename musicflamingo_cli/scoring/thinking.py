@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from musicflamingo_cli.scoring.nodes import Budget, read_strict
+from musicflamingo_cli.scoring.nodes import strict_spans
 from musicflamingo_cli.scoring.spans import Spans
 
 _TAG = re.compile(
@@ -106,18 +106,6 @@ def answer_stretches(text: str) -> list[Stretch]:
     return [s for s in found if s.end > s.start]
 
 
-def _quoted_objects(text: str) -> Spans:
-    """Where strict JSON objects stand: a mark in one of them stands in a string and marks nothing."""
-    spans: list[tuple[int, int]] = []
-    budget, at = Budget(2 * len(text) + 4096), text.find("{")
-    while at >= 0 and budget.left > 0:
-        strict = read_strict(text, at, budget)
-        if strict is not None:
-            spans.append((at, strict[1]))
-        at = text.find("{", strict[1] if strict is not None else at + 1)
-    return Spans(spans)
-
-
 def _is_mentioned(text: str, tag: _Tag) -> bool:
     """Whether a mark is only spoken of: in quotes, closed at once, or before the word `tag`."""
     before, after = text[max(0, tag.start - 1) : tag.start], text[tag.end : tag.end + 8]
@@ -154,7 +142,7 @@ def _tags_of(text: str) -> list[_Tag]:
         tags.append(_Tag(*end.span(), closing=True, thinking=True))
         pos = end.end()
     if tags and "{" in text:
-        quoted = _quoted_objects(text)
+        quoted = Spans(strict_spans(text))
         tags = [tag for tag in tags if not quoted.hold(tag.start)]
     return sorted(tags, key=lambda tag: tag.start)
 
