@@ -328,7 +328,7 @@ def test_workers_die_with_their_parent(tmp_path: Path, song: Path, number: signa
     for pid in workers:  # A worker that is stuck for good must go too.
         os.kill(pid, signal.SIGSTOP)
     process.send_signal(number)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)
     wait_for(lambda: workers_of(process.pid) == [], 5.0)
 
 
