@@ -143,7 +143,7 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
         _read_named_pair(obj, node, index, scale_notes(obj.pairs, own=False) or place.notes)
         if node.members:
             return node, inner
-    is_series = sum(NUMBERED.fullmatch(key) is not None for key, _ in obj.pairs) > 1
+    is_series = sum(key[-1:].isdigit() and NUMBERED.fullmatch(key) is not None for key, _ in obj.pairs) > 1
     notes = scale_notes(obj.pairs, own=False) or place.notes
     for key, value in obj.pairs:
         if isinstance(value, str) and not place.strict and _opens_another(value):

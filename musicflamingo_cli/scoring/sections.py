@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
@@ -62,13 +63,18 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
     if "<" in body:
         body = _TAG.sub(lambda tag: _plain_tag(tag, index), body)
     if prompt:
-        known = {" ".join(line.split()) for line in prompt.splitlines()}
+        known = _lines_of(prompt)
         lines = body.split("\n")
         body = "\n".join(" " if line.strip() and " ".join(line.split()) in known else line for line in lines)
     body = _BLANK.sub(lambda blank: blank.group(1) + "?" * len(blank.group(2)), body)
     return _DECORATION.sub(
         lambda mark: " " * len(mark.group()), _ESCAPED.sub(lambda m: " " if len(m.group()) > 1 else "", body)
     )
+
+
+@lru_cache(maxsize=64)
+def _lines_of(prompt: str) -> frozenset[str]:
+    return frozenset(" ".join(line.split()) for line in prompt.splitlines())
 
 
 def _names_score(text: str, index: FieldIndex) -> bool:
