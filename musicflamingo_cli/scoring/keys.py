@@ -36,6 +36,7 @@ _OTHER_NAMES = frozenset(
 
 
 HEARD = re.compile(
+    r"\b(?:of|for|on|titled|called|named|song|track)\s+[\"“][^\"“”\n]{1,60}[\"”]|"
     r"\b(?:the|this|your)\s+(?:\w+\s+)?(?:audio|music(?:al)?|sound)\s+samples?\b|\A\W*(?:audio|music(?:al)?)\s+sample\b"
     r"|\b(?:(?:according|conforming)\s+to|matching|following|in)\s+(?:the|your)\s+(?:\w+\s+)?(?:schema|template"
     r"|instructions)\b",

@@ -49,7 +49,7 @@ def is_mislabelled(text: str, start: int) -> bool:
     lines = [line for line in before.splitlines() if line.strip(_FRAME).strip("}]") not in ("", "json", "python")]
     if not lines:
         return False
-    line = lines[-1].rstrip("`~ \t[({\"'*_").strip()
+    line = HEARD.sub(" ", lines[-1]).rstrip("`~ \t[({\"'*_").strip()
     if "}" in line and ":" in line.rpartition("}")[0]:
         line = line.rpartition("}")[2].strip(" ,;")
         if not line.strip(_FRAME):
@@ -73,6 +73,7 @@ def is_mislabelled(text: str, start: int) -> bool:
         len(clause.split()) <= 3
         and line.endswith(":")
         and standing_of(clause) == "other"
+        and not any(c.isdigit() for c in clause)
         and not _ORDINARY.search(clause)
     ):
         return True

@@ -97,6 +97,12 @@ _COMPARES = re.compile(
 )
 _TITLES = re.compile(r"[\"“”][^\"“”\n]{1,60}[\"“”]|(?<!\w)['‘][^'‘’\n]{1,60}['’](?!\w)")
 """The name of a song may hold any word."""
+_LEGEND = re.compile(
+    r"\((?:the\s+)?(?:worst|best|lowest|highest|poor|bad|terrible|excellent|perfect|min\w*|max\w*)\b[^()\n]{0,24}\)"
+    r"|\b[01](?:\.0+)?\s*(?:is|being|means|=|as)?\s*(?:the\s+)?(?:very\s+|absolute\s+)?(?:worst|best|lowest|highest|minimum|maximum)\b",
+    re.IGNORECASE,
+)
+"""What the ends of the scale mean."""
 _CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")
 
 _CONDITION = re.compile(
@@ -140,7 +146,7 @@ def is_other_lead(words: str) -> bool:
 
 
 def _leads_elsewhere(words: str) -> bool:
-    words = _TITLES.sub(" ", words)
+    words = _LEGEND.sub(" ", _TITLES.sub(" ", words))
     if words.rstrip().endswith((".", "!")):
         return _NEVER.search(_CLAUSE.split(words.rstrip(" .!"))[-1]) is not None
     clause = _CLAUSE.split(words.rstrip(" :=\t*_#\"'`"))[-1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from musicflamingo_cli.records import Field
-from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
+from musicflamingo_cli.scoring.keys import HEARD, FieldIndex, is_other_name
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
@@ -137,7 +137,7 @@ class _Line:
 def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     if stripped.count("|") > 1:
         return _NO_HEADING
-    title = stripped.strip("#*_:= \t`\"'")
+    title = HEARD.sub(" ", stripped).strip("#*_:= \t`\"'")
     if not title:
         return _NO_HEADING
     heads = bool(stripped) and (

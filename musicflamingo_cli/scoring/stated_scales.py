@@ -29,9 +29,9 @@ _CUE = re.compile(
 )
 _PLAIN_CUE = re.compile(
     rf"\A\W*(?:(?:ratings?|scores?|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
-    r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1\b)\d+|\b(?!1\b)\d+\s+(?:is"
+    r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1(?:\.0+)?\b)\d+|(?<![\d.])(?!1(?:\.0+)?\b)\d+\s+(?:is"
     r"|being)\s+(?:the\s+)?(?:max\w*|best|high\w*|top)\b"
-    r"|\b(?!1\b)\d+\s+max\b|,\s\d+\s+the\s+best\b|\bpercentages?\s*\.|\bunits?\s?:\s?%|\b0\s?%\s?(?:to|-"
+    r"|(?<![\d.])(?!1(?:\.0+)?\b)\d+\s+max\b|,\s\d+\s+the\s+best\b|\bpercentages?\s*\.|\bunits?\s?:\s?%|\b0\s?%\s?(?:to|-"
     r"|–)\s?100\s?%|\b\d\s?(?:-|–|to)\s?\d{1,2}\s+stars?\b"
     r"|\bstar\s+ratings?\b|\b\d\s+stars?\s?=|(?<![\d.])\b(?![01]\b)\d+\s?=\s?(?:the\s+)?(?:low(?:est)?"
     r"|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
