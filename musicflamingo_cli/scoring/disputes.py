@@ -36,6 +36,14 @@ _ALL = re.compile(
     rf"|the\s+other|the\s+last)\s+(?:song|track)"
     rf"|\bthe(?:se|y)\s+{_NUMBERS}?\s?(?:are|were)\s+(?:of|for|from)\s+(?:the\s+previous|another"
     rf"|a\s+different)\s+(?:song|track)"
+    r"|\bnot\s+based\s+on\s+(?:the|any)\s+audio\b|\bonly\s+show\s+the\s+format\b|\b(?:for"
+    r"|of)\s+a\s+different\s+(?:song|track)\b"
+    r"|\bbelong\s+to\s+another\s+(?:song|track)\b|\bset\s+to\s+default\b|\bvalues\s+at\s+random\b"
+    r"|\bjust\s+an\s+example\s+(?:response|answer|output)\b"
+    r"|\breplace\s+these\s+(?:values|numbers|scores)\b|\bgive\s+real\s+(?:scores|ratings)\b"
+    r"|\bmixed\s+up\b[^.\n]{0,40}\bscores?\b"
+    r"|\b(?:lower|raise|increase|reduce|decrease)\s+(?:each|every|all)\b|\b(?:all"
+    r"|each\s+of\s+the)\s+scores?\s+(?:above\s+)?should\s+be\b"
     r"|\bmade\s+(?:them|these|those|the\s+(?:numbers|scores|values)|it\s+all)\s+up\b"
     r"|\bso\s+these\s+\w+\s+are\s+made\s+up",
     re.IGNORECASE,
@@ -89,7 +97,9 @@ _SUPERSEDES = re.compile(
 _REVISES = re.compile(
     r"\b(?:final|revis\w+|correct(?:ed|ion|ing)\w*|updat\w+|adjust\w+|actually|second\s+thought|reflection"
     r"|reconsider\w*|instead|wait"
-    r"|re-?rat\w+|re-?scor\w+|new\s+scores?|edit|sorry|oops)\b",
+    r"|re-?rat\w+|re-?scor\w+|new\s+scores?|edit|sorry|oops|scratch|second\s+(?:listen\w*|thought|pass)|fixed"
+    r"|amended|my\s+bad|mistake"
+    r"|redo|better|stand\s+by|right\s+(?:values|scores|numbers))\b",
     re.IGNORECASE,
 )
 _WIDE = 20_000

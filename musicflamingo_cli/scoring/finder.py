@@ -50,6 +50,7 @@ class Finder:
         self._depth = depth
         self._budget = Budget(2 * len(page.text) + 4096)
         self._rereads = 64
+        self._left = 2 * len(page.text) + 4096
         self._read = 0
         self._name_from = [0, -1]
         self._escape_from = [0, -1]
@@ -185,7 +186,8 @@ class Finder:
     def _reread(self, text: str) -> list[Obj]:
         """The objects in a string that itself holds JSON."""
         self._rereads -= 1
-        if self._depth >= 3 or self._rereads < 0 or self.index.mention.search(text) is None:
+        self._left -= len(text)
+        if self._depth >= 3 or self._rereads < 0 or self._left < 0 or self.index.mention.search(text) is None:
             return []
         inner = Finder(Page(text + "\n", text + "\n", True), self.index, "", self._depth + 1)
         found = inner.find([Stretch(0, len(text) + 1, 1)])

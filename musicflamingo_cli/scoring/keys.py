@@ -30,7 +30,7 @@ _OTHER_NAMES = frozenset(
     instructions instruction percentile percentiles count counts votes before beispiel exemple ejemplo esempio gewichte
     gewichtung gewicht poids pesos peso 权重 權重 веса вес konfidenz 置信度 例 例如 например пример durchschnitt moyenne
     promedio 平均 priority priorities likelihood likelihoods deductions deduction counterfactual coefficients cutoffs
-    cutoff multipliers timestamp timestamps""".split()  # noqa: SIM905
+    cutoff product products subtotal subtotals share shares impact iqr sd multipliers timestamp timestamps""".split()  # noqa: SIM905
 )
 """An object or a section under one of these names is not the answer."""
 

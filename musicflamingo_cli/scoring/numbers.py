@@ -146,6 +146,8 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     if reason is not None:
         return Reading(written=float(number) if reason == "unclear_scale" else None, reason=reason)
     if top is None:
+        if scale.loose and scale.top is not None and 0 < number < 1:
+            return Reading(written=float(number), reason="unclear_scale")
         if scale.top is not None:
             top = Decimal(str(scale.top))
         elif assume is not None and field.kind == "score" and not (scale.own or stated.own):

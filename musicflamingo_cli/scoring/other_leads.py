@@ -40,6 +40,9 @@ _REFUSED = (
     r"|output|answer))|answer|output|reply|response)"
     r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to"
     r"|(?:do\s+not|don't|never)\s+(?:answer|use|write|reply|respond|output|copy|rate|score|give|do)\b"
+    r"|(?:might|could|would)\s+look(?:\s+like)?|show\s+the\s+(?:json\s+)?format|fill\s+in\s+th\w+"
+    r"|for\s+demonstration|format\s+is\s+as\s+follows"
+    r"|chatgpt|gpt-?\d\w*|allmusic|annotators?|my\s+(?:brother|sister|friend|colleague)s?|for\s+calibration"
     r"|a\s+lazy\s+\w+|the\s+prompt\s+gave"
     r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong"
     r"|incorrect|bad\s+(?:answer|example|output|reply|response|json)|(?:an?|the)\s+bad\s+\w+|instead\s+of"
@@ -76,7 +79,8 @@ _OTHER_SONGS = re.compile(
     r"|similar|template|previous(?:ly)?|earlier|old(?!-|\s+school)|last(?!\s+but)|references?|most\s+\w+s|comparison"
     r"|contrast|genre'?s?\s+\w+|(?<!scores\s)(?<!ratings\s)would\s+be|remix|remaster(?:ed)?|demo|original|(?:the"
     r"|an?)\s+cover|cover\s+version|live\s+version"
-    r"|(?:song|track|version|candidate|option|clip)\s+(?:[b-e2-9]|two|three|ii|iii)"
+    r"|(?:segment|section|part|chunk|window|movement)\s+(?:\d+|[a-d]\b|one|two|three)|(?:song|track|version"
+    r"|candidate|option|clip)\s+(?:[b-e2-9]|two|three|ii|iii)"
     r"|(?:critics?|listeners|reviewers?|fans|humans?|people|they|he|she|spotify|pitchfork|wikipedia|audience"
     r"|friends?)\s+"
     r"(?:(?:would|might|may|could|will|usually)\s+)?(?:g[ai]ves?|says?|said|rate[sd]?|scored?|scores|ratings?"
@@ -99,7 +103,8 @@ _TITLES = re.compile(r"[\"“”][^\"“”\n]{1,60}[\"“”]|(?<!\w)['‘][^'�
 """The name of a song may hold any word."""
 _LEGEND = re.compile(
     r"\((?:the\s+)?(?:worst|best|lowest|highest|poor|bad|terrible|excellent|perfect|min\w*|max\w*)\b[^()\n]{0,24}\)"
-    r"|\b[01](?:\.0+)?\s*(?:is|being|means|=|as)?\s*(?:the\s+)?(?:very\s+|absolute\s+)?(?:worst|best|lowest|highest|minimum|maximum)\b",
+    r"|\b[01](?:\.0+)?\s*(?:is|being|means|=|as)?\s*(?:the\s+)?(?:very\s+|absolute\s+)?(?:worst|best|lowest"
+    r"|highest|minimum|maximum)\b",
     re.IGNORECASE,
 )
 """What the ends of the scale mean."""

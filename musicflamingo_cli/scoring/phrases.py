@@ -79,7 +79,7 @@ LEAD_WORDS = re.compile(
 )
 """The same with words such as `the score for`."""
 BEFORE_NAME = frozenset(
-    """the its it this that track's song's piece's recording's his her their my your our a an for on in of to at as
+    """the its it this that track's song's piece's recording's his her  my your our a an for on in of to at as
     and or but with while give gives gave given giving get gets got getting has have had having earn earns
     earned earning receive receives received deserve deserves show shows achieve achieves reach reaches boast
     boasts offer offers rate rates rated rating ratings score scores scored scoring assign assigns assigned
@@ -88,7 +88,7 @@ BEFORE_NAME = frozenset(
     regarding concerning both also finally then so here now for me us track song piece recording music
     composition audio sounds resulting results leading leads makes making reflecting reflects suggesting
     honestly personally ultimately objectively technically thus hence therefore accordingly similarly likewise
-    lastly first firstly second secondly third thirdly next last when comes about high solid strong good great
+    lastly  firstly  secondly  thirdly    comes about high solid strong  great
     excellent decent impressive respectable moderate low poor weak fair very quite rather fairly really pretty
     slightly somewhat only just mere full clear overall's""".split()  # noqa: SIM905
 )

@@ -84,7 +84,7 @@ def _under(stated: Reading, scale: Scale, field: Field) -> Reading:
     is_bare = stated.written is not None and not stated.rescaled and stated.reason in (None, "out_of_range")
     if not is_bare or not scale.is_other or stated.written is None:
         return stated
-    if scale.top is None:
+    if scale.top is None or 0 < stated.written < 1:
         return Reading(written=stated.written, reason="unclear_scale")
     return in_range(Decimal(str(stated.written)), Decimal(str(scale.top)), field)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.candidates import Candidate, choose
@@ -26,9 +26,12 @@ from musicflamingo_cli.scoring.values import read_score, read_text
 
 _BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
 _NEXT_TURN = re.compile(
-    r"<\|(?:im_end|endoftext|eot_id|end|eos|user|im_start)\|>|</s>|<eos>|<end_of_turn>|<tool_response>|\[INST\]"
-    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}(?:Instruction|User|Human|Input)\b|\n(?:user|human)\n"
-    r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|User|USER)\**(?:[ \t]{0,2}:|[ \t]{0,2}\n)"
+    r"<\|(?:im_end|endoftext|eot_id|end|eos|user|im_start|start_header_id)\|>|</s>(?=\s*(?:\Z|\n|<))|<eos>"
+    r"|<end_of_turn>"
+    r"|<tool_response>|\[INST\]|\n\[user\]|\n<user>"
+    r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|HUMAN|User|USER|user|Question|Prompt)\**(?:[ \t]{0,2}[:>])"
+    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}(?:Instruction|User|Human|Input|Question|Task)[ \t]*:?[ \t]*\n|\n(?:user"
+    r"|human|User|Human)\n"
 )
 """Where a model that does not stop goes on with the next turn of a conversation that nobody had."""
 _RUN_ON = re.compile(
@@ -77,12 +80,24 @@ class ReplyReader:
         if whole is not None:
             return whole
         page = without_echo(_unquoted(self.page), self.prompt)
-        turn = _NEXT_TURN.search(page.folded) or _NEXT_QUESTION.search(page.folded)
-        if turn and not (turn.group().endswith("Q:") and _QUESTION.search(page.folded, 0, turn.start())):
+        for turn in self._turns(page):
             own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
             if own.answers(self.index.wanted):
                 return own
         return self._read_page(page)
+
+    def _turns(self, page: Page) -> Iterable[re.Match[str]]:
+        """Where a turn that nobody took may begin: not in the thinking, nor at a question that the reply answers."""
+        turns = list(islice(_NEXT_TURN.finditer(page.folded), 4))
+        question = _NEXT_QUESTION.search(page.folded)
+        if question and not _QUESTION.search(page.folded, 0, question.start()):
+            turns.append(question)
+        if not turns:
+            return turns
+        stretches = answer_stretches(page.folded)
+        best = max((s.rank for s in stretches), default=0)
+        first = min((s.start for s in stretches if s.rank == best), default=0)
+        return [turn for turn in turns if turn.start() >= first]
 
     def _read_page(self, page: Page) -> Found:
         stretches = sorted(answer_stretches(page.folded), key=lambda s: -s.rank)

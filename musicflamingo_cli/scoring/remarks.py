@@ -20,7 +20,11 @@ _BEFORE = re.compile(
 )
 _DECIMAL = re.compile(r"\d[.,]\d|(?<!\w)[.,]\d")
 _LONE = re.compile(r"\W*\d[\d.,]*\W*")
-_NOT_FINAL = re.compile(r"\b(?:example|placeholder|default|dummy|weight|confidence|todo|tbd|wrong)\b", re.IGNORECASE)
+_NOT_FINAL = re.compile(
+    r"\b(?:example|placeholder|default|dummy|weight|confidence|todo|tbd|wrong|made up|n/a|not final"
+    r"|average|template|filler|unknown|unrated)\b",
+    re.IGNORECASE,
+)
 
 
 def speaks_of_scale(remark: str) -> bool:

@@ -25,6 +25,8 @@ class Scale:
     """The number that stands for the field's highest value; None where nothing is stated."""
     unclear: bool = False
     """True if a scale is stated that cannot be mapped exactly, such as 1 to 10 onto 0 to 1."""
+    loose: bool = False
+    """True if it is stated for all scores, in a sentence, a heading or beside them, but for proper fractions."""
     own: bool = False
     """True if the field's own range is stated: nobody's word about bare numbers changes it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from musicflamingo_cli.records import Field
@@ -18,6 +18,11 @@ from musicflamingo_cli.scoring.stated_scales import scale_of_sentence
 from musicflamingo_cli.scoring.thinking import Stretch
 
 _TAG = re.compile(r"<(/?)([A-Za-z][\w -]{0,60})(?:\s[^<>\n]{0,200})?/?>")
+_STATES = re.compile(
+    r"\A\W*(?:\w+\W+){0,3}?\W*(?:/\s?\d+|out\s+of\s+\d+|%|\d+(?:\.0)?\s?[-–]\s?\d+(?:\.0)?)\W*\Z", re.IGNORECASE
+)
+"""A short heading that ends in a scale."""
+_CLOSER = re.compile(r"</([A-Za-z][\w -]{0,60})")
 _DECORATION = re.compile(
     r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;"
     r"|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)"
@@ -61,7 +66,8 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
     if "$" in body:
         body = _TEX.sub(lambda tex: tex.group(1) or tex.group(2) or tex.group(3), body)
     if "<" in body:
-        body = _TAG.sub(lambda tag: _plain_tag(tag, index), body)
+        closed = frozenset(_CLOSER.findall(body))
+        body = _TAG.sub(lambda tag: _plain_tag(tag, index, closed), body)
     if prompt:
         known = _lines_of(prompt)
         lines = body.split("\n")
@@ -104,7 +110,7 @@ def _is_other_title(line: str) -> bool:
     return line.strip("*_ ")[:1].isupper() and is_other_lead(line)
 
 
-def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
+def _plain_tag(tag: re.Match[str], index: FieldIndex, closed: frozenset[str]) -> str:
     """XML-like tags named after a field become its label; others become space."""
     is_value = _AFTER_LABEL.search(tag.string[max(0, tag.start() - 8) : tag.start()]) is not None
     if index.known(tag.group(2)) and is_value and _MARKS_PLACE.match(tag.string, tag.end()):
@@ -113,7 +119,7 @@ def _plain_tag(tag: re.Match[str], index: FieldIndex) -> str:
         return "\n" if tag.group(1) else f"\n{tag.group(2)}: "
     if re.search(r"\s\d", tag.group(2)):
         return tag.group()
-    if tag.group(2).lower() not in _HTML and not tag.group(1) and f"</{tag.group(2)}" not in tag.string:
+    if tag.group(2).lower() not in _HTML and not tag.group(1) and tag.group(2) not in closed:
         return tag.group()
     return "\n" if tag.group(2).lower() in ("br", "p", "li", "tr", "div", "ul", "ol") else " "
 
@@ -159,7 +165,9 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not OWN_TITLE.search(title)
     is_unlike = is_unlike and "other words" not in title.lower()
     is_other = is_bad or is_unlike or (is_other_name(last) and not OWN_TITLE.search(last)) or is_other_lead(title)
-    kind = (scale_of_sentence(title, score) or scale_of(last, score)) if score is not None else NO_SCALE
+    kind = NO_SCALE
+    if score is not None:
+        kind = scale_of_sentence(title, score) or (scale_of(last, score) if _STATES.search(last) else NO_SCALE)
     rest = stripped.partition(":")[2]
     lists = is_glued or (inline and (rest.lstrip(" *_").startswith(_MARKS) or _names_one_score(rest, index)))
     return _Line(True, inline, lists, is_other, kind)
@@ -201,7 +209,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             if head.is_other:
                 others.append((opened, pos))
             elif head.kind != NO_SCALE:
-                scales.append((opened, pos, head.kind))
+                scales.append((opened, pos, replace(head.kind, loose=True)))
             opened = -1
         if known.heads and line is not None:
             headings += 1

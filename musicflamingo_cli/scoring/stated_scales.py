@@ -29,9 +29,11 @@ _CUE = re.compile(
 )
 _PLAIN_CUE = re.compile(
     rf"\A\W*(?:(?:ratings?|scores?|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
-    r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1(?:\.0+)?\b)\d+|(?<![\d.])(?!1(?:\.0+)?\b)\d+\s+(?:is"
+    r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1(?:\.0+)?\b)\d+"
+    r"|(?<![\d.])(?!1(?:\.0+)?\b)\d+\s+(?:is"
     r"|being)\s+(?:the\s+)?(?:max\w*|best|high\w*|top)\b"
-    r"|(?<![\d.])(?!1(?:\.0+)?\b)\d+\s+max\b|,\s\d+\s+the\s+best\b|\bpercentages?\s*\.|\bunits?\s?:\s?%|\b0\s?%\s?(?:to|-"
+    r"|(?<![\d.])(?!1(?:\.0+)?\b)\d+\s+max\b|,\s\d+\s+the\s+best\b|\bpercentages?\s*\.|\bunits?\s?:\s?%"
+    r"|\b0\s?%\s?(?:to|-"
     r"|–)\s?100\s?%|\b\d\s?(?:-|–|to)\s?\d{1,2}\s+stars?\b"
     r"|\bstar\s+ratings?\b|\b\d\s+stars?\s?=|(?<![\d.])\b(?![01]\b)\d+\s?=\s?(?:the\s+)?(?:low(?:est)?"
     r"|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
@@ -49,7 +51,17 @@ _ALONE = re.compile(
 _BETWEEN = re.compile(
     rf"({LITERAL})(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+({LITERAL})", re.IGNORECASE
 )
-_OFFER = re.compile(r"\b(?:convert\w*|if\s+you|would\s+you|let\s+me\s+know|happy\s+to|can\s+also)\b", re.IGNORECASE)
+_COUNTS = re.compile(
+    r"\s?(?:s|sec|secs|min|mins|hz|khz|db|bpm)\b|\s+(?!(?:scale|points?|stars?|max\w*|possible|total|for|with"
+    r"|where|and|being|each|in|as|on|is|are"
+    r"|rating|ratings|scores?|based|unless|the|so|but|best|worst|using|overall)\b)[a-z]{3,}",
+    re.IGNORECASE,
+)
+"""A noun behind a number: it counts something and ends no scale (`on 5 dimensions`, `from 0 to 30 seconds`)."""
+_OFFER = re.compile(
+    r"\b(?:normali[sz]ed|divided\s+by|rather\s+than|instead\s+of|not\s+(?:out\s+of|in|percent\w*)|originally|as\s+decimals|convert\w*|if\s+you|would\s+you|let\s+me\s+know|happy\s+to|can\s+also)\b",
+    re.IGNORECASE,
+)
 """What offers another scale rather than stating one."""
 _HINT = re.compile(r"[\d%]|percent|\b(?:five|ten|twenty|hundred)\b", re.IGNORECASE)
 _MOST_SENTENCES = 2048
@@ -64,6 +76,8 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
     if _OFFER.search(sentence):
         return None
     cue = _CUE.search(sentence)
+    if cue is not None and _COUNTS.match(sentence, cue.end()):
+        return None
     words_after = len(re.findall(r"[^\W\d_]{2,}", sentence[cue.end() :])) if cue else 0
     alone = cue is not None and _ALONE.fullmatch(sentence[: cue.start()]) is not None and words_after <= 3
     if cue is None or not (alone or _SUBJECT.search(sentence)):
@@ -81,9 +95,9 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
 
 def said_scale(text: str) -> str | None:
     """The words of a remark in which it states a scale of scores, such as `1-10 scale`; None if there are none."""
-    for sentence in _SENTENCES.split(text[:_REACH]):
-        cue = _CUE.search(digits_of(sentence))
-        if cue is not None and _SUBJECT.search(sentence):
+    for sentence in map(digits_of, _SENTENCES.split(text[:_REACH])):
+        cue = None if _OFFER.search(sentence) else _CUE.search(sentence)
+        if cue is not None and _SUBJECT.search(sentence) and not _COUNTS.match(sentence, cue.end()):
             ends = RANGE.search(cue.group())
             return ends.group() if ends else cue.group()
     return None

@@ -216,7 +216,8 @@ class NumberFinder:
                 SENTENCE_END.search(words) is not None or len(words.split()) < 4
             )
             doubtful = is_label or STRONG.search(words) or WEAK.search(words)
-            if self._is_asked(words.strip(" *_\"'`:.")) or not doubtful:
+            is_sentence = re.search(r"[.!]\W*\Z", words) is not None
+            if self._is_asked(words.strip(" *_\"'`:.")) or (is_sentence and not doubtful):
                 return self._at(name, start + last.start(2), stop, scale)
         if STRONG.search(text) or UNRATED.search(text):
             return None
@@ -249,7 +250,11 @@ class NumberFinder:
                 if pos < limit < end:
                     return None
                 alone = NUMBER_LINE.match(self.body, pos, end) if lines == 1 else None
-                if alone is not None and (self.numbers_above or self._counts_on(alone, (end, limit))):
+                if alone is not None and (
+                    self.numbers_above
+                    or NUMBER_LINE.match(self.body, end, limit)
+                    or self._counts_on(alone, (end, limit))
+                ):
                     return Statement(Reading(reason="ambiguous"), at=alone.end())
                 if alone is not None and not re.match(r"\d{1,2}[.)]\s", self.body[alone.end() : alone.end() + 5]):
                     return self._at(name, alone.end(), min(end, limit), scale)

@@ -13,7 +13,8 @@ _QUOTED = (
 )
 _BARE_KEY = r"[\"'“]?([\w$@](?:[^\"'`“”:,;={}\[\]\n<>()]|\([^()\n]{0,24}\)){0,80})[\"'”]?"
 KEY = re.compile(
-    rf"(?:[-*•]\s{{1,4}})?(?:\*\*|[uU](?=[\"']))?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|->|→|:=|::|[:=](?!=))"
+    rf"(?:[-*•]\s{{1,4}})?(?:\*\*|[uU](?=[\"']))?(?:{_QUOTED}|{_BARE_KEY})(?:\*\*)?\s{{0,32}}(?:=>|->|→|:=|::"
+    rf"|[:=](?!=))"
 )
 """A key and its colon. Groups: backslashes before the quote, the quote, the quoted key; the bare key."""
 MISSING_COLON = re.compile(rf"{_QUOTED}\s{{1,8}}(?=[\d.\"'\[{{-])")

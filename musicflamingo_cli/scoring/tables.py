@@ -25,7 +25,11 @@ _MAX_CELLS = 64
 _MOST_ROWS = 128
 _WHOLE = re.compile(r"(?:[5-9]|\d{2,4})(?:\.0)?")
 _WORDED = re.compile(
-    rf"[A-Za-z][A-Za-z ,'’-]{{1,40}}?(?:[(:–-]|\s)\s?({LITERAL}(?:\s?%"
+    rf"(?:(?:very|quite|rather|fairly|high|low|good|great|excellent|solid|strong|decent|fair|moderate|medium"
+    rf"|average|poor|weak|bad"
+    rf"|outstanding|superb|perfect|mediocre|impressive|professional|clean|clear|ok|okay|nice|fine|score|scored"
+    rf"|rated|rating|about"
+    rf"|around|approx\.?|an?|i'd\s+say|i\s+say|is)[ ,]{{0,2}}){{1,4}}(?:[(:–-]|\s)?\s?({LITERAL}(?:\s?%"
     rf"|\s?/\s?\d{{1,3}}(?:\.0)?)?)\s?\)?[.*_ ]{{0,3}}",
     re.IGNORECASE,
 )

@@ -58,14 +58,18 @@ _AFTER_DECIMAL = re.compile(
     r"|pro|studio|radio|stellar|impressive|respectable|adequate|acceptable|mediocre|bland|dull|flat|generic"
     r"|standard(?!\s+deviations?)"
     r"|typical(?!\s+(?:for|of))|big|deep|full|heavy|soft|slick|top|world-class|lo-fi|hi-fi|clean"
-    r"|(?!(?:deducted|subtracted|removed|added|knocked|lost|reduced|compared|weighted|according|assuming"
+    r"|(?!(?:previously|originally|formerly|initially|ideally|hypothetically|theoretically|potentially|targeted"
+    r"|falling|deducted|subtracted|removed|added|knocked|lost|reduced|compared|weighted|according|assuming"
     r"|averaged|missing|needed|required)\b)(?!\w*(?:speed|feed|need|seed|bed|shed|string|ring|thing"
     r"|king)\b)\w{2,}(?:ly|ed|ing|ful|ous|ive|ional)"
     r"|flawless|seamless|effortless)\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"[\s\"'“‘(\[*_-]{0,6}(?:e\.\s?g|no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope"
+    r"[\s\"'“‘(\[*_-]{0,6}(?:e\.\s?g|n/?a\b|not\s+(?:rated|applicable|assess\w*|available|scored|final)|cannot"
+    r"|can't|could\s+not|unable|by\s+default|tbd|tba|made\s+up|i\s+made"
+    r"|copied|(?:upper|lower)\s+bound|average\s+of|according\s+to|(?:its|the)\s+weight|share\s+of|placeholder"
+    r"|pending|unrated|unknown|filler|no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope"
     r"|wrong|false"
     r"|incorrect|not\s+(?:really|quite right|the|sure)|unsure|uncertain|"
     r"just\s+kidding|strike|scratch|wait|ignore|disregard|forget|cancel\w*|void|invalid|retract\w*|sorry|oops"
@@ -144,6 +148,8 @@ def spoiled_by(tail: str, whole: bool, unit: bool | None) -> str | None:
         if not known:
             return "ambiguous"
         return _of_remark(rest, whole, unit)
+    if rest[0] == "[" and not skipped:
+        return "ambiguous"
     delimiter = _DELIMITER.match(rest)
     if delimiter is None or (rest[0] in "-‐#/•·" and not skipped and not rest[1:2].isspace() and rest[1:2] != "-"):
         return "ambiguous"

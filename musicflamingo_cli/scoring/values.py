@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.bounds import is_bound, scale_from, scale_notes
@@ -78,7 +78,7 @@ def read_score(member: Member, field: Field, assume: float | None) -> Reading:
     """The number under a key."""
     scale = stated_scale(read_key(member.key).annotation, field)
     if scale is NO_SCALE and member.notes:
-        scale = scale_from(member.notes, field)
+        scale = replace(scale_from(member.notes, field), loose=True)
     return _read_value(member.value, field, scale, assume)
 
 
