@@ -59,7 +59,8 @@ _COUNTS = re.compile(
 )
 """A noun behind a number: it counts something and ends no scale (`on 5 dimensions`, `from 0 to 30 seconds`)."""
 _OFFER = re.compile(
-    r"\b(?:normali[sz]ed|divided\s+by|rather\s+than|instead\s+of|not\s+(?:out\s+of|in|percent\w*)|originally|as\s+decimals|convert\w*|if\s+you|would\s+you|let\s+me\s+know|happy\s+to|can\s+also)\b",
+    r"\b(?:normali[sz]ed|divided\s+by|rather\s+than|instead\s+of|not\s+(?:out\s+of|in|percent\w*)|originally"
+    r"|as\s+decimals|convert\w*|if\s+you|would\s+you|let\s+me\s+know|happy\s+to|can\s+also)\b",
     re.IGNORECASE,
 )
 """What offers another scale rather than stating one."""

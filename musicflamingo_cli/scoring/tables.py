@@ -147,6 +147,9 @@ def _read_row(
             reading = read_number(worded.group(1) + "\n", name, False, scale, assume)
         if reading.reason not in ("not_a_number", "missing"):
             possible.append((reading, at, title))
+    weighs = any(is_other_name(title) for title in titles[named + 1 :])
+    if weighs:
+        possible = [p for p in possible if _accounted(p[2])]
     scored = any(_names_scores(title) and not _is_other(title) for title in titles[named + 1 :])
     chosen = [p for p in possible if _names_scores(p[2])] if scored else possible
     if not chosen or (row.cut and not scored and len(row.cells) < columns):
