@@ -70,6 +70,8 @@ _DENIED = re.compile(
     r"[\s\"'“‘(\[*_-]{0,6}(?:e\.\s?g|n/?a\b|not\s+(?:rated|applicable|assess\w*|available|scored|final)|cannot"
     r"|can't|could\s+not|unable|by\s+default|tbd|tba|made\s+up|i\s+made"
     r"|copied|(?:upper|lower)\s+bound|average\s+of|according\s+to|(?:its|the)\s+weight|share\s+of|placeholder"
+    r"|neutral\s+default|(?:stereo\s+)?correlation|ceiling|floor|[pz]-?(?:value|score)|sigma|crest"
+    r"|pass\s+mark|would\s+be|wishful|i\.\s?e\.,?\s+the\s+weight|acoustic\s+version|normali[sz]ed\s+loudness"
     r"|pending|unrated|unknown|filler|no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope"
     r"|wrong|false"
     r"|incorrect|not\s+(?:really|quite right|the|sure)|unsure|uncertain|"
