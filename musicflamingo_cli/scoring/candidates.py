@@ -56,8 +56,11 @@ def is_template(candidate: Candidate, index: FieldIndex) -> bool:
     marks = [(key, text) for key, text in strings if text.strip()]
     if marks:
         return 2 * sum(is_placeholder(text, key) for key, text in marks) > len(marks)
-    zeros = [m.value for name, m in candidate.said.members.items() if name in index.scored]
-    return bool(strings) and all(isinstance(v, Bare) and not v.raw.strip("0. \t\r\n-") for v in zeros)
+    values = [m.value for name, m in candidate.said.members.items() if name in index.scored]
+    if not all(isinstance(v, Bare) and not v.raw.strip("0. \t\r\n-") for v in values):
+        return False
+    beside = [pair for _, inner in candidate.root.pairs if isinstance(inner, Obj) for pair in inner.pairs]
+    return bool(strings) or any(isinstance(text, str) and is_placeholder(text, key) for key, text in beside)
 
 
 def _names(key: str, texts: Sequence[str], index: FieldIndex) -> bool:

@@ -49,19 +49,20 @@ def is_mislabelled(text: str, start: int) -> bool:
     lines = [line for line in before.splitlines() if line.strip(_FRAME).strip("}]") not in ("", "json", "python")]
     if not lines:
         return False
-    line = HEARD.sub(" ", lines[-1]).rstrip("`~ \t[({\"'*_").strip()
+    line = HEARD.sub(" ", lines[-1]).rstrip("`~ \t[({\"'*_|").strip("| \t")
     if "}" in line and ":" in line.rpartition("}")[0]:
         line = line.rpartition("}")[2].strip(" ,;")
         if not line.strip(_FRAME):
             return False
+    line = re.sub(r":\W{1,2}\Z", ":", line)
     own_line = before.rstrip(" \t[({\"'").endswith(lines[-1].rstrip(" \t[({\"'"))
     line = line if is_other_name(line) else without_strays(line)
-    title = lines[-1].strip()
+    title = lines[-1].strip("| \t")
     is_title = title.startswith("#") or (title.startswith("**") and title.rstrip(" :").endswith("**"))
     is_title = (
         is_title
-        or re.fullmatch(r"[A-Z][a-z]{2,}[.,]", title) is not None
-        or (_SHORT_TITLE.fullmatch(title) is not None and before.rstrip(_FRAME + "\n").endswith(title.rstrip(_FRAME)))
+        or re.fullmatch(r"[A-Z][a-z]{2,}[.,;]", title) is not None
+        or (_SHORT_TITLE.fullmatch(title) is not None and before.rstrip(f"{_FRAME}|\n").endswith(title.rstrip(_FRAME)))
     )
     is_label = own_line or line.endswith((":", "=", ":**")) or ends_open(line) or is_title
     if not is_label:

@@ -41,7 +41,7 @@ _REFUSED = (
     r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to"
     r"|(?:do\s+not|don't|never)\s+(?:answer|use|write|reply|respond|output|copy|rate|score|give|do)\b"
     r"|(?:might|could|would)\s+look(?:\s+like)?|show\s+the\s+(?:json\s+)?format|fill\s+in\s+th\w+"
-    r"|structure\s+to\s+use|must\s+look|in\s+the\s+format\s+you\s+\w+|can't\s+hear\s+\w+"
+    r"|structure\s+to\s+use|must\s+look|in\s+the\s+format\s+you\s+\w+|can't\s+hear\s+\w+|(?:points?|marks?)\s+(?:deducted|lost|off)|deductions?"
     r"|for\s+demonstration|format\s+is\s+as\s+follows"
     r"|chatgpt|gpt-?\d\w*|allmusic|annotators?|my\s+(?:brother|sister|friend|colleague)s?|for\s+calibration"
     r"|a\s+lazy\s+\w+|the\s+prompt\s+gave"

@@ -21,7 +21,7 @@ from musicflamingo_cli.scoring.sections import prose_body
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
 from musicflamingo_cli.scoring.statements import Statement
-from musicflamingo_cli.scoring.thinking import Stretch, answer_stretches
+from musicflamingo_cli.scoring.thinking import ANSWER, Stretch, answer_stretches
 from musicflamingo_cli.scoring.values import read_score, read_text
 
 _BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
@@ -103,13 +103,25 @@ class ReplyReader:
         stretches = sorted(answer_stretches(page.folded), key=lambda s: -s.rank)
         best = Found()
         for _, group in groupby(stretches, key=lambda s: s.rank):
-            found = self._read_stretches(page, list(group))
+            found = self._last_of(page, list(group))
             answers = found.answers(self.index.wanted)
             if answers and (page.stopped or not found.broken):
                 return found
             if answers or not best.fields or not any(one.value is not None for one in best.fields.values()):
                 best = best if best.broken and best.answers(self.index.wanted) and not found.complete else found
         return best
+
+    def _last_of(self, page: Page, stretches: list[Stretch]) -> Found:
+        """What the stretches say together; where an answer tag follows others, what it says counts over them."""
+        found = self._read_stretches(page, stretches)
+        if len(stretches) > 1 and stretches[-1].rank == ANSWER:
+            last = self._read_stretches(page, stretches[-1:])
+            said = {name: one for name, one in last.fields.items() if one.value is not None}
+            valued = {name for name, one in found.fields.items() if one.value is not None}
+            if valued <= said.keys():
+                return last if said else found
+            found.fields.update(said)
+        return found
 
     def _whole(self) -> Found | None:
         """The short way: the whole reply is one strict JSON object that answers."""

@@ -142,7 +142,9 @@ class _Line:
 
 def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     if stripped.count("|") > 1:
-        return _NO_HEADING
+        stripped = stripped.strip("| ")
+        if "|" in stripped:
+            return _NO_HEADING
     title = HEARD.sub(" ", stripped).strip("#*_:= \t`\"'")
     if not title:
         return _NO_HEADING

@@ -144,3 +144,26 @@ def test_the_example_of_a_prompt_is_known_in_any_spelling(fields: tuple[Field, .
     echo = OBJECT.replace("0.7", "0.55").replace("production_quality", "Production Quality")
     assert parse_reply(echo, fields, prompt, "stop").status == "failed"
     assert parse_reply(OBJECT, fields, prompt, "stop").fields["production_quality"].value == 0.85
+
+
+@pytest.mark.parametrize("second", [LIST, OBJECT])
+@pytest.mark.parametrize("lead", ["", "Corrected scores:\n", "Please ignore the above. "])
+def test_the_last_answer_tag_counts(lead: str, second: str, fields: tuple[Field, ...]) -> None:
+    first = '<answer>{"production_quality": 0.2, "content_enjoyment": 0.3}</answer>\n'
+    assert two(f"{first}{lead}<answer>{second}</answer>", fields) == (0.85, 0.7)
+
+
+def test_an_answer_tag_may_correct_one_field(fields: tuple[Field, ...]) -> None:
+    assert two(f"<answer>{OBJECT}</answer>\n<answer>Production Quality: 0.6</answer>", fields) == (0.6, 0.7)
+
+
+@pytest.mark.parametrize("answer", [LIST, OBJECT])
+@pytest.mark.parametrize("lead", ["Weights;", "Weights:,", "Example output:,", "Points deducted:", "| Weights |"])
+def test_a_damaged_lead_still_leads_elsewhere(lead: str, answer: str, fields: tuple[Field, ...]) -> None:
+    assert two(f"{lead}\n{answer}", fields) == (None, None)
+
+
+def test_zeros_beside_marked_places_are_a_template(fields: tuple[Field, ...]) -> None:
+    zeros = '"scores": {"production_quality": 0.0, "content_enjoyment": 0.0}}'
+    assert two(f'{{"description": {{"genre": "...", "mood": "..."}}, {zeros}', fields) == (None, None)
+    assert two(f'{{"description": {{"genre": "Jazz", "mood": "calm"}}, {zeros}', fields) == (0.0, 0.0)
