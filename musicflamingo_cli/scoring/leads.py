@@ -21,7 +21,7 @@ from musicflamingo_cli.scoring.phrases import (
 _REACH = 400
 _LONGEST_LABEL = 120
 _GOES_ON = frozenset(
-    "and with whose of a an the its in to for say is are which that at by while but or than".split()  # noqa: SIM905
+    "and with whose of a an the its in to for say is are which that at by while but or than as".split()  # noqa: SIM905
 )
 """Words that no sentence ends with."""
 _WORDS = re.compile(r"[^\W\d_][\w'’]*")

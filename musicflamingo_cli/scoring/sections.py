@@ -47,6 +47,10 @@ _HTML = frozenset(
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
 """A label that a lost newline glues to the number before it: `0.8weights:`."""
+_GLUED_HEADING = re.compile(r"[^#\w\s][ \t]{0,4}(?=#{1,4}[ \t]+[A-Z])")
+"""What stands before a heading that lost its newline: `{"result": ## Weights`."""
+_REACH = 80
+"""Characters at the start of a line in which such a heading is looked for."""
 _MOST_HEADINGS = 4096
 """More headings only a loop has: what stands under them is no answer."""
 _SHORT = 32
@@ -145,6 +149,8 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         stripped = stripped.strip("| ")
         if "|" in stripped:
             return _NO_HEADING
+    if glued := _GLUED_HEADING.search(stripped[:_REACH]):
+        stripped = stripped[glued.end() :]
     title = HEARD.sub(" ", stripped).strip("#*_:= \t`\"'")
     if not title:
         return _NO_HEADING
@@ -155,8 +161,8 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         or (len(stripped) < 48 and (_is_other_title(stripped) or _is_own_title(stripped)))
     )
     begins = _FIRST_LABEL.match(stripped)
-    glued = _GLUED_LABEL.search(stripped)
-    is_glued = glued is not None and is_other_name(glued.group(1))
+    led = _GLUED_LABEL.search(stripped)
+    is_glued = led is not None and is_other_name(led.group(1))
     is_bad = is_glued or (begins is not None and is_other_name(begins.group(1)))
     told = stripped.partition(":")[0] if ":" in stripped else ""
     is_bad = is_bad or (0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told))

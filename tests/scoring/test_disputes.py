@@ -167,3 +167,12 @@ def test_zeros_beside_marked_places_are_a_template(fields: tuple[Field, ...]) ->
     zeros = '"scores": {"production_quality": 0.0, "content_enjoyment": 0.0}}'
     assert two(f'{{"description": {{"genre": "...", "mood": "..."}}, {zeros}', fields) == (None, None)
     assert two(f'{{"description": {{"genre": "Jazz", "mood": "calm"}}, {zeros}', fields) == (0.0, 0.0)
+
+
+def test_a_heading_that_lost_its_newline_heads(fields: tuple[Field, ...]) -> None:
+    assert two(f'{{"result": ## Weights\n{LIST}\n## Scores\nContent Enjoyment: 0.2\n', fields) == (None, 0.2)
+
+
+def test_a_sentence_goes_on_over_a_line_break(fields: tuple[Field, ...]) -> None:
+    text = "I cannot hear the file, so any number such as \n0.71 for production quality would be made up."
+    assert two(text, fields) == (None, None)
