@@ -51,6 +51,8 @@ _GLUED_HEADING = re.compile(r"[^#\w\s][ \t]{0,4}(?=#{1,4}[ \t]+[A-Z])")
 """What stands before a heading that lost its newline: `{"result": ## Weights`."""
 _REACH = 80
 """Characters at the start of a line in which such a heading is looked for."""
+_FENCE_WORD = re.compile(r"(?:json\w?|jsonl|ya?ml|toml|xml|text|markdown|md|py(?:thon)?|js|javascript)")
+"""What a fence says of itself; it ends nothing that a heading began."""
 _MOST_HEADINGS = 4096
 """More headings only a loop has: what stands under them is no answer."""
 _SHORT = 32
@@ -152,7 +154,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     if glued := _GLUED_HEADING.search(stripped[:_REACH]):
         stripped = stripped[glued.end() :]
     title = HEARD.sub(" ", stripped).strip("#*_:= \t`\"'")
-    if not title:
+    if not title or _FENCE_WORD.fullmatch(stripped):
         return _NO_HEADING
     heads = bool(stripped) and (
         (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
@@ -200,7 +202,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             known = _look_at(stripped, index, score)
             if len(stripped) < _SHORT:
                 seen[stripped] = known
-        if opened >= 0 and stripped and inner < 0 and not known.heads:
+        if opened >= 0 and stripped and inner < 0 and not known.heads and not _FENCE_WORD.fullmatch(stripped):
             inner = here
             if head.inline and not head.lists and here <= indent:
                 opened = -1

@@ -176,3 +176,9 @@ def test_a_heading_that_lost_its_newline_heads(fields: tuple[Field, ...]) -> Non
 def test_a_sentence_goes_on_over_a_line_break(fields: tuple[Field, ...]) -> None:
     text = "I cannot hear the file, so any number such as \n0.71 for production quality would be made up."
     assert two(text, fields) == (None, None)
+
+
+def test_a_fence_does_not_end_what_an_example_began(fields: tuple[Field, ...]) -> None:
+    fence = "```json\n{{\n  ''production_quality'': {},\n  ''content_{}'': {}\n}}\n```\n"
+    example, answer = fence.format(0.11, "enjoyment", 0.62), fence.format(0.26, "enj/oyment", 0.16)
+    assert two(f"The format is, for example:\n{example}\nMy answer for this track:\n{answer}", fields) == (0.26, None)
