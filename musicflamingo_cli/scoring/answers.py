@@ -12,9 +12,10 @@ from typing import Literal
 from musicflamingo_cli.records import Answer, Field, FieldAnswer
 from musicflamingo_cli.scoring.degenerate import is_empty, is_gibberish, loops
 from musicflamingo_cli.scoring.folding import fold
+from musicflamingo_cli.scoring.found import Found, without_lone_ones
 from musicflamingo_cli.scoring.keys import FieldIndex, index_of
 from musicflamingo_cli.scoring.nodes import Page, is_strict
-from musicflamingo_cli.scoring.reading import Found, ReplyReader, without_lone_ones
+from musicflamingo_cli.scoring.reading import ReplyReader
 
 _ENTITY = re.compile(
     r"&(?:quot|nbsp|#34|#x22|lcub|#123|apos|#39|colon|#58);|(?<=\d)&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});"

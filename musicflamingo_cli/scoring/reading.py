@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby, islice
 
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.candidates import Candidate, choose
-from musicflamingo_cli.scoring.descriptions import Description
 from musicflamingo_cli.scoring.disputes import revises, taken_back_until
 from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.finder import Finder
+from musicflamingo_cli.scoring.found import Found, of_reading, of_statement
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.nodes import Page
-from musicflamingo_cli.scoring.numbers import Reading
 from musicflamingo_cli.scoring.prose import disputed_by, read_prose
 from musicflamingo_cli.scoring.sections import prose_body
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
-from musicflamingo_cli.scoring.statements import Statement
 from musicflamingo_cli.scoring.thinking import ANSWER, Stretch, answer_stretches
 from musicflamingo_cli.scoring.values import read_score, read_text
 
@@ -45,23 +42,6 @@ _QUOTED_LINE = re.compile(r"^[ \t]{0,4}>[ \t]{0,8}(?:[{}]|[\"'][\w ]{1,60}[\"']\
 _LINE_MARK = re.compile(r"^([ \t]{0,4})>", re.MULTILINE)
 _MOST_OTHERS = 16
 """So many objects beside the answer are looked through for texts that it does not hold."""
-
-
-@dataclass(slots=True)
-class Found:
-    """What one part of a reply states."""
-
-    fields: dict[str, FieldAnswer] = field(default_factory=dict)
-    repairs: tuple[str, ...] = ()
-    complete: bool = False
-    """True if it stood in an object that was closed: a token cap took nothing from it."""
-
-    broken: bool = False
-    """True if it stood in an object that was not closed."""
-
-    def answers(self, names: frozenset[str]) -> bool:
-        """Whether one of these fields has a value."""
-        return any(name in names and answer.value is not None for name, answer in self.fields.items())
 
 
 class ReplyReader:
@@ -205,7 +185,7 @@ class ReplyReader:
     def _add_prose(self, found: Found, page: Page, stretches: Sequence[Stretch], spans: Spans) -> None:
         for name, statement in read_prose(page, stretches, spans, self.index, (self.prompt, self.assume)).items():
             if name not in found.fields or found.fields[name].value is None:
-                found.fields[name] = _of_statement(statement)
+                found.fields[name] = of_statement(statement)
 
     def _of_object(self, answer: Candidate, others: Sequence[Candidate]) -> Found:
         obtained = "repaired" if answer.repairs else "json"
@@ -225,7 +205,7 @@ class ReplyReader:
                     text, reason = None, "ambiguous"
                 found.fields[asked.name] = FieldAnswer(text, how if text is not None else None, reason)
             else:
-                found.fields[asked.name] = _of_reading(read_score(member, asked, self.assume), how)
+                found.fields[asked.name] = of_reading(read_score(member, asked, self.assume), how)
         notes = [text for key, text in answer.said.strings[:64] if not self.index.known(key)]
         if any(taken_back_until(text) > len(text) for text in notes):
             self._leave_out(found, self.index.scored)
@@ -245,20 +225,6 @@ def _unquoted(page: Page) -> Page:
     return Page(text, folded, page.stopped)
 
 
-def without_lone_ones(found: Found, scored: frozenset[str]) -> None:
-    """Leave out a bare 1 where the other scores show another scale than the field's: 6, 8, 7, 1, 7.
-
-    Exempt are replies with a proper fraction among the bare scores, which are on the field's own scale.
-    """
-    bare = {n: one for n, one in found.fields.items() if n in scored and one.obtained != "rescaled"}
-    if any(one.value is not None and 0 < float(one.value) < 1 for one in bare.values()):
-        return
-    if any(one.reason == "out_of_range" and (one.written or 0) >= 2 for one in bare.values()):
-        for name, one in bare.items():
-            if one.value == 1 and one.written == 1:
-                found.fields[name] = FieldAnswer(reason="unclear_scale", written=one.written)
-
-
 def _paragraph_end(text: str, start: int) -> int:
     """Where the paragraph ends that a rejected object stands in: what follows in it belongs to that object."""
     end = text.find("\n\n", start)
@@ -270,16 +236,3 @@ def _ends_in_object(page: Page, finder: Finder) -> bool:
     if finder.torn or page.stopped:
         return finder.torn
     return finder.breaks_off or _BEGUN.search(page.folded[-200:]) is not None
-
-
-def _of_reading(reading: Reading, obtained: str) -> FieldAnswer:
-    if reading.value is None:
-        return FieldAnswer(reason=reading.reason or "missing", written=reading.written)
-    return FieldAnswer(reading.value, "rescaled" if reading.rescaled else obtained, written=reading.written)
-
-
-def _of_statement(statement: Statement) -> FieldAnswer:
-    if statement.reading is not None:
-        return _of_reading(statement.reading, "prose")
-    words = statement.description or Description()
-    return FieldAnswer(words.text, "prose" if words.text is not None else None, words.reason)
