@@ -20,7 +20,6 @@ from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, Scale
 _SCORE_COLUMN = frozenset(
     ("score", "scores", "rating", "ratings", "value", "values", "result", "mark", "grade", "points")
 )
-_NAME_COLUMN = ("dimension", "metric", "criterion", "category", "field", "aspect", "name")
 _MAX_CELLS = 64
 _MOST_ROWS = 128
 _WHOLE = re.compile(r"(?:[5-9]|\d{2,4})(?:\.0)?")
