@@ -7,6 +7,7 @@ import re
 
 from musicflamingo_cli.scoring.other_leads import speaks_of_others
 from musicflamingo_cli.scoring.phrases import DECIMAL, SENTENCE_END
+from musicflamingo_cli.scoring.unheard import is_unheard
 
 _NUMBERS = (
     r"(?:scores?|ratings?|numbers?|values?|figures?|grades?|results?|evaluations?|assessments?|answers?|json|output)"
@@ -66,16 +67,22 @@ _TELLS_WEIGHTS = re.compile(
     r"|just|all)\s+)?(?:the\s+|my\s+)?weight",
     re.IGNORECASE,
 )
+_FOREIGN_REVISION = r"pens[áa]ndolo\s+bien|despu[ée]s\s+de\s+pensarlo|corrijo|correg\w+|errat\w+|[àa]\s+la\s+r[ée]flexion|apr[èe]s\s+r[ée]flexion|je\s+corrige|bei\s+näherer\s+betrachtung|pensando\s+bem|corrigindo|ripensandoci|correggo"
+_FAIRER = re.compile(
+    r"\bwould\s+be\s+(?:fairer|better|closer|more\s+(?:accurate|apt|fitting|honest|appropriate))\b", re.IGNORECASE
+)
 _CHANGED = re.compile(
     r"\b(?:lower|rais|chang|adjust|revis|correct|updat|replac|bump|drop|reduc|increas|downgrad|upgrad|reconsider"
     r"|re-?rat|re-?scor"
-    r"|amend|modif|mov|knock|swap|korrigier|corrig)\w*|\b(?:should|ought|meant|make\s+that|actually|instead"
+    r"|amend|modif|mov|knock|nudg|fix|hindsight|nearer|swap|korrigier|corrig)\w*|\b(?:should|ought|meant|make\s+that|actually|instead"
     r"|rather|final|new|better"
     r"|wait|sorry|oops|hm+|typo|mistake|error|edit|scratch|second\s+thought|reflection|second\s+listen"
     r"|thinking\s+again|update|fairer|closer\s+to|more\s+like"
     r"|(?:could|might|may|would)\s+(?:rather\s+|really\s+)?(?:be|get|read|have\s+been)|too\s+(?:generous|harsh"
-    r"|high|low|kind|strict|lenient)|overestimat\w+|underestimat\w+|korrektur|sollte|eigentlich|debería|en\s+realidad"
-    r"|corrección|devrait|plutôt|en\s+fait)\b|更正|应该|應該|修正|改为|改成",
+    r"|high|low|kind|strict|lenient)|overestimat\w+|underestimat\w+|korrektur|sollte|eigentlich|"
+    rf"{_FOREIGN_REVISION}|"
+    r"debería|en\s+realidad"
+    r"|corrección|devrait|plutôt|en\s+fait|please\s+read)\b|更正|应该|應該|应为|應為|訂正|正しくは|修正|改为|改成|→",
     re.IGNORECASE,
 )
 _WITHDRAWN = re.compile(
@@ -105,7 +112,9 @@ _REVISES = re.compile(
     r"|reconsider\w*|instead|wait"
     r"|re-?rat\w+|re-?scor\w+|new\s+scores?|edit|sorry|oops|scratch|second\s+(?:listen\w*|thought|pass)|fixed"
     r"|amended|my\s+bad|mistake"
-    r"|redo|better|stand\s+by|right\s+(?:values|scores|numbers))\b",
+    r"|redo|better|errata|typo|fix(?:ed|ing)?|(?:listen(?:ed|ing)|heard|hearing)\s+(?:\w+\s+)?again|re-?listen\w*|hindsight"
+    rf"|{_FOREIGN_REVISION}"
+    r"|stand\s+by|right\s+(?:values|scores|numbers))\b|更正|訂正|修正|改为|改成|应为|正しくは|→",
     re.IGNORECASE,
 )
 _WIDE = 20_000
@@ -122,7 +131,7 @@ def taken_back_until(text: str) -> int:
     what precedes `ignore the scores above`; 0 if nothing is taken back."""
     if len(text) > 2 * _WIDE:
         text = f"{text[:_WIDE]}\n{text[-_WIDE:]}"
-    if _ALL.search(text) or _TELLS_WEIGHTS.search(text):
+    if _ALL.search(text) or _TELLS_WEIGHTS.search(text) or is_unheard(text):
         return len(text) + 1
     return max((found.end() for found in _ABOVE.finditer(text)), default=0)
 
@@ -132,6 +141,8 @@ def takes_back(body: str, start: int, end: int) -> bool:
     begin = max((e.end() for e in SENTENCE_END.finditer(body, max(0, start - 240), start)), default=max(0, start - 240))
     stop = SENTENCE_END.search(body, end, min(len(body), end + 240))
     sentence = body[begin : stop.start() if stop else min(len(body), end + 240)]
+    if _FAIRER.search(sentence) and DECIMAL.search(sentence):
+        return True
     if _SUPPOSED.search(sentence) or speaks_of_others(body[begin:start]):
         return False
     if _WITHDRAWN.search(sentence):

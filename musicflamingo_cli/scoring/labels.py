@@ -30,6 +30,8 @@ _FORMAT_LABEL = re.compile(
 )
 _SHORT_TITLE = re.compile(r"[\s>*_-]{0,8}[A-Za-z][\w'’-]*(?:[ \t][\w'’()-]+){0,4}[*_ \t]{0,4}")
 """A line of a few words that nothing ends."""
+_CJK_TITLE = re.compile(r"[\s>*_-]{0,8}[^\s.!?,;。]{0,16}[\u3040-\u30ff\u4e00-\u9fff][^\s.!?,;。]{0,16}[*_ \t]{0,4}")
+"""The same in scripts without spaces."""
 _FRAME = " \t`~*_>#[](){\"'“”"
 _UNDER_A_KEY = re.compile(
     r"[\"'“‘]([^\"'“”\n]{1,60})[\"'”’][\"'”’\])\[({]{0,2}\s{0,4}"
@@ -62,6 +64,7 @@ def is_mislabelled(text: str, start: int) -> bool:
     is_title = (
         is_title
         or re.fullmatch(r"[A-Z][a-z]{2,}[.,;]", title) is not None
+        or _CJK_TITLE.fullmatch(title) is not None
         or (_SHORT_TITLE.fullmatch(title) is not None and before.rstrip(f"{_FRAME}|\n").endswith(title.rstrip(_FRAME)))
     )
     is_label = own_line or line.endswith((":", "=", ":**")) or ends_open(line) or is_title

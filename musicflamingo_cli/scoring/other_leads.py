@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from musicflamingo_cli.scoring.folding import without_strays
+from musicflamingo_cli.scoring.unheard import FOREIGN_OTHER, FOREIGN_UNREAL
 
 _WEIGHING = (
     r"weigh(?:t|ts|ted|ting|tings|s|ed)?|confidences?(?!\s+(?:level\s+)?(?:of\s+)?\d)|certainty"
@@ -12,13 +13,13 @@ _WEIGHING = (
     r"|priors?|benchmarks?|baselines?|control|ground\s+truth|random|cut-?offs?|pass(?:ing)?\s+marks?"
     r"|coefficients?|deductions?"
     r"|penalt(?:y|ies)|bonus(?:es)?|differences?|multipliers?|loadings?|normali[sz]ation|inter-?rater|agreement"
-    r"|likelihoods?"
+    r"|likelihoods?|ranks?\s+(?:among|of|within)"
     r"|probabilit(?:y|ies)|share\s+of|room\s+for|points\s+lost|anchors?|priorit(?:y|ies)|contributions?\s+(?:of"
     r"|to)|goals?"
     r"|gewicht\w*|poids|pesos|konfidenz|confianza|confiance|веса?|def\s+\w+"
 )
 _SUPPOSING = (
-    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)"
+    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were\s+(?:to|asked|forced|pressed)|must|may)|you|any|anything|needed|necessary|possible)\b)"
     r"|suppose|imagine|pretend|e\.g|for\s?(?:instance|example)"
     r"|would(?!\s+(?:rate|give|say|score|assess|assign|put|be|like|describe))|worst|best\s+case|ideal(?:ly)?"
     r"|minimum|maximum|acceptable|targets?(?=\W*\Z|\s+(?:values?|scores?|ratings?))|optimistic(?:ally)?"
@@ -48,21 +49,27 @@ _REFUSED = (
     r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong"
     r"|incorrect|bad\s+(?:answer|example|output|reply|response|json)|(?:an?|the)\s+bad\s+\w+|instead\s+of"
     r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)"
-    r"|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:re-?)?listening"
+    r"|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:(?:the|my|a)\s+)?(?:\w+\s+)?(?:re-?)?listen\w*"
     r"|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
 """Whatever else is said, what follows these is no score of the song as it is."""
 _PART = re.compile(
-    r"\b(?:for|of|in|on|about)\s+(?:(?:just|only)\s+)?(?:the|its)\s+(?:(?:first|second|last|lead"
+    r"\b(?:for|of|in|on|about|give|rate)\s+(?:(?:just|only)\s+)?(?:the|its)\s+(?:(?:first|second|last|lead"
     r"|backing)\s+)?(?:intro|outro|verses?|chorus(?:es)?|bridge"
-    r"|hook|solo|drop|vocals?|drums?|bass|guitars?|half|instrumental|lyrics|beginning|ending)(?:\s+(?:only|alone"
+    r"|hook|solo|drop|vocals?|drums?|bass|guitars?|half|instrumental|lyrics|beginning|ending|radio\s+edit|remix"
+    r"|extended\s+mix|live\s+(?:version|take)|acoustic\s+version|demo(?:\s+version)?)(?:\s+(?:only|alone"
     r"|part|section))?\W*\Z",
     re.IGNORECASE,
 )
 """What leads up to the scores of a part of the song."""
-_FOREIGN = re.compile("例如|例[:：]?\\s*\\Z|权重|權重|置信度|平均|草稿|示例|样例")
-"""The same in scripts without spaces."""
+_FOREIGN = re.compile(
+    "例如|例[:：]?\\s*\\Z|权重|權重|重み|置信度|信頼度|平均|草稿|下書き|人声|ボーカル|参考|如果|vergleich\\w*|comparaison|comparaci[oó]n|compara[çc][ãa]o|confronto"
+    "|wäre\\s+(?:der|die|das)|(?:con|com|avec|mit)\\s+(?:una?|une|uma|einem|einer)\\s+\\w+\\s+(?:mejor|melhor|meilleure?|besse\\w+)"
+    f"|(?:media|moyenne|promedio|média)\\s+(?:del?|du|do)\\b|{FOREIGN_UNREAL}|{FOREIGN_OTHER}",
+    re.IGNORECASE,
+)
+"""The same in other languages."""
 _TITLE = re.compile(
     r"\W*(?:(?:(?:here(?:'s|\s+is)|this\s+is|below\s+is"
     r"|the\s+following\s+is)\s+)?(?:the\s+)?(?:expected\s+)?(?:output\s+|json\s+)?(?:format|schema|structure)(?:\s+is)?"
@@ -93,7 +100,7 @@ _OTHER_SONGS = re.compile(
 """What follows these belongs to something else, unless the same words speak of this song or of the final answer."""
 _OWN = re.compile(
     r"\b(?:my|final|answer|actual|result|requested|updated|revised|corrected|filled|completed"
-    r"|this\s+(?:song|track|piece|music|one|audio|recording)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign"
+    r"|this\s+(?:song|track|piece|music|one|audio|recording|remix|remaster|cover|demo|version|mix|live\s+\w+|bonus\s+track|song\w*)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign"
     r"|assess))\b",
     re.IGNORECASE,
 )
@@ -112,7 +119,7 @@ _LEGEND = re.compile(
 _CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")
 
 _CONDITION = re.compile(
-    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were|must|may)|you|any|anything|needed|necessary|possible)\b)|had\s+(?:it"
+    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were\s+(?:to|asked|forced|pressed)|must|may)|you|any|anything|needed|necessary|possible)\b)|had\s+(?:it"
     r"|the)|were\s+it|with\s+(?:an?\s+)?(?:better|cleaner|proper|good)"
     r"|after\s+(?:re)?mast\w+|after\s+(?:re)?mix\w+|once\s+(?:re)?mi?xed)\b",
     re.IGNORECASE,

@@ -60,12 +60,16 @@ CORRECTION = re.compile(
     r"|should\s+(?:be|read|say)|changed?"
     r"|amend\w*|errat\w+|better|strike|typo|maybe|perhaps|adjusted|new\s+(?:score|value|rating)|that\s+(?:should"
     r"|was)|after\s+an?\w*\s+\w+)\b"
-    r"[^\n\d]{0,60}[^\w\n]\.?\d(?![\d.,]*\s+(?!out\b|percent\b|for\b|in\b|instead\b)[a-z]{3,})|\b(?:chang|adjust"
+    r"[^\n\d]{0,60}[^\w\n]\.?\d(?![\d.,]*[ \t]+(?!out\b|percent\b|for\b|in\b|instead\b)[a-z]{3,})|\b(?:chang|adjust"
     r"|rais|lower|bump|updat|revis|mov|drop)\w*\s+(?:it|this|that|the\s+score)\s+(?:up\s+|down\s+)?to\s+\.?\d"
     r"|\n[ \t]{0,8}[^\w\n]{0,4}[ \t]{0,4}[01]?[.,]\d+[ \t*_.]{0,6}(?:\n|\Z)",
     re.IGNORECASE,
 )
 """A later word that puts another number in a score's place."""
+RESTATED = re.compile(
+    r"[.!?][ \t\"'*_)]{1,8}([^\n\d.!?]{0,60}?)(?<![\w.,])((?:[01]?[.,]\d{1,4}))[\s\"'*_.!)]{0,8}(?:\Z|\n)"
+)
+"""A sentence behind a score, on its line, that ends in another number: `0.45. Final: 0.2`. Groups: words, number."""
 FINAL_LINE = re.compile(r"\n[\s\W_]{0,8}final\b[^\n\d]{0,24}[^\w\n]\.?\d", re.IGNORECASE)
 """A line with a final number, which is that of the only field that was named before it."""
 UNRATED = re.compile(r"\b(?:n/?a|tbd|tba|unknown|none|null|unrated|missing|unclear|undetermined)\b", re.IGNORECASE)

@@ -15,10 +15,11 @@ from musicflamingo_cli.scoring.brackets import are_bracketed
 from musicflamingo_cli.scoring.descriptions import Label, read_description
 from musicflamingo_cli.scoring.disputes import calls_too_much, revises, takes_back
 from musicflamingo_cli.scoring.echo import bare_words
-from musicflamingo_cli.scoring.keys import FieldIndex
+from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.numbers import Reading, in_range
+from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
     BETWEEN_NAMES,
@@ -27,10 +28,11 @@ from musicflamingo_cli.scoring.phrases import (
     LISTED,
     NUMBER_ABOVE,
     NUMBER_BEFORE,
+    RESTATED,
     SENTENCE_END,
     SEPARATOR,
 )
-from musicflamingo_cli.scoring.scales import LITERAL, Scale
+from musicflamingo_cli.scoring.scales import LITERAL, Scale, to_decimal
 from musicflamingo_cli.scoring.sections import prose_body, sections
 from musicflamingo_cli.scoring.settling import settle
 from musicflamingo_cli.scoring.spans import Spans
@@ -41,7 +43,7 @@ from musicflamingo_cli.scoring.thinking import Stretch
 
 _JSON_KEY = re.compile(r"\\{0,8}[\"'”’]\s{0,8}[:=]")
 """What follows a name that is a key of JSON: where no object could be read, prose does not read it either."""
-_DIGITS = re.compile(r"[\d.,]+")
+_DIGITS = re.compile(r"[\d.,]*\d")
 _REACH = 400
 """How far from its name a number may stand, in characters."""
 _MOST_NAMES = 256
@@ -87,6 +89,15 @@ def _under(stated: Reading, scale: Scale, field: Field) -> Reading:
     if scale.top is None or 0 < stated.written < 1:
         return Reading(written=stated.written, reason="unclear_scale")
     return in_range(Decimal(str(stated.written)), Decimal(str(scale.top)), field)
+
+
+def _restates(after: str, statement: Statement) -> bool:
+    """Whether a sentence behind a score, on the same line, ends in another number that may replace it."""
+    found = RESTATED.search(after)
+    if found is None or statement.reading is None or is_other_name(found.group(1)) or is_other_lead(found.group(1)):
+        return False
+    number = to_decimal(found.group(2))
+    return number is not None and float(number) != statement.reading.written
 
 
 class _ProseReader:
@@ -186,7 +197,7 @@ class _ProseReader:
             stop = ends[-1] if ends else stop
         number = _DIGITS.match(self.body, statement.at) if statement.at >= name.end else None
         after = self.body[number.end() if number else name.end : stop]
-        if CORRECTION.search(after) or (self.is_alone and FINAL_LINE.search(after)):
+        if CORRECTION.search(after) or _restates(after, statement) or (self.is_alone and FINAL_LINE.search(after)):
             return Statement(Reading(reason="ambiguous"), at=statement.at)
         return statement
 

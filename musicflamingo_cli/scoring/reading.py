@@ -12,13 +12,14 @@ from musicflamingo_cli.scoring.disputes import revises, taken_back_until
 from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.finder import Finder
 from musicflamingo_cli.scoring.found import Found, of_reading, of_statement
-from musicflamingo_cli.scoring.keys import FieldIndex
-from musicflamingo_cli.scoring.nodes import Page
+from musicflamingo_cli.scoring.keys import FieldIndex, read_key
+from musicflamingo_cli.scoring.nodes import Bare, Obj, Page
 from musicflamingo_cli.scoring.prose import disputed_by, read_prose
 from musicflamingo_cli.scoring.sections import prose_body
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
 from musicflamingo_cli.scoring.thinking import ANSWER, Stretch, answer_stretches
+from musicflamingo_cli.scoring.unheard import marks_unheard
 from musicflamingo_cli.scoring.values import read_score, read_text
 
 _BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
@@ -207,7 +208,7 @@ class ReplyReader:
             else:
                 found.fields[asked.name] = of_reading(read_score(member, asked, self.assume), how)
         notes = [text for key, text in answer.said.strings[:64] if not self.index.known(key)]
-        if any(taken_back_until(text) > len(text) for text in notes):
+        if any(taken_back_until(text) > len(text) for text in notes) or _is_marked(answer.root):
             self._leave_out(found, self.index.scored)
         return found
 
@@ -215,6 +216,23 @@ class ReplyReader:
         for name in names:
             if name in found.fields and found.fields[name].value is not None:
                 found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
+
+
+def _is_marked(root: Obj) -> bool:
+    """Whether a member of an object says that the others are an example, or another song's."""
+    for key, value in root.pairs[:64]:
+        said = (
+            value
+            if isinstance(value, str)
+            else value.text
+            if isinstance(value, Bare)
+            else "true"
+            if value is True
+            else ""
+        )
+        if said and marks_unheard(read_key(key).joined, said[:80]):
+            return True
+    return False
 
 
 def _unquoted(page: Page) -> Page:

@@ -38,8 +38,11 @@ class Scale:
 
 NO_SCALE = Scale()
 OWN_SCALE = Scale(own=True)
-_DIGITS = {"five": "5", "ten": "10", "twenty": "20", "hundred": "100"}
-_WORDS = re.compile(r"\b(?:(?:an?|one)\s+(?=hundred))?(five|ten|twenty|hundred)\b", re.IGNORECASE)
+_DIGITS = {"one": "1", "five": "5", "ten": "10", "twenty": "20", "hundred": "100"}
+_WORDS = re.compile(
+    r"\b(?:(?:an?|one)\s+(?=hundred))?(one(?=\s+(?:to|through)\s+(?:five|ten|\d))|five|ten|twenty|hundred)\b",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(
     r"(?:(?:in|as)\s+)?(?:an?\s+)?(?:%|percents?|percentages?|per\s+cent|pct\.?)(?:\s+scale)?", re.IGNORECASE
 )

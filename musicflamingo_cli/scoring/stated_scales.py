@@ -39,7 +39,12 @@ _PLAIN_CUE = re.compile(
     r"|high(?:est)?|best|worst|poor|bad|perfect|great|excellent|min\w*|max\w*)\b"
     r"|\b(?:3|4|5|6|7|10|20|100)[\s-](?:points?|stars?)\s+(?:scale|system|rating)\b"
     rf"|\b(?:von|de|da|od|fra|från|van|от)\s+{LITERAL}\s+(?:bis|à|a|do|til|till|tot|до)\s+{LITERAL}"
-    rf"|\b(?:sur|von|su|sobre|из)\s+{_TOP}|\A\W*/\s?{_TOP}\W*\Z",
+    rf"|\b(?:sur|von|su|sobre|из)\s+{_TOP}|\A\W*/\s?{_TOP}\W*\Z"
+    r"|\b(?:escala|[ée]chelle|skala|scala|шкал\w)\b(?![^.\n\d]{0,16}0(?:[.,]0)?[^\d\n]{1,6}1(?:[.,]0)?(?!\d))[^.\n\d]{0,24}\d"
+    r"|满分(?:为|是|:)?\s?(?!1(?:\.0)?分?(?!\d))[\d一-龥]|(?<![\d.])(?!1点)[\d十百五]+\s?点満点|満点|[\d十百五]+分制"
+    r"|评分范围:?\s?(?!0(?:\.0)?(?:到|至|-|~)1(?!\d))\d"
+    r"|\b(?:note|puntuaci[óo]n|puntaje|nota|pontua[çc][ãa]o|voto)\s+(?:maximale|m[áa]xim[ao]|massim[oa])\s*[:=]?\s*"
+    r"(?!1(?:[.,]0)?\b)\d|\bh[öo]chst\w+\W{0,4}(?!1\b)\d|\bschulnoten\b|\brated\s+up\s+to\s+(?!1\b)\d|\blikert\b",
     re.IGNORECASE,
 )
 """What needs no subject to be a scale, though not one that can be mapped."""
@@ -64,7 +69,7 @@ _OFFER = re.compile(
     re.IGNORECASE,
 )
 """What offers another scale rather than stating one."""
-_HINT = re.compile(r"[\d%]|percent|\b(?:five|ten|twenty|hundred)\b", re.IGNORECASE)
+_HINT = re.compile(r"[\d%]|满分|満点|percent|\b(?:five|ten|twenty|hundred)\b", re.IGNORECASE)
 _MOST_SENTENCES = 2048
 """Of more than twice as many different sentences, which only a loop has, the first and the last are looked at."""
 _REACH = 1500

@@ -279,7 +279,7 @@ class NumberFinder:
         lead = lead_of(self.body, name.start)
         sentence = sentence_of(lead)
         found = NUMBER_BEFORE.search(sentence[-100:])
-        if found is None or STRONG.search(sentence) or MEANS.match(self.body, name.end):
+        if found is None or found.group(3)[0].isupper() or STRONG.search(sentence) or MEANS.match(self.body, name.end):
             return None
         before = sentence[-100:][: found.start()]
         if found.group(1)[0] in "+-" or BEFORE_NUMBER.search(before) is None or is_other_lead(before):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from musicflamingo_cli.scoring.unheard import unheard_remark
+
 EMOJI = (
     "[\u2600-\u2604\u2607-\u265f\u2668-\u26ff\u2705\u2713\u2714\u2728\u2764\U0001f300-\U0001f31e\U0001f321-\U0001f44d"
     "\U0001f44f-\U0001f4a9\U0001f4ab-\U0001f4ae\U0001f4b0-\U0001f4c7\U0001f4ca-\U0001f4f6\U0001f507-\U0001f50f"
@@ -101,6 +103,7 @@ _PART = re.compile(
 )
 """A remark that is nothing but a part of the song, another version, or a unit."""
 _SEGMENT = re.compile(r"[^,;.!|()\[\]{}–—\n]{0,80}")
+_REMARK_END = re.compile(r"[^.;!?|\n]{0,100}")
 _TOP = r"(?:[1-9]|10|12|15|20|25|30|40|50|60|80|100|1000)(?:[.,]0+)?"
 """What a scale may end at."""
 _FOREIGN_TOP = re.compile(
@@ -150,7 +153,7 @@ def spoiled_by(tail: str, whole: bool, unit: bool | None) -> str | None:
         known = _AFTER_ANY.match(rest) or (not whole and not unit and _AFTER_DECIMAL.match(rest))
         if not known:
             return "ambiguous"
-        return _of_remark(rest, whole, unit)
+        return "ambiguous" if _is_unheard(rest) else _of_remark(rest, whole, unit)
     if rest[0] == "[" and not skipped:
         return "ambiguous"
     delimiter = _DELIMITER.match(rest)
@@ -174,9 +177,15 @@ def spoiled_by(tail: str, whole: bool, unit: bool | None) -> str | None:
     is_short = len(words.split()) <= 4 and not any(c.isdigit() for c in words)
     if is_short and _OTHER_THING.fullmatch(words.strip("*_\"'` ")):
         return "not_a_number"
-    if words and _PART.fullmatch(words):
+    if words and (_PART.fullmatch(words) or _is_unheard(after)):
         return "ambiguous"
     return _of_remark(rest, whole, unit)
+
+
+def _is_unheard(rest: str) -> bool:
+    """Whether the remark behind a number takes it back, up to the end of its sentence."""
+    remark = _REMARK_END.match(rest)
+    return remark is not None and unheard_remark(remark.group())
 
 
 def continues(rest: str, below: str, whole: bool) -> bool:
