@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import re
 from collections.abc import Sequence
@@ -18,12 +19,17 @@ from musicflamingo_cli.scoring.nodes import Page, is_strict
 from musicflamingo_cli.scoring.reading import ReplyReader
 
 _ENTITY = re.compile(
-    r"&(?:quot|nbsp|#34|#x22|lcub|#123|apos|#39|colon|#58);|(?<=\d)&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});"
+    r"&(?:quot|nbsp|#34|#x22|#x27|lcub|#123|apos|#39|colon|#58);|(?<=\d)&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});"
     r"|&(?:[a-z]{2,8}|#\d{1,6}|#x[\da-f]{1,5});(?=\d)",
     re.IGNORECASE,
 )
 """Entities that JSON is written with, and any that touches a digit: `0&#46;82`."""
 _PART_OF_ENTITY = re.compile(r"&#?\w{0,8}\Z")
+_STRING = re.compile(
+    r"(?:`{3,8}[ \t]{0,4}\w{0,16}\s)?\s{0,16}(\"(?:\\[nrt]|\s){0,8}\{.*\")\s{0,16}(?:`{3,8})?", re.DOTALL
+)
+_LOOP = re.compile(r"(?<=[.!?\n])\s{0,3}(\S{1,12}[\s,;]{1,3})\1{15,}\S{0,12}\s{0,3}\Z")
+"""One token repeated behind the end of a sentence, up to the end of the text."""
 _LONG = 400
 """Characters from which a complete reply is looked through for loops as well."""
 
@@ -87,12 +93,27 @@ def parse_reply(
     if _ENTITY.search(text) and not (is_plain_json and is_strict(text.strip(" \t\r\n\ufeff"))):
         cut = text if stopped else _PART_OF_ENTITY.sub("", text)
         text, repairs = html.unescape(cut), ("html_entities",)
+    if (inner := _unstrung(text)) is not None:
+        text, repairs = inner + "\n", (*repairs, "escaped_quotes")
     if stopped:
         text += "\n"
     page = Page(text, fold(text), stopped)
-    outcome = ReplyReader(page, index, prompt, assume_scale).read()
+    said = text if stopped else _LOOP.sub("\n", text)
+    outcome = ReplyReader(Page(said, fold(said), stopped) if said != text else page, index, prompt, assume_scale).read()
     without_lone_ones(outcome, frozenset(f.name for f in index.fields if f.kind == "score" and f.high == 1))
     return _verdict(index, outcome, repairs, page, finish_reason)
+
+
+def _unstrung(text: str) -> str | None:
+    """What a reply says that is one JSON string, perhaps fenced, with an object in it; None if it is none."""
+    whole = _STRING.fullmatch(text.strip(" \t\r\n\ufeff"))
+    if whole is None:
+        return None
+    try:
+        inner = json.loads(whole.group(1), strict=False)
+    except ValueError:
+        return None
+    return inner if isinstance(inner, str) else None
 
 
 def _failed(index: FieldIndex, reason: str) -> Answer:

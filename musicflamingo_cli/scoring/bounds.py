@@ -41,7 +41,8 @@ _BESIDE = frozenset("unit units scoretype scoreunit scoreformat format type".spl
 _UNIT = re.compile(r"\s*(?:%|percent\w*|/\s?\d+|stars?|points?|out of \d+)\s*", re.IGNORECASE)
 _HOLD_SCALES = frozenset("meta metadata info scaleinfo scoring".split())  # noqa: SIM905
 _SAYS_SCALE = re.compile(
-    r"(?<![\w.])\d+(?:\.\d+)?\s{0,3}(?:-|–|—|,|to\b|/|\.\.)\s{0,3}\d|\bout of\b|%|\bpercent|/\s{0,2}\d", re.IGNORECASE
+    r"(?<![\w.])\d+(?:\.\d+)?\s{0,3}(?:-|–|—|,|to\b|/|\.\.)\s{0,3}\d|\bout of\b|满分|満点|%|\bpercent|/\s{0,2}\d",
+    re.IGNORECASE,
 )
 _WHOLE = re.compile(r"\s*\d+(?:\.0+)?\s*")
 

@@ -17,6 +17,7 @@ from musicflamingo_cli.scoring.marks import (
     COMMENT,
     ELLIPSIS,
     GARBAGE,
+    KEY_BEGUN,
     LONG_LIST,
     LONG_LIST_OF_OBJECTS,
     MEMBER_FOLLOWS,
@@ -285,7 +286,8 @@ class ObjectReader:
             return True
         if stray := STRAY_QUOTE.match(self.folded, self.pos, self.end):
             self.repairs["stray_quote"] = None
-            self.last.doubt(stray.end() == len(self.folded) and not self._separated, stray.group())
+            is_glued = not self._separated and self.last.is_on_line_of(self.pos)
+            self.last.doubt(stray.end() == len(self.folded) and is_glued, stray.group())
             self.pos = stray.end()
             return True
         if self._broke and NUMBER_FOLLOWS.match(self.folded, self.pos, self.end):
@@ -299,7 +301,8 @@ class ObjectReader:
             return False
         if garbage is not None and garbage.end() == len(self.folded) and not self._separated:
             self.last.doubt(True, garbage.group())
-        self.last.leave(self.pos, garbage.end() if garbage else self.pos + 1)
+        if not (self._separated and KEY_BEGUN.match(self.folded, self.pos)):
+            self.last.leave(self.pos, garbage.end() if garbage else self.pos + 1)
         self.pos = garbage.end() if garbage else self.pos + 1
         if self.pos < self.end:
             self.repairs["skipped_text"] = None

@@ -17,6 +17,8 @@ TEXT_BOUND = re.compile(
 )
 ESCAPED_MARK = re.compile(r"\\([./%])")
 GARBAGE = re.compile(r"[^,;\n{}\[\]]*")
+KEY_BEGUN = re.compile(r"[\"'“][A-Za-z][^\"'“”{}\n:]{0,80}\Z")
+"""A key that the end of the text cuts off."""
 ELLIPSIS = re.compile(r"(?:\.{2,}|…)")
 STRAY_QUOTE = re.compile(r"\\{0,8}[\"'`“”‘’](?=\s{0,32}(?:[,;}\]\n]|\Z))")
 NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")

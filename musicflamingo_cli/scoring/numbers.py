@@ -130,7 +130,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
         top, rest = Decimal(100), rest[unit.end() :]
     elif unit := _FRACTION.match(rest):
         top, rest = to_decimal(unit.group(1)), rest[unit.end() :]
-        if cut and (not rest or (rest.strip() and is_cut(unit.group(1), rest))):
+        if cut and (not rest or (rest.strip(" ,") and is_cut(unit.group(1), rest))):
             return Reading(reason="cut_off")
         if top is None or top <= 0:
             return Reading(reason="ambiguous")

@@ -185,7 +185,8 @@ def _is_torn_open(value: object) -> bool:
 
 def _begins_anew(inner: Obj, name: str, index: FieldIndex) -> bool:
     """Whether what stands under a field's key is the whole answer once more: the outer object broke off there."""
-    known = {found[0].name for key, _ in inner.pairs if (found := index.match(key))}
+    nested = [pair for _, value in inner.pairs if isinstance(value, Obj) for pair in value.pairs]
+    known = {found[0].name for key, _ in (*inner.pairs, *nested) if (found := index.match(key))}
     return len(known) > 1 and (name in known or name not in index.scored)
 
 

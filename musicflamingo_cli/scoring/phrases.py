@@ -12,7 +12,7 @@ from musicflamingo_cli.scoring.scales import LITERAL, RANGE
 QUOTES = "\"'“”‘’`*_ \t"
 ANNOTATED = re.compile(
     rf"[{QUOTES}]{{0,6}}(?:\(([^()\n]{{0,120}})\)|\[([^\[\]\n]{{0,40}})\]"
-    r"|((?:/|out\s+of)\s?(?:\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)|(?:(?:in|as)\s+(?:a\s+)?)?(?:%|percent(?:age)?))"
+    r"|/\s?[^\x00-\x7f\W]{2,12}(?=[\s*_]{0,4}:)|((?:/|out\s+of)\s?(?:\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)|(?:(?:in|as)\s+(?:a\s+)?)?(?:%|percent(?:age)?))"
     rf"(?=[{QUOTES}]{{0,6}}(?:[:=|–—-]|is\b)))?[{QUOTES}]{{0,6}}",
     re.IGNORECASE,
 )
@@ -148,7 +148,7 @@ WEAK = re.compile(
 """Words that, close before a name, make its number no plain statement."""
 CONNECTOR = re.compile(
     r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as"
-    r"|of|a|an|the|to|be|about|around|approximately|roughly|circa|gets?|got|"
+    r"|of|a|an|the|to|be|about|around|etwa|environ|aproximadamente|cerca\s+de|circa|ca\.?|approximately|roughly|circa|gets?|got|"
     r"earns?|earned|earning|receives?|received|receiving|deserves?|deserved|deserving|getting|scores?|scored"
     r"|scoring|rates?|rated|rating|score|value|"
     r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call|go))|go\s+with|reaches|hits|achieves|say|give|rate|put|it"
@@ -171,7 +171,7 @@ SCORE_WORD = re.compile(
 )
 """`score` and the like, right before a number."""
 SCORE_LINE = re.compile(
-    r"[ \t>*+\-•–—|_\"'`#]*(?:(?:final|my|the|your)\s)?(?:score|rating|value|rate|grade)\b[\s*_\"'`]{0,6}"
+    r"[ \t>*+\-•–—|_\"'`#]*(?:(?:final|my|the|your)\s)?(?:(?:score|rating|value|rate|grade|puntuaci[óo]n|puntaje|nota|note|bewertung|wertung|pontua[çc][ãa]o|punteggio|voto)\b|评分|評分|得分|分数|スコア|点数|評価)[\s*_\"'`]{0,6}"
     r"(?:\(([^()\n]{0,40})\))?[\s*_\"'`]{0,6}(?:[:=]|is\b|of\b|-|–|—)?[ \t*_\"'`]{0,6}(?=[~≈+-]?[.,]?\d)",
     re.IGNORECASE,
 )
@@ -188,10 +188,10 @@ KEYED_LINE = re.compile(r"[ \t]+[-*]?[ \t]{0,4}[\"']?[A-Za-z][\w ]{0,24}[\"']?:[
 NUMBER_LINE = re.compile(
     rf"[ \t>*+•|_\"'`]{{0,20}}(?:-[ \t]{{1,3}})?"
     rf"(?=[~≈]?{LITERAL}\s{{0,2}}(?:/\s?\d|%|out of|[^\w\n]{{0,12}}(?:\n|\Z))"
-    r"|(?:0?[.,]\d{1,4}|1[.,]0{1,3})[ \t]{1,3}[-–—(][ \t]{0,2}[A-Za-z])",
+    r"|(?:0?[.,]\d{1,4}|1[.,]0{1,3})(?:[ \t*_]{1,3}[-–—(]|[*_]{0,2}[,;.:](?=[ \t]))[ \t]{0,2}[^\W\d_])",
     re.IGNORECASE,
 )
-"""A line that holds nothing but a number, or a decimal and, behind a dash or bracket, a remark."""
+"""A line that holds nothing but a number, or a decimal and, behind a mark, a remark."""
 NUMBER_BEFORE = re.compile(
     rf"(?<![\w.,/+-])({LITERAL})((?:\s?%|\s?/\s?[\d.]{{1,6}}|\s+out\s+of\s+[\d.]{{1,6}})?)"
     r"\s+(?:(?:score|rating|points?|mark)\s+)?(for|in|on|to|in\s+terms\s+of|regarding)\s+(?:the\s+|its\s+"

@@ -18,6 +18,12 @@ _SCALE = re.compile(
 _BEFORE = re.compile(
     r"\b(?:was|from|previously|before|not|instead of|formerly|originally|than)\b[^\d]{0,16}[\d.,]+", re.IGNORECASE
 )
+_COMPARES = re.compile(
+    r"\b(?:against|compared\s+(?:to|with)|versus|vs\.?|above|below)\s+(?:an?\s+|the\s+)?[\d.,]*\d(?:\s+as\s+(?:an?\s+|the\s+)?average)?"
+    r"|\b(?:could|would|might)\s+be\s+[\d.,]*\d\s+(?:with|if|after|once)\b|\A\W*[\d.,]*\d\s+would\s+(?:need|require|take)\b",
+    re.IGNORECASE,
+)
+"""A number that a comment only compares with."""
 _DECIMAL = re.compile(r"\d[.,]\d|(?<!\w)[.,]\d")
 _LONE = re.compile(r"\W*\d[\d.,]*\W*")
 _NOT_FINAL = re.compile(
@@ -37,7 +43,7 @@ def speaks_of_scale(remark: str) -> bool:
 
 def doubts(comment: str) -> bool:
     """Whether a comment right behind a number, or before it, may change what the number means."""
-    text = _BEFORE.sub(" ", _OWN_RANGE.sub(" ", comment[:400].strip("/*#<!->")))
+    text = _BEFORE.sub(" ", _OWN_RANGE.sub(" ", _COMPARES.sub(" ", comment[:400].strip("/*#<!->"))))
     if _LONE.fullmatch(text):
         return True
     return _SCALE.search(text) is not None or _DECIMAL.search(text) is not None or _NOT_FINAL.search(text) is not None

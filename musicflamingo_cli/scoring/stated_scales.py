@@ -6,7 +6,7 @@ import re
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.keys import FieldIndex
-from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, digits_of, scale_of
+from musicflamingo_cli.scoring.scales import LITERAL, NO_SCALE, RANGE, Scale, digits_of, scale_of, to_decimal
 
 _SENTENCES = re.compile(r"\n|(?<=[.!?;])\s|:(?=\s{0,3}[{\[`])")
 _SUBJECT = re.compile(
@@ -84,6 +84,8 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
     cue = _CUE.search(sentence)
     if cue is not None and _COUNTS.match(sentence, cue.end()):
         return None
+    if any(_within_unit(found) for found in RANGE.finditer(_BETWEEN.sub(r"\1 to \2", sentence))):
+        return None
     words_after = len(re.findall(r"[^\W\d_]{2,}", sentence[cue.end() :])) if cue else 0
     alone = cue is not None and _ALONE.fullmatch(sentence[: cue.start()]) is not None and words_after <= 3
     if cue is None or not (alone or _SUBJECT.search(sentence)):
@@ -97,6 +99,12 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
     if re.search(r"point", said, re.IGNORECASE):
         return Scale(unclear=True)
     return scale_of(re.sub(r"^(?:on|over)\b", "out of", said, flags=re.IGNORECASE), field)
+
+
+def _within_unit(found: re.Match[str]) -> bool:
+    """Whether a range lies within 0 to 1, so that it says where scores fall: no scale ends at 0.8."""
+    low, high = to_decimal(found.group(1)), to_decimal(found.group(2))
+    return low is not None and high is not None and 0 <= low < high <= 1 and (low, high) != (0, 1)
 
 
 def said_scale(text: str) -> str | None:

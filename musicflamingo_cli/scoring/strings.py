@@ -34,7 +34,7 @@ _AFTER_MEMBER = re.compile(
     rf"|,{_JUNK}(?:{_KEY_AHEAD})"
     rf"|,{_GAP}(?:{_KEY_AHEAD}|{_COLONLESS}|{_TITLED_BRACE}|[\"'`“‘«][^\"'\n]{{0,120}}[\"'”’»]?\s{{0,8}}\Z"
     rf"|[}}\]]|\Z|,|//|/\*|#|\.\.\."
-    rf"|[\w$][\w .$-]{{0,60}}[\"'”]?\s{{0,8}}[:=]))"
+    rf"|[\w$][\w .$\\-]{{0,60}}[\"'”]?\s{{0,8}}[:=]))"
     r"|[ \t]{0,64}\n"
 )
 """What follows the end of a string that is a member's value."""
@@ -45,8 +45,9 @@ _AFTER_ITEM = re.compile(
 """What follows the end of a string that is a list's item."""
 _KEY_HERE = re.compile(_KEY_AHEAD)
 _KEY_NEXT_LINE = re.compile(rf"\s{{0,64}}+(?:{_KEY_AHEAD}|\}})")
-_ANEW = re.compile(rf"[ \t]{{0,16}}\{{\s{{0,16}}{_KEY_AHEAD}")
+_ANEW = re.compile(rf"[ \t]{{0,16}}\{{\s{{0,16}}(?:{_KEY_AHEAD}|[A-Za-z_]\w{{1,40}}\s{{0,4}}:)")
 """A line on which an object begins anew."""
+_BARE_KEY_CUT = re.compile(r"\s{0,8},\s{0,32}[A-Za-z_]\w{0,60}\s{0,8}\Z")
 _OBJECT_OVER = re.compile(r"\n[ \t]*(?:\n|\Z|`{3}|[A-Z][a-z])")
 """A line after which an object is over: an empty one, words."""
 _CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
@@ -138,7 +139,7 @@ class StringReader:
                     close += 2
                 elif len(quote) == 3:
                     continue
-                if after.match(self.folded, close, self.end):
+                if after.match(self.folded, close, self.end) or self._is_cut_behind(start, close):
                     self._note_inner(inner)
                     return self._decode(start, close - len(quote) - slashes, slashes), True, close
                 before = self.folded[max(start, at - 8) : at].rstrip()
@@ -148,6 +149,12 @@ class StringReader:
                 holds_key = holds_key or _KEY_HERE.match(self.folded, at, self.end) is not None
         value = self._decode(start, self.end, slashes)
         return value.rstrip() if self.stopped else value, self.stopped, self.end
+
+    def _is_cut_behind(self, start: int, close: int) -> bool:
+        """Whether a quoted number is followed by nothing but the beginning of an unquoted key, where the text ends."""
+        return (
+            self.folded[start : start + 1].isdigit() and _BARE_KEY_CUT.match(self.folded, close, self.end) is not None
+        )
 
     def _ends_object(self, start: int, end: int) -> int:
         """Where the brace stands that ends the line from `start` to `end`, and the object with it; 0 for nowhere."""

@@ -25,7 +25,7 @@ _DELIMITER = re.compile(
 )
 _NEXT_LINE = re.compile(
     r"\s{0,8}[(\[]?(?:[.,]\d|[/%‰⁄]|\\|(?:out\s+)?of\b"
-    r"|(?:per\s?cent|percent|pct|to|or|max|minus|plus)\b|(?:on|in)\s+(?:a\s+)?(?:scale|\d|ten|percent))",
+    r"|(?:per\s?cent|percent|pct|to|or|max(?!\s+[A-Za-z])|minus|plus)\b|(?:on|in)\s+(?:a\s+)?(?:scale|\d|ten|percent))",
     re.IGNORECASE,
 )
 _BROKEN = re.compile(r"[^\w\s([{|]{0,4}[\s\"'“”‘’`*_]{0,8}[^\w\s([{|]{0,4}\d")

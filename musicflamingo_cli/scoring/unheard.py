@@ -122,7 +122,11 @@ def _is_unreal(sentence: str) -> bool:
     if _MADE_UP.search(sentence) and _SAID_OF_NUMBERS.search(sentence) and not _NOT_MADE_UP.search(sentence):
         return True
     sentence = _FOR_EXAMPLE.sub(" ", sentence)
-    return _FOREIGN_THESE.search(sentence) is not None and _FOREIGN_NUMBERS.search(sentence) is not None
+    return (
+        _FOREIGN_THESE.search(sentence) is not None
+        and _FOREIGN_NUMBERS.search(sentence) is not None
+        and not re.search(r"\d", sentence)
+    )
 
 
 def unheard_remark(words: str) -> bool:

@@ -139,7 +139,7 @@ def _read_object(obj: Obj, field: Field, scale: Scale, assume: float | None) -> 
     if rival or len({r.value for r in readings}) > 1:
         return Reading(reason="ambiguous")
     if readings[0].written is not None and readings[0].written == int(readings[0].written):
-        if not obj.closed:
+        if not obj.closed and not readings[0].rescaled:
             return Reading(reason="cut_off")
         if told and not notes:
             return Reading(reason="unclear_scale", written=readings[0].written)
