@@ -13,9 +13,10 @@ from musicflamingo_cli.scoring.scales import NO_SCALE, Scale
 from musicflamingo_cli.scoring.stated_scales import said_scale
 
 _TOPS = frozenset(
-    """outof max maxscore maximum maximumscore maxvalue scoremax denominator maxpossible maxrating scalemax
-    满分 満点 notamáxima notamaxima notemaximale puntuaciónmáxima maxpoints maximumrating maxpossiblescore ratingmax rangemax scoresoutof ratingsoutof totalpoints bestscore
-    maximumpoints possiblescore totalpossible bestrating highestpossible scoreoutof""".split()  # noqa: SIM905
+    """outof max maxscore maximum maximumscore maxvalue scoremax denominator maxpossible maxrating scalemax 满分 満点
+    notamáxima notamaxima notemaximale puntuaciónmáxima maxpoints maximumrating maxpossiblescore ratingmax
+    rangemax scoresoutof ratingsoutof totalpoints bestscore maximumpoints possiblescore totalpossible bestrating
+    highestpossible scoreoutof""".split()  # noqa: SIM905
 )
 _OWN_TOPS = frozenset("best top upper ceiling highest limit possible total base high of over upperbound".split())  # noqa: SIM905
 """Tops only in the object of one field: beside several, `total` is their sum."""
@@ -24,8 +25,9 @@ _BOTTOMS = frozenset(
 )
 _OWN_BOTTOMS = frozenset("worst lowest lower floor low lowerbound".split())  # noqa: SIM905
 _NOTES = frozenset(
-    """scale ratingsystem scaleused scoresscale ratingsscale scoringsystem scaledescription legend scoring
-    escala échelle echelle skala scala 评分范围 评分标准 分制 scoringscale ratingscale scorescale scorerange range scalerange valuerange ratingrange""".split()  # noqa: SIM905
+    """scale ratingsystem scaleused scoresscale ratingsscale scoringsystem scaledescription legend scoring escala
+    échelle echelle skala scala 评分范围 评分标准 分制 scoringscale ratingscale scorescale scorerange range scalerange
+    valuerange ratingrange""".split()  # noqa: SIM905
 )
 _OWN_NOTES = frozenset(("unit", "units", "scoreunit"))
 _REMARKS = frozenset(

@@ -67,14 +67,16 @@ _TELLS_WEIGHTS = re.compile(
     r"|just|all)\s+)?(?:the\s+|my\s+)?weight",
     re.IGNORECASE,
 )
-_FOREIGN_REVISION = r"pens[áa]ndolo\s+bien|despu[ée]s\s+de\s+pensarlo|corrijo|correg\w+|errat\w+|[àa]\s+la\s+r[ée]flexion|apr[èe]s\s+r[ée]flexion|je\s+corrige|bei\s+näherer\s+betrachtung|pensando\s+bem|corrigindo|ripensandoci|correggo"
-_FAIRER = re.compile(
-    r"\bwould\s+be\s+(?:fairer|better|closer|more\s+(?:accurate|apt|fitting|honest|appropriate))\b", re.IGNORECASE
+_FOREIGN_REVISION = (
+    r"pens[áa]ndolo\s+bien|despu[ée]s\s+de\s+pensarlo|corrijo|correg\w+|errat\w+|[àa]\s+la\s+r[ée]flexion"
+    r"|apr[èe]s\s+r[ée]flexion|je\s+corrige|bei\s+näherer\s+betrachtung|pensando\s+bem|corrigindo|ripensandoci"
+    r"|correggo"
 )
 _CHANGED = re.compile(
     r"\b(?:lower|rais|chang|adjust|revis|correct|updat|replac|bump|drop|reduc|increas|downgrad|upgrad|reconsider"
     r"|re-?rat|re-?scor"
-    r"|amend|modif|mov|knock|nudg|fix|hindsight|nearer|swap|korrigier|corrig)\w*|\b(?:should|ought|meant|make\s+that|actually|instead"
+    r"|amend|modif|mov|knock|nudg|fix|hindsight|nearer|swap|korrigier|corrig)\w*|\b(?:should|ought|meant"
+    r"|make\s+that|actually|instead"
     r"|rather|final|new|better"
     r"|wait|sorry|oops|hm+|typo|mistake|error|edit|scratch|second\s+thought|reflection|second\s+listen"
     r"|thinking\s+again|update|fairer|closer\s+to|more\s+like"
@@ -112,7 +114,8 @@ _REVISES = re.compile(
     r"|reconsider\w*|instead|wait"
     r"|re-?rat\w+|re-?scor\w+|new\s+scores?|edit|sorry|oops|scratch|second\s+(?:listen\w*|thought|pass)|fixed"
     r"|amended|my\s+bad|mistake"
-    r"|redo|better|errata|typo|fix(?:ed|ing)?|(?:listen(?:ed|ing)|heard|hearing)\s+(?:\w+\s+)?again|re-?listen\w*|hindsight"
+    r"|redo|better|errata|typo|fix(?:ed|ing)?|(?:listen(?:ed|ing)|heard|hearing)\s+(?:\w+\s+)?again"
+    r"|re-?listen\w*|hindsight"
     rf"|{_FOREIGN_REVISION}"
     r"|stand\s+by|right\s+(?:values|scores|numbers))\b|更正|訂正|修正|改为|改成|应为|正しくは|→",
     re.IGNORECASE,

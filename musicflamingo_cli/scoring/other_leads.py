@@ -19,7 +19,8 @@ _WEIGHING = (
     r"|gewicht\w*|poids|pesos|konfidenz|confianza|confiance|веса?|def\s+\w+"
 )
 _SUPPOSING = (
-    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were\s+(?:to|asked|forced|pressed)|must|may)|you|any|anything|needed|necessary|possible)\b)"
+    r"hypothe\w+|if(?!\s+(?:i\s+(?:had|have|were\s+(?:to|asked|forced|pressed)|must|may)|you|any|anything|needed"
+    r"|necessary|possible)\b)"
     r"|suppose|imagine|pretend|e\.g|for\s?(?:instance|example)"
     r"|would(?!\s+(?:rate|give|say|score|assess|assign|put|be|like|describe))|worst|best\s+case|ideal(?:ly)?"
     r"|minimum|maximum|acceptable|targets?(?=\W*\Z|\s+(?:values?|scores?|ratings?))|optimistic(?:ally)?"
@@ -42,14 +43,16 @@ _REFUSED = (
     r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to"
     r"|(?:do\s+not|don't|never)\s+(?:answer|use|write|reply|respond|output|copy|rate|score|give|do)\b"
     r"|(?:might|could|would)\s+look(?:\s+like)?|show\s+the\s+(?:json\s+)?format|fill\s+in\s+th\w+"
-    r"|structure\s+to\s+use|must\s+look|in\s+the\s+format\s+you\s+\w+|can't\s+hear\s+\w+|(?:points?|marks?)\s+(?:deducted|lost|off)|deductions?"
+    r"|structure\s+to\s+use|must\s+look|in\s+the\s+format\s+you\s+\w+|can't\s+hear\s+\w+|(?:points?"
+    r"|marks?)\s+(?:deducted|lost|off)|deductions?"
     r"|for\s+demonstration|format\s+is\s+as\s+follows"
     r"|chatgpt|gpt-?\d\w*|allmusic|annotators?|my\s+(?:brother|sister|friend|colleague)s?|for\s+calibration"
     r"|a\s+lazy\s+\w+|the\s+prompt\s+gave"
     r"|entwurf|brouillon|borrador|черновик|discard(?:ed)?|ignore|disregard|do\s+not\s+use|invalid|wrong"
     r"|incorrect|bad\s+(?:answer|example|output|reply|response|json)|(?:an?|the)\s+bad\s+\w+|instead\s+of"
     r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)"
-    r"|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:(?:the|my|a)\s+)?(?:\w+\s+)?(?:re-?)?listen\w*"
+    r"|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:(?:the|my"
+    r"|a)\s+)?(?:\w+\s+)?(?:re-?)?listen\w*"
     r"|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)
@@ -100,7 +103,8 @@ _OTHER_SONGS = re.compile(
 """What follows these belongs to something else, unless the same words speak of this song or of the final answer."""
 _OWN = re.compile(
     r"\b(?:my|final|answer|actual|result|requested|updated|revised|corrected|filled|completed"
-    r"|this\s+(?:song|track|piece|music|one|audio|recording|remix|remaster|cover|demo|version|mix|live\s+\w+|bonus\s+track|song\w*)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign"
+    r"|this\s+(?:song|track|piece|music|one|audio|recording|remix|remaster|cover|demo|version|mix|live\s+\w+"
+    r"|bonus\s+track|song\w*)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign"
     r"|assess))\b",
     re.IGNORECASE,
 )
@@ -119,7 +123,8 @@ _LEGEND = re.compile(
 _CLAUSE = re.compile(r"[,;!?}\]]\s|\.\s|\s[–—-]\s")
 
 _CONDITION = re.compile(
-    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were\s+(?:to|asked|forced|pressed)|must|may)|you|any|anything|needed|necessary|possible)\b)|had\s+(?:it"
+    r"\W*(?:if(?!\s+(?:i\s+(?:had|have|were\s+(?:to|asked|forced|pressed)|must|may)|you|any|anything|needed"
+    r"|necessary|possible)\b)|had\s+(?:it"
     r"|the)|were\s+it|with\s+(?:an?\s+)?(?:better|cleaner|proper|good)"
     r"|after\s+(?:re)?mast\w+|after\s+(?:re)?mix\w+|once\s+(?:re)?mi?xed)\b",
     re.IGNORECASE,

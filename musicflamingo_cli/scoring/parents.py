@@ -30,8 +30,8 @@ _NOT_THIS_SONG = frozenset(
     questions random recommendations recommended rejected high highest related relative remaster remastered
     remix remixed remixes revised rival rivals rubric rubrics self similar similarity standard standards stdev
     suggested suggestions test than then top tolerance tolerances truth unused marks pass passing reasons
-    rationale rationales upper user users verse version superseded withdrawn wishlist claims voz voix gesang stimme rascunho borrador brouillon
-    entwurf versions vs versus wish without worst wrong""".split()  # noqa: SIM905
+    rationale rationales upper user users verse version superseded withdrawn wishlist claims voz voix gesang
+    stimme rascunho borrador brouillon entwurf versions vs versus wish without worst wrong""".split()  # noqa: SIM905
 )
 """An object under a name with one of these words speaks of something else than this song as it is."""
 _ANSWERS = frozenset(

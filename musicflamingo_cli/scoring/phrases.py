@@ -12,7 +12,8 @@ from musicflamingo_cli.scoring.scales import LITERAL, RANGE
 QUOTES = "\"'“”‘’`*_ \t"
 ANNOTATED = re.compile(
     rf"[{QUOTES}]{{0,6}}(?:\(([^()\n]{{0,120}})\)|\[([^\[\]\n]{{0,40}})\]"
-    r"|/\s?[^\x00-\x7f\W]{2,12}(?=[\s*_]{0,4}:)|((?:/|out\s+of)\s?(?:\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)|(?:(?:in|as)\s+(?:a\s+)?)?(?:%|percent(?:age)?))"
+    r"|/\s?[^\x00-\x7f\W]{2,12}(?=[\s*_]{0,4}:)|((?:/|out\s+of)\s?(?:\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)"
+    r"|(?:(?:in|as)\s+(?:a\s+)?)?(?:%|percent(?:age)?))"
     rf"(?=[{QUOTES}]{{0,6}}(?:[:=|–—-]|is\b)))?[{QUOTES}]{{0,6}}",
     re.IGNORECASE,
 )
@@ -148,7 +149,8 @@ WEAK = re.compile(
 """Words that, close before a name, make its number no plain statement."""
 CONNECTOR = re.compile(
     r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as"
-    r"|of|a|an|the|to|be|about|around|etwa|environ|aproximadamente|cerca\s+de|circa|ca\.?|approximately|roughly|circa|gets?|got|"
+    r"|of|a|an|the|to|be|about|around|etwa|environ|aproximadamente|cerca\s+de|circa|ca\.?|approximately|roughly"
+    r"|circa|gets?|got|"
     r"earns?|earned|earning|receives?|received|receiving|deserves?|deserved|deserving|getting|scores?|scored"
     r"|scoring|rates?|rated|rating|score|value|"
     r"i'd|i|would(?=\s+(?:say|give|rate|put|score|call|go))|go\s+with|reaches|hits|achieves|say|give|rate|put|it"
@@ -171,7 +173,8 @@ SCORE_WORD = re.compile(
 )
 """`score` and the like, right before a number."""
 SCORE_LINE = re.compile(
-    r"[ \t>*+\-•–—|_\"'`#]*(?:(?:final|my|the|your)\s)?(?:(?:score|rating|value|rate|grade|puntuaci[óo]n|puntaje|nota|note|bewertung|wertung|pontua[çc][ãa]o|punteggio|voto)\b|评分|評分|得分|分数|スコア|点数|評価)[\s*_\"'`]{0,6}"
+    r"[ \t>*+\-•–—|_\"'`#]*(?:(?:final|my|the|your)\s)?(?:(?:score|rating|value|rate|grade|puntuaci[óo]n|puntaje"
+    r"|nota|note|bewertung|wertung|pontua[çc][ãa]o|punteggio|voto)\b|评分|評分|得分|分数|スコア|点数|評価)[\s*_\"'`]{0,6}"
     r"(?:\(([^()\n]{0,40})\))?[\s*_\"'`]{0,6}(?:[:=]|is\b|of\b|-|–|—)?[ \t*_\"'`]{0,6}(?=[~≈+-]?[.,]?\d)",
     re.IGNORECASE,
 )

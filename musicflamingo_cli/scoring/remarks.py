@@ -19,8 +19,10 @@ _BEFORE = re.compile(
     r"\b(?:was|from|previously|before|not|instead of|formerly|originally|than)\b[^\d]{0,16}[\d.,]+", re.IGNORECASE
 )
 _COMPARES = re.compile(
-    r"\b(?:against|compared\s+(?:to|with)|versus|vs\.?|above|below)\s+(?:an?\s+|the\s+)?[\d.,]*\d(?:\s+as\s+(?:an?\s+|the\s+)?average)?"
-    r"|\b(?:could|would|might)\s+be\s+[\d.,]*\d\s+(?:with|if|after|once)\b|\A\W*[\d.,]*\d\s+would\s+(?:need|require|take)\b",
+    r"\b(?:against|compared\s+(?:to|with)|versus|vs\.?|above|below)\s+(?:an?\s+"
+    r"|the\s+)?[\d.,]*\d(?:\s+as\s+(?:an?\s+|the\s+)?average)?"
+    r"|\b(?:could|would|might)\s+be\s+[\d.,]*\d\s+(?:with|if|after|once)\b|\A\W*[\d.,]*\d\s+would\s+(?:need"
+    r"|require|take)\b",
     re.IGNORECASE,
 )
 """A number that a comment only compares with."""

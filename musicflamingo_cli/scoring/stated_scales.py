@@ -40,7 +40,8 @@ _PLAIN_CUE = re.compile(
     r"|\b(?:3|4|5|6|7|10|20|100)[\s-](?:points?|stars?)\s+(?:scale|system|rating)\b"
     rf"|\b(?:von|de|da|od|fra|från|van|от)\s+{LITERAL}\s+(?:bis|à|a|do|til|till|tot|до)\s+{LITERAL}"
     rf"|\b(?:sur|von|su|sobre|из)\s+{_TOP}|\A\W*/\s?{_TOP}\W*\Z"
-    r"|\b(?:escala|[ée]chelle|skala|scala|шкал\w)\b(?![^.\n\d]{0,16}0(?:[.,]0)?[^\d\n]{1,6}1(?:[.,]0)?(?!\d))[^.\n\d]{0,24}\d"
+    r"|\b(?:escala|[ée]chelle|skala|scala"
+    r"|шкал\w)\b(?![^.\n\d]{0,16}0(?:[.,]0)?[^\d\n]{1,6}1(?:[.,]0)?(?!\d))[^.\n\d]{0,24}\d"
     r"|满分(?:为|是|:)?\s?(?!1(?:\.0)?分?(?!\d))[\d一-龥]|(?<![\d.])(?!1点)[\d十百五]+\s?点満点|満点|[\d十百五]+分制"
     r"|评分范围:?\s?(?!0(?:\.0)?(?:到|至|-|~)1(?!\d))\d"
     r"|\b(?:note|puntuaci[óo]n|puntaje|nota|pontua[çc][ãa]o|voto)\s+(?:maximale|m[áa]xim[ao]|massim[oa])\s*[:=]?\s*"
@@ -104,7 +105,7 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
 def _within_unit(found: re.Match[str]) -> bool:
     """Whether a range lies within 0 to 1, so that it says where scores fall: no scale ends at 0.8."""
     low, high = to_decimal(found.group(1)), to_decimal(found.group(2))
-    return low is not None and high is not None and 0 <= low < high <= 1 and (low, high) != (0, 1)
+    return low is not None and high is not None and 0 <= low < high <= 1 and not (low == 0 and high == 1)
 
 
 def said_scale(text: str) -> str | None:

@@ -13,30 +13,38 @@ _MAX_CHARS = 4000
 _NUMBER = r"\d{1,4}(?:[.,]\d{1,3})?"
 _BPM = r"(?:bpm|b\.p\.m\.?|beats?[\s-]{1,3}per[\s-]{1,3}min(?:ute)?)"
 _RANGE = re.compile(
-    rf"{_NUMBER}\s{{0,3}}(?:{_BPM})?\s{{0,3}}(?:->|=>|→|-|–|—|~|/|…|\.{{2,3}}|\bto\b|\bor\b|\band\b"
-    rf"|\bthrough\b)\s{{0,3}}(?:about\s|around\s)?{_NUMBER}",
+    rf"(?<![:\d]){_NUMBER}\s{{0,3}}(?:{_BPM})?\s{{0,3}}(?:->|=>|→|-|‐|‑|–|—|~|/|&|;|…|\.{{2,3}}|\bto\b|\bor\b|\band\b"
+    rf"|\bthrough\b|\bbis\b|,?\s{{0,3}}\b(?:maybe|perhaps|possibly|alternatively)\b)\s{{0,3}}(?:about\s"
+    rf"|around\s)?{_NUMBER}",
     re.IGNORECASE,
 )
-_WITH_UNIT = re.compile(rf"(?<![\d.,/:])({_NUMBER})\s{{0,3}}-?{_BPM}(?![a-z])", re.IGNORECASE)
+_METRE = re.compile(r"(?<![\d/])\d{1,2}/\d{1,2}(?![\d/])(?!\s?bpm)", re.IGNORECASE)
+_WITH_UNIT = re.compile(rf"(?<![\w.,/:])({_NUMBER})\s{{0,3}}-?{_BPM}(?![a-z])", re.IGNORECASE)
 _AFTER_UNIT = re.compile(
-    rf"{_BPM}\s{{0,3}}\)?\s{{0,3}}(?:[:=]|is|of|at)?\s{{0,3}}(?:about|around|approximately|roughly|~"
+    rf"{_BPM}\s{{0,3}}\)?\s{{0,3}}(?:[:=]|is|of|at)?\s{{0,3}}(?:about|around|approximately|approx\.?|circa|ca\."
+    rf"|close\s+to|roughly|~"
     rf"|≈)?\s{{0,3}}({_NUMBER})(?![\d.,]*\d)",
     re.IGNORECASE,
 )
 _NOTE_EQUALS = re.compile(
-    rf"(?:[♩♪𝅘𝅥]|\bquarter(?:[\s-]note)?|\bcrotchet)\s{{0,3}}(?:=|≈)\s{{0,3}}({_NUMBER})", re.IGNORECASE
+    rf"(?:[♩♪𝅘𝅥]|\bquarter(?:[\s-]note)?|\bcrotchet|\bM\.?\s?M\.?)\s{{0,3}}(?:=|≈)\s{{0,3}}({_NUMBER})", re.IGNORECASE
 )
 _ALONE = re.compile(
     rf"\s*(?:about|around|approximately|approx\.?|roughly|circa|ca\.|~|≈)?\s*({_NUMBER})\s*\.?\s*", re.IGNORECASE
 )
 _COMPARED = re.compile(
     rf"(?:[<>≤≥±+]|\b(?:below|under|above|over|less than|more than|faster than|slower than|at least|at most|up to|not"
-    rf"|between|from|half|double|max(?:imum)?|min(?:imum)?|nearly)\b)\s{{0,3}}(?:of\s)?{_NUMBER}"
+    rf"|between|from|half|double|shy\s+of|not\s+quite|exceed\w*|beyond|upwards?\s+of|(?:north|south)\s+of"
+    rf"|in\s+excess\s+of"
+    r"|by|shifts?|difference\s+of|(?:is|was|are)n['’]t|nowhere\s+near|anything\s+but|lacks?\s+an?|no\s+clear"
+    r"|neither|third\s+of"
+    rf"|(?:twice|half|as)\s+as\s+\w+\s+as|[\d.]+\s?[x×*]|max(?:imum)?|min(?:imum)?"
+    rf"|nearly)\b)\s{{0,3}}(?:of\s)?{_NUMBER}"
     rf"|{_NUMBER}\s{{0,2}}(?:\+|±|plus\b)"
     rf"|{_BPM}\s{{0,2}}(?:or (?:more|less|so faster|higher|lower|above|below|faster|slower)|and (?:above|up"
     rf"|below|over|under)"
-    r"|max\b|min\b|until\b|then\b|\?|x\s?\d|[×*]\s?\d|\+)"
-    rf"|(?:^|[\s(])[-−]{_NUMBER}\s?(?:{_BPM}|\s*\Z)|\b(?:twice|thrice)\s{_NUMBER}|(?<![/\d])\d{{2,3}}(?:,\s"
+    r"|max\b|min\b|until\b|then\b|\?|plus\b|minus\b|faster\b|slower\b|higher\b|lower\b|is\s+too\b|x\s?\d|[×*]\s?\d|\+)"
+    rf"|(?:^|[\s(])[-−]{_NUMBER}\s?(?:{_BPM}|\s*\Z)|\b(?:twice|thrice)\s{_NUMBER}|(?<![/\d:])\d{{2,3}}(?:,\s"
     rf"|\s?\|\s?)\d{{2,3}}\s{{0,3}}{_BPM}"
     rf"|(?<!\d)\d{{1,2}}\s\d{{1,3}}\s{{0,3}}{_BPM}|{_NUMBER}\s?\?",
     re.IGNORECASE,
@@ -50,6 +58,7 @@ _CHANGING = re.compile(
     r"\b(?:speed(?:s|ing)? up|slow(?:s|ing)? down|accelerat\w*|decelerat\w*|accelerando|ritard\w*|rubato"
     rf"|(?:tempo|speed|(?<![0-9] )(?<![0-9])bpm),? (?:\w{{1,12}} ){{0,2}}{_CHANGE}"
     rf"|{_CHANGE} (?:in |of |the )*(?:tempo|speed|bpm)"
+    r"|(?:peak|climb|reach|top)\w{0,3} (?:out )?(?:at |to )?\d|\band \d{2,3} (?:in|for|during|at) the\b"
     r"|(?:start|begin|end)(?:s|ing|ning)? (?:at|with|from|out)"
     r"|(?:ris|ramp|build|drop|mov|chang|shift|increas|decreas|slow)\w{0,4} (?:up |down )?to \D{0,12}\d)",
     re.IGNORECASE,
@@ -59,7 +68,7 @@ _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 _ACCIDENTALS = {"#": 1, "♯": 1, "sharp": 1, "b": -1, "♭": -1, "flat": -1}
 _KEY = re.compile(
-    r"(?<![A-Za-z#♯♭])([A-Ga-g])(?:[ -]?(♯|♭|#|sharp\b|flat\b)|(b)(?=[\s-]|m\b|maj|min|/))?"
+    r"(?<![A-Za-z#♯♭])([A-Ga-g])(?:[ -]?(♯|♭|#|sharp\b|flat\b)|[ ]?(b)(?=[\s-]|m\b|maj|min|/))?"
     r"(?:[ \t-]{0,2}/[ \t]{0,2}([A-G])(?:[ -]?(♯|♭|#|sharp\b|flat\b)|(b)(?=[\s-]))?)?"
     r"(?:[\s-]{1,3}(?:natural[\s-]{1,3})?(major|minor|maj|min)\b|(maj|min|m)(?![A-Za-z\d]))(\.)?",
     re.IGNORECASE,
@@ -68,12 +77,17 @@ _OTHER_MODE = re.compile(
     r"\b(?:dorian|phrygian|lydian|mixolydian|locrian|atonal|microtonal|chromatic|whole[- ]tone|octatonic|unclear"
     r"|uncertain|ambiguous|unknown|modulat\w*|shift\w*|changes?|changing|moves?|moving|then|or|between|relative"
     r"|parallel"
-    r"|not|neither|semitones?|(?:half|whole)[ -](?:a[ -])?(?:step|tone)s?|dominant|subdominant|capo|shapes?"
+    r"|not|neither|isn['’]t|hardly|avoids?|far\s+from|anything\s+but|no\s+longer|chord\s+of|semitones?|(?:half"
+    r"|whole)[ -](?:a[ -])?(?:step|tone)s?|dominant|subdominant|capo|shapes?"
     r"|raised|lowered|transposed|while"
     r"|whereas|above|below)\b|[?]",
     re.IGNORECASE,
 )
-_BOTH_MODES = re.compile(r"\bmajor\b.*\bminor\b|\bminor\b.*\bmajor\b", re.IGNORECASE | re.DOTALL)
+_BOTH_MODES = re.compile(
+    r"\bmin(?:or)?\s{0,2}/\s{0,2}maj|\bmaj(?:or)?\s{0,2}/\s{0,2}min|[A-G][#b♯♭]?\s{0,2}(?:→|->)"
+    r"|\bmajor\b.*\bminor\b|\bminor\b.*\bmajor\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _STEADY_KEY = re.compile(
     r"\b(?:no|not|never|without|nor|does(?:n't| not))\s(?:\w{1,12}\s){0,2}?(?:modulat|chang|shift"
     r"|mov)\w*",
@@ -90,7 +104,9 @@ _AFTER_KEY = re.compile(
 )
 """What follows a key, so that the `A` before it is no article."""
 _CHORDS = re.compile(
-    r"\s{0,3}(?:chords?|triads?|7|7th|6th|sixth|seventh|9|scale degree|third|progression)\b", re.IGNORECASE
+    r"\s{0,3}(?:chords?|triads?|7|7th|6th|sixth|seventh|9|scale degree|third|progression|add\d{0,2}|thirds"
+    r"|second|interval)\b",
+    re.IGNORECASE,
 )
 
 
@@ -100,12 +116,8 @@ def tempo_bpm(text: str) -> float | None:
     ``around 120 BPM`` gives 120; a range, two tempos, one that changes, a comparison (``over 120 BPM``) and words alone
     give None.
     """
-    text = fold(text[:_MAX_CHARS])
-    if (
-        _RANGE.search(re.sub(r"\b\d{1,2}/\d{1,2}\b", " ", text))
-        or _COMPARED.search(text)
-        or _CHANGING.search(_STEADY.sub(" ", text))
-    ):
+    text = _METRE.sub(" ", fold(text[:_MAX_CHARS]))
+    if _RANGE.search(text) or _COMPARED.search(text) or _CHANGING.search(_STEADY.sub(" ", text)):
         return None
     found = [m.group(1) for pattern in (_WITH_UNIT, _AFTER_UNIT, _NOTE_EQUALS) for m in pattern.finditer(text)]
     alone = _ALONE.fullmatch(text)

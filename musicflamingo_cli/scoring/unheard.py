@@ -31,13 +31,16 @@ _NOTHING_HEARD = re.compile(
 )
 """No audio reached the model, or it says that it cannot listen."""
 _MADE_UP = re.compile(
-    rf"\b(?:are|is|were|was|as|being|i['’]m|i|i['’]ve|have|so)\s+(?:\w+\s+){{0,4}}?(?:made[\s-]?up|making\s+up|invent\w*"
+    rf"\b(?:are|is|were|was|as|being|i['’]m|i|i['’]ve|have|so)\s+(?:\w+\s+){{0,4}}?(?:made[\s-]?up|making\s+up"
+    rf"|invent\w*"
     rf"|fictional|fictitious|fabricat\w+)(?!\s+of\b)"
     rf"|\b(?:made|make|making)\s+(?:\w+\s+){{0,4}}?{_NUMBERS}\s+up\b"
     rf"|\b(?:made[\s-]?up|making\s+up|invent(?:ed|ing)|fictional|fictitious|mock(?:ed)?(?:-up)?|dummy|placeholder)\s+"
     rf"(?:\w+\s+)?{_NUMBERS}\b"
     rf"|\b(?:is|are|was|were|as|here['’]s)\s+(?:\w+\s+){{0,3}}?(?:sample|example|illustrative|mock)\s+{_NUMBERS}\b"
-    rf"|\bhere\s+is\s+an?\s+mock-?up\b|\b(?:just|only|merely)\s+an?\s+(?:example|sample|illustration)\s+of\s+the\s+(?:format|structure|output)\b|\bnone\s+of\s+(?:these|the|those)\s+{_NUMBERS}\b[^.\n]{{0,24}}\b(?:real|based)\b"
+    rf"|\bhere\s+is\s+an?\s+mock-?up\b|\b(?:just|only|merely)\s+an?\s+(?:example|sample"
+    rf"|illustration)\s+of\s+the\s+(?:format|structure|output)\b|\bnone\s+of\s+(?:these|the"
+    rf"|those)\s+{_NUMBERS}\b[^.\n]{{0,24}}\b(?:real|based)\b"
     rf"|\b(?:is|are|was|were|shows?|illustrat\w+)\s+(?:only|just|merely)\s+(?:an?\s+|the\s+)?"
     rf"(?:format|structure|schema|layout|mock-?up)\b|\b(?:only|just|merely)\s+(?:shows?|illustrat\w+)\s+the\s+"
     rf"(?:format|structure|schema|layout)\b|\bwhat\s+an?\s+(?:typical\s+)?(?:answer|reply|response)\s+"
@@ -45,16 +48,21 @@ _MADE_UP = re.compile(
     re.IGNORECASE,
 )
 _SAID_OF_NUMBERS = re.compile(
-    rf"\b{_NUMBERS}\b|\bof\s+the\s+(?:format|structure|output)\b|\b(?:this|these|those|they|them|it|all|above|mock-?up)\b",
+    rf"\b{_NUMBERS}\b|\bof\s+the\s+(?:format|structure|output)\b|\b(?:this|these|those|they|them|it|all|above"
+    rf"|mock-?up)\b",
     re.IGNORECASE,
 )
 _NOT_MADE_UP = re.compile(
     r"\b(?:not|n['’]t|never|nothing)\s+(?:\w+\s+){0,3}?(?:made|invent|fabricat|fict)", re.IGNORECASE
 )
-_OTHER = rf"(?:(?:the|an?)\s+)?(?:previous|preceding|last|other|another|reference|different|wrong|demo|next|earlier)\s+{_SONG}\b"
+_OTHER = (
+    r"(?:(?:the|an?)\s+)?(?:previous|preceding|last|other|another|reference|different|wrong|demo|next|earlier)\s+"
+    rf"{_SONG}\b"
+)
 _OTHERS = re.compile(
     rf"\b(?:these|those|they|the\s+above|above|(?:the\s+|all\s+)?{_NUMBERS}(?:\s+above)?)(?:\s+{_NUMBERS})?\s+"
-    rf"(?:are|were|is|was|belong(?:s|ed)?\s+to|describes?)\s+(?:the\s+)?(?:{_NUMBERS}\s+)?(?:(?:of|for|from)\s+)?{_OTHER}",
+    rf"(?:are|were|is|was|belong(?:s|ed)?\s+to|describes?)\s+(?:the\s+)?(?:{_NUMBERS}\s+)?(?:(?:of|for"
+    rf"|from)\s+)?{_OTHER}",
     re.IGNORECASE,
 )
 FOREIGN_OTHER = (
@@ -68,12 +76,14 @@ FOREIGN_OTHER = (
 FOREIGN_UNREAL = (
     r"虚构|虛構|编造|編造|瞎编|编的|示例|样例|範例|举例|占位|架空|サンプル|例(?=です)|仮の|でっち上げ|作り話"
     r"|ejemplo|inventad[oa]s?|invento|ficticios?|ficticias?|exemple|invent[ée]e?s?|invente|ficti(?:f|fs|ves?)"
-    r"|beispiel\w*|erfunden\w*|ausgedacht\w*|fiktiv\w*|exemplo|inventei|fict[íi]ci[oa]s?|esempio|inventat[aoei]|fittizi\w*"
+    r"|beispiel\w*|erfunden\w*|ausgedacht\w*|fiktiv\w*|exemplo|inventei|fict[íi]ci[oa]s?|esempio|inventat[aoei]"
+    r"|fittizi\w*"
 )
 """An example, or made up."""
 _FOREIGN_NUMBERS = re.compile(
     r"分数|分數|评分|評分|得分|数值|數值|スコア|点数|点數|数字|数値|以上|上述|上記|回答|结果|結果|\b(?:valores?|puntuaci\w+|puntajes?|notas?|notes?"
-    r"|valeurs?|chiffres?|scores?|werte|zahlen|noten|bewertung\w*|punkte|pontua\w+|n[úu]meros?|nombres|punteggi\w*|valori"
+    r"|valeurs?|chiffres?|scores?|werte|zahlen|noten|bewertung\w*|punkte|pontua\w+|n[úu]meros?|nombres"
+    r"|punteggi\w*|valori"
     r"|numeri|voti|respuesta|réponse|antwort|resposta|risposta|json)\b",
     re.IGNORECASE,
 )
@@ -86,23 +96,30 @@ _MOST = 512
 """Of more sentences than twice that the first and the last are looked at."""
 
 _REMARK = re.compile(
-    r"\b(?:made[\s-]?up|invented|fictional|fictitious|tak(?:e|ing)\s+(?:it|that|this|them)\s+back|(?:i|we|be)\s+withdr[ae]w\w*"
-    r"|(?:as|just|only|merely)\s+(?:an?\s+)?(?:placeholder|example|sample\s+value|weight|default|illustration|threshold)\b"
-    r"|not\s+(?:my|the|a)\s+(?:(?:final|real|actual)\b|score\W*\Z)|(?:gave|said|wrote|had)\s+(?:it\s+)?(?:last|before|previously)\b"
-    r"|(?:the|its|their)\s+label\s+claims|no,?\s+wait|hmm+,?\s+no\b|(?:that|this|it|which)\s+is\s+(?:wrong|a\s+(?:typo|mistake))"
+    r"\b(?:made[\s-]?up|invented|fictional|fictitious|tak(?:e|ing)\s+(?:it|that|this|them)\s+back|(?:i|we"
+    r"|be)\s+withdr[ae]w\w*"
+    r"|(?:as|just|only|merely)\s+(?:an?\s+)?(?:placeholder|example|sample\s+value|weight|default|illustration"
+    r"|threshold)\b"
+    r"|not\s+(?:my|the|a)\s+(?:(?:final|real|actual)\b|score\W*\Z)|(?:gave|said|wrote|had)\s+(?:it\s+)?(?:last"
+    r"|before|previously)\b"
+    r"|(?:the|its|their)\s+label\s+claims|no,?\s+wait|hmm+,?\s+no\b|(?:that|this|it|which)\s+is\s+(?:wrong"
+    r"|a\s+(?:typo|mistake))"
     r"|(?:when|once|if|after)\s+(?:properly\s+)?re-?(?:mastered|mixed|mastering|mixing)"
     r"|with\s+an?\s+(?:better|cleaner|proper)\s+\w+|only\s+for\s+the\s+\w+\W*\Z"
     rf"|(?:for|of|from|in|by|on|gave)\s+{_OTHER})",
     re.IGNORECASE,
 )
 _SHORT_REMARK = re.compile(
-    r"\W*(?:an?\s+|the\s+)?(?:(?:average|last|previous|other)\s+(?:track|song)|(?:first\s+|rough\s+)?drafts?|outdated|random|critics?|average\s+(?:song|track)s?\s+(?:in|of|for)\s+\w+\s+genre|obsolete|superseded|invented"
+    r"\W*(?:an?\s+|the\s+)?(?:(?:average|last|previous|other)\s+(?:track|song)|(?:first\s+|rough\s+)?drafts?"
+    r"|outdated|random|critics?|average\s+(?:song|track)s?\s+(?:in|of|for)\s+\w+\s+genre|obsolete|superseded|invented"
     r"|goals?|stale|revoked|withdrawn|(?:studio|label|chart|album|career|overall|genre)\s+average)\W*",
     re.IGNORECASE,
 )
 _FOREIGN_REMARK = re.compile(
-    rf"{FOREIGN_UNREAL}|{FOREIGN_OTHER}|权重|權重|重み|平均|改为|改成|应为|應為|应该是|正しくは|訂正|更正|置信度|信頼度|人声|人聲|ボーカル|草稿|下書き|如果|(?<!\w)例(?!\w)"
-    r"|\b(?:pesos?|poids|gewicht\w*|moyenne\w*|promedio|media|média|durchschnitt\w*|nur\s+\w+|(?:solo\s+(?:la\s+)?)?voz|si\s+(?:se|on)\s+\w+|wenn\s+\w+|se\s+fosse"
+    rf"{FOREIGN_UNREAL}|{FOREIGN_OTHER}|权重|權重|重み|平均|改为|改成|应为|應為|应该是|正しくは|訂正|更正|置信度|信頼度|人声|人聲|ボーカル|草稿|下書き|如果"
+    rf"|(?<!\w)例(?!\w)"
+    r"|\b(?:pesos?|poids|gewicht\w*|moyenne\w*|promedio|media|média|durchschnitt\w*|nur\s+\w+"
+    r"|(?:solo\s+(?:la\s+)?)?voz|si\s+(?:se|on)\s+\w+|wenn\s+\w+|se\s+fosse"
     r"|voix|gesang|borrador|brouillon|entwurf|rascunho|confianza|confiance|confiança|konfidenz)\b",
     re.IGNORECASE,
 )
@@ -151,7 +168,7 @@ _KIND = re.compile(
 
 
 def marks_unheard(key: str, value: str) -> bool:
-    """Whether a member of an object says of the others that they are no answer: `"example": true`, `"song": "previous"`.
+    """Whether a member of an object says of the others that they are no answer: `"example": true`.
 
     `key` is joined, in lower case; `value` is as it was written, without quotes.
     """
