@@ -72,6 +72,9 @@ _FOREIGN_REVISION = (
     r"|apr[èe]s\s+r[ée]flexion|je\s+corrige|bei\s+näherer\s+betrachtung|pensando\s+bem|corrigindo|ripensandoci"
     r"|correggo"
 )
+_FAIRER = re.compile(
+    r"\bwould\s+be\s+(?:fairer|better|closer|more\s+(?:accurate|apt|fitting|honest|appropriate))\b", re.IGNORECASE
+)
 _CHANGED = re.compile(
     r"\b(?:lower|rais|chang|adjust|revis|correct|updat|replac|bump|drop|reduc|increas|downgrad|upgrad|reconsider"
     r"|re-?rat|re-?scor"
