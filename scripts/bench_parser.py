@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,9 @@ from json_repair import repair_json
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.answers import parse_reply
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.scoring.hostile import CASES, hostile
 
 TEXTS = ("genre", "tempo", "key", "instruments", "production_style", "mood")
 SCORES = {
@@ -91,6 +95,25 @@ def main() -> None:
             parse_reply(text, FIELDS, prompt, "length")
             seconds.append(time.process_time() - begun)
         print(f"{name:26}" + "".join(f"{s:>12.3f}" for s in seconds) + f"{seconds[-1] / max(seconds[-2], 1e-9):>12.2f}")
+    time_hostile_texts(prompt)
+
+
+def time_hostile_texts(prompt: str) -> None:
+    """The slowest of the tests' hostile texts at half a megabyte and at twice that."""
+    timed = []
+    for case in CASES:
+        seconds = []
+        for size in (500_000, 1_000_000):
+            begun = time.process_time()
+            parse_reply(hostile(case, size), FIELDS, prompt, "length")
+            seconds.append(time.process_time() - begun)
+        timed.append((seconds[1], seconds[1] / max(seconds[0], 1e-9), case))
+    timed.sort(reverse=True)
+    print(f"\nthe slowest of {len(timed)} hostile texts{'1 MB':>10}{'/ 0.5 MB':>10}")
+    for large, ratio, case in timed[:8]:
+        print(f"{case:36}{large:>7.3f} s{ratio:>8.2f}")
+    steepest = max((one for one in timed if one[0] > 0.05), key=lambda one: one[1])
+    print(f"steepest: {steepest[2]}, {steepest[1]:.2f} times the time for twice the text")
 
 
 if __name__ == "__main__":

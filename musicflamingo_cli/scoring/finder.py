@@ -208,7 +208,8 @@ class Finder:
         joined: list[Candidate] = []
         for candidate in found:
             last = joined[-1] if joined else None
-            if last is None or not self._continues(last, candidate) or self.is_rejected(last):
+            is_joined = last is not None and "separate_objects" in last.repairs
+            if last is None or not self._continues(last, candidate) or (not is_joined and self.is_rejected(last)):
                 joined.append(candidate)
                 continue
             last.root = Obj([*last.root.pairs, *candidate.root.pairs], last.root.closed)

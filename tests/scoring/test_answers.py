@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 
 import pytest
 
-from musicflamingo_cli.records import Answer, Field
+from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.answers import parse_reply
 from musicflamingo_cli.scoring.thinking import thinking_of
 
@@ -183,44 +182,6 @@ def test_thinking_can_be_had_apart() -> None:
     assert thinking_of(f"Hazy.</think>{ONE}") == "Hazy."
     assert thinking_of("<think>cut off") == "cut off"
     assert thinking_of(ONE) is None
-
-
-HOSTILE = [
-    *(
-        '"',
-        "[",
-        "{",
-        '{"',
-        "\\",
-        "-",
-        " ",
-        "1",
-        "*",
-        "a:",
-        '"a", ',
-        "<b ",
-        "&quot;",
-        "0.8 ",
-        '{"a":',
-        "<think>",
-        "```json\n",
-    ),
-    *("production_quality: ", '"production_quality": ', '{"genre": "x"} ', "| production_quality | 0.8 |\n"),
-    "0.8 for production quality ",
-]
-
-
-@pytest.mark.parametrize("unit", HOSTILE)
-@pytest.mark.parametrize(
-    "start", ["", '{"mood": "', '{"production_quality": '], ids=["bare", "in a string", "in a value"]
-)
-def test_hostile_text_takes_linear_time(unit: str, start: str, fields: tuple[Field, ...]) -> None:
-    """A quarter of a megabyte within 1.5 s of processor time; a megabyte is bound to 2 s on a machine of today."""
-    text = (start + unit * (250_000 // len(unit)))[:250_000]
-    begun = time.process_time()
-    answer = parse_reply(text, fields, "Rate it. " * 20, "length")
-    assert time.process_time() - begun < 1.5
-    assert isinstance(answer, Answer)
 
 
 def test_importing_the_parser_loads_nothing_heavy() -> None:

@@ -1,39 +1,49 @@
-"""Time against size: loops of small fragments, in and outside objects, stay within the same few seconds a megabyte."""
+"""Work against size, counted in calls rather than seconds: twice the text takes at most two and a half times the calls.
+
+What regular expressions do inside is not counted; `scripts/bench_parser.py` times the same texts.
+"""
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import pytest
 
-from musicflamingo_cli.records import Field
+from musicflamingo_cli.records import Answer, Field
 from musicflamingo_cli.scoring.answers import parse_reply
+from tests.scoring.hostile import ANSWER, CASES, hostile
 
-ANSWER = '\n{"production_quality": 0.8}\n'
-SIZE = 200_000
-LIMIT = 2.0
-"""Processor seconds: five times what a megabyte's share is, so that a busy machine passes and a square does not."""
-CASES = {
-    "comments": ('{"production_quality": 0.8, ', "#\n", ""),
-    "objects cut off": ("", '{"a":1,', ANSWER),
-    "keys cut off": ("", '{"a"', ANSWER),
-    "braces and angles": ("", "{<", ANSWER),
-    "small objects": ("", "{a:1}", ANSWER),
-    "lines in a string": ('{"mood": "', "\n", ANSWER),
-    "headings": ("production quality: 0.8\n", ":\n", ""),
-    "number lines": ("production quality: 0.8\n", "0.8\n", ""),
-    "objects in a list": ('{"mood": [', '{"a":1},', "]}"),
-    "names": ("", "production quality: 0.8. ", ""),
-}
+PROMPT = "Rate this song. " * 60
+
+
+def calls(text: str, fields: Sequence[Field]) -> int:
+    """How many functions reading this text calls."""
+    count = 0
+
+    def note(_frame: FrameType, event: str, _arg: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        parse_reply(text, fields, PROMPT, "length")
+    finally:
+        sys.setprofile(before)
+    return count
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_loop_costs_time_in_proportion(case: str, fields: Sequence[Field]) -> None:
-    before, unit, after = CASES[case]
-    begun = time.process_time()
-    parse_reply(before + unit * (SIZE // len(unit)) + after, fields, "Rate this song. " * 60, "length")
-    assert time.process_time() - begun < LIMIT
+def test_a_loop_costs_calls_in_proportion(case: str, fields: Sequence[Field]) -> None:
+    small, large = (calls(hostile(case, size), fields) for size in (15_000, 30_000))
+    assert large < 2.5 * small + 2000
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_large_loop_is_read_to_its_end(case: str, fields: Sequence[Field]) -> None:
+    assert isinstance(parse_reply(hostile(case, 200_000), fields, PROMPT, "length"), Answer)
 
 
 def test_an_answer_after_very_many_objects_is_found(fields: Sequence[Field]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -199,23 +198,6 @@ def test_leftovers_that_do_not(rest: str, fields: tuple[Field, ...]) -> None:
 )
 def test_tables(text: str, value: float | None, fields: tuple[Field, ...]) -> None:
     assert quality(text, fields) == value
-
-
-@pytest.mark.parametrize(
-    "unit", ["[{", "{[", "{(", "{{'", "[:{", "{,[", '"production_quality":{[', "{'{\"", '{["production_quality":']
-)
-def test_brackets_without_end_take_linear_time(unit: str, fields: tuple[Field, ...]) -> None:
-    """Half a megabyte within 1 s of processor time."""
-    begun = time.process_time()
-    parse_reply((unit * 500_000)[:500_000], fields, "", "length")
-    assert time.process_time() - begun < 1.0
-
-
-@pytest.mark.parametrize("unit", ["#\n", "//\n", "/**/", "; ", "0.8 ", "]", "}"])
-def test_leftovers_without_end_take_linear_time(unit: str, fields: tuple[Field, ...]) -> None:
-    begun = time.process_time()
-    parse_reply('{"production_quality": 1' + (unit * 250_000)[:250_000], fields, "", "length")
-    assert time.process_time() - begun < 1.0
 
 
 SHAPES = (
