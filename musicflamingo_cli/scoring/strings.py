@@ -48,6 +48,9 @@ _KEY_NEXT_LINE = re.compile(rf"\s{{0,64}}+(?:{_KEY_AHEAD}|\}})")
 _ANEW = re.compile(rf"[ \t]{{0,16}}\{{\s{{0,16}}(?:{_KEY_AHEAD}|[A-Za-z_]\w{{1,40}}\s{{0,4}}:)")
 """A line on which an object begins anew."""
 _BARE_KEY_CUT = re.compile(r"\s{0,8},\s{0,32}[A-Za-z_]\w{0,60}\s{0,8}\Z")
+"""Behind a quoted number: nothing but the beginning of an unquoted key, where the text ends."""
+_LONGEST_LINE = 4096
+"""Characters of a string without a closing quote in which a brace may end its object."""
 _OBJECT_OVER = re.compile(r"\n[ \t]*(?:\n|\Z|`{3}|[A-Z][a-z])")
 """A line after which an object is over: an empty one, words."""
 _CONCATENATED = re.compile(r"\s{0,16}\+\s{0,16}(?=[\"'])")
@@ -121,6 +124,7 @@ class StringReader:
         start = opened.end()
         after = _AFTER_ITEM if in_list else _AFTER_MEMBER
         inner = holds_key = False
+        is_number = self.folded[start : start + 1].isdigit()
         for token in _TOKENS[quote].finditer(self.folded, start, self.end):
             at = token.start()
             if token.group(3):
@@ -139,25 +143,24 @@ class StringReader:
                     close += 2
                 elif len(quote) == 3:
                     continue
-                if after.match(self.folded, close, self.end) or self._is_cut_behind(start, close):
+                if after.match(self.folded, close, self.end) or (
+                    is_number and _BARE_KEY_CUT.match(self.folded, close, self.end)
+                ):
                     self._note_inner(inner)
                     return self._decode(start, close - len(quote) - slashes, slashes), True, close
-                before = self.folded[max(start, at - 8) : at].rstrip()
-                if before.endswith(",") and not holds_key and _KEY_HERE.match(self.folded, at, self.end):
-                    return self._missing_quote(start, at)
                 inner = True
-                holds_key = holds_key or _KEY_HERE.match(self.folded, at, self.end) is not None
+                if holds_key or _KEY_HERE.match(self.folded, at, self.end) is None:
+                    continue
+                if self.folded[max(start, at - 8) : at].rstrip().endswith(","):
+                    return self._missing_quote(start, at)
+                holds_key = True
         value = self._decode(start, self.end, slashes)
         return value.rstrip() if self.stopped else value, self.stopped, self.end
 
-    def _is_cut_behind(self, start: int, close: int) -> bool:
-        """Whether a quoted number is followed by nothing but the beginning of an unquoted key, where the text ends."""
-        return (
-            self.folded[start : start + 1].isdigit() and _BARE_KEY_CUT.match(self.folded, close, self.end) is not None
-        )
-
     def _ends_object(self, start: int, end: int) -> int:
         """Where the brace stands that ends the line from `start` to `end`, and the object with it; 0 for nowhere."""
+        if end - start > _LONGEST_LINE:
+            return 0
         line = self.folded[start:end].rstrip(" \t")
         if not line.endswith("}") or "{" in line or _OBJECT_OVER.match(self.folded, end, self.end) is None:
             return 0
