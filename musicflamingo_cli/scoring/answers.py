@@ -13,7 +13,7 @@ from typing import Literal
 from musicflamingo_cli.records import Answer, Field, FieldAnswer
 from musicflamingo_cli.scoring.degenerate import is_empty, is_gibberish, loops
 from musicflamingo_cli.scoring.folding import fold
-from musicflamingo_cli.scoring.found import Found, without_lone_ones
+from musicflamingo_cli.scoring.found import Found, without_lone_ones, without_zeros_of_template
 from musicflamingo_cli.scoring.keys import FieldIndex, index_of
 from musicflamingo_cli.scoring.nodes import Page, is_strict
 from musicflamingo_cli.scoring.reading import ReplyReader
@@ -100,6 +100,7 @@ def parse_reply(
     page = Page(text, fold(text), stopped)
     said = text if stopped else _LOOP.sub("\n", text)
     outcome = ReplyReader(Page(said, fold(said), stopped) if said != text else page, index, prompt, assume_scale).read()
+    without_zeros_of_template(outcome, index.scored, page.folded)
     without_lone_ones(outcome, frozenset(f.name for f in index.fields if f.kind == "score" and f.high == 1))
     return _verdict(index, outcome, repairs, page, finish_reason)
 

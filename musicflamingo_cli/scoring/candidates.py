@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from musicflamingo_cli.scoring.echo import bare_words
 from musicflamingo_cli.scoring.keys import FieldIndex, read_key
+from musicflamingo_cli.scoring.marks import MARKED_PLACE
 from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj
 from musicflamingo_cli.scoring.objects import Harvest
 from musicflamingo_cli.scoring.values import Member, is_placeholder
 
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,20})?")
 _DECIMAL = re.compile(r"\d{1,9}\.\d{1,20}")
-_MARKED = re.compile(r"[:=]\s{0,4}[\"'“]?(?:\.{3}|…|<[^<>\n]{1,60}>|string)[\"'”]?\s{0,4}[,\n]")
-"""A text that only marks its place."""
 
 
 @dataclass(slots=True)
@@ -82,7 +81,7 @@ def follows_template(candidate: Candidate, index: FieldIndex, before: str) -> bo
     """Whether an object holds nothing but zeros right behind marks of places: the rest of a torn template."""
     scores = [m.value for name, m in candidate.said.members.items() if name in index.scored]
     zeros = all(isinstance(v, Bare) and not v.raw.strip("0. \t\r\n-") for v in scores)
-    return zeros and bool(scores) and _MARKED.search(before[-600:]) is not None
+    return zeros and bool(scores) and MARKED_PLACE.search(before[-600:]) is not None
 
 
 def _is_whole(value: object) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.descriptions import Description
+from musicflamingo_cli.scoring.marks import MARKED_PLACE
 from musicflamingo_cli.scoring.numbers import Reading
 from musicflamingo_cli.scoring.statements import Statement
 
@@ -25,6 +26,14 @@ class Found:
     def answers(self, names: frozenset[str]) -> bool:
         """Whether one of these fields has a value."""
         return any(name in names and answer.value is not None for name, answer in self.fields.items())
+
+
+def without_zeros_of_template(found: Found, scored: frozenset[str], text: str) -> None:
+    """Leave out scores that are all 0 in a text with places to be filled in: a template, even where it is damaged."""
+    valued = [name for name in scored & found.fields.keys() if found.fields[name].value is not None]
+    if valued and all(found.fields[name].value == 0 for name in valued) and len(MARKED_PLACE.findall(text[:4000])) > 1:
+        for name in valued:
+            found.fields[name] = FieldAnswer(reason="placeholder")
 
 
 def without_lone_ones(found: Found, scored: frozenset[str]) -> None:

@@ -37,3 +37,5 @@ LONG_LIST_OF_OBJECTS = 4096
 """The same for flat objects."""
 QUOTES = ('"', "'", "\\", "“", "‘")
 MEMBER_FOLLOWS = re.compile(rf"\s{{0,32}},\s{{0,32}}{KEY.pattern}")
+MARKED_PLACE = re.compile(r"[:=]\s{0,4}[\"'“]?(?:\.{3}|…|<[^<>\n]{1,60}>|string)[\"'”]?\s{0,4}[,\n]")
+"""A text that only marks its place."""

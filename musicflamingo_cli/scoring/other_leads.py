@@ -42,7 +42,7 @@ _REFUSED = (
     r"|output|answer))|answer|output|reply|response)"
     r"|examples?\s+(?:answer|output|reply|response)s?|for\s+illustration|how\s+not\s+to|what\s+not\s+to"
     r"|(?:do\s+not|don't|never)\s+(?:answer|use|write|reply|respond|output|copy|rate|score|give|do)\b"
-    r"|(?:might|could|would)\s+look(?:\s+like)?|show\s+the\s+(?:json\s+)?format|fill\s+in\s+th\w+"
+    r"|(?:might|could|would)\s+look(?:\s+like)?|such\s+as(?=\W*\Z)|show\s+the\s+(?:json\s+)?format|fill\s+in\s+th\w+"
     r"|structure\s+to\s+use|must\s+look|in\s+the\s+format\s+you\s+\w+|can't\s+hear\s+\w+|(?:points?"
     r"|marks?)\s+(?:deducted|lost|off)|deductions?"
     r"|for\s+demonstration|format\s+is\s+as\s+follows"
@@ -132,13 +132,14 @@ _CONDITION = re.compile(
 """Words at the beginning of a lead that make all of it depend on something."""
 
 OWN_TITLE = re.compile(
-    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|corrected|updated|second\s+(?:pass|listen\w*"
+    r"\b(?:finale?|answer|my|definitiv\w*|endgültig\w*|revised|correct(?:ed|ing)?|fix(?:ed|ing)?|redo|updated"
+    r"|second\s+(?:pass|listen\w*"
     r"|attempt|try)|after\s+(?:listening|hearing|another|a\s+second|all))\b|最终|最後",
     re.IGNORECASE,
 )
 """What makes a title that of the answer."""
 _OPEN_END = re.compile(
-    r"\b(?:has|have|gets?|got|is|are|was|were|g[ai]ves?(?:\s+it)?|says?|said|scores?|scored|received?s?)\Z",
+    r"\b(?:has|have|gets?|got|is|are|was|were|g[ai]ves?(?:\s+it)?|says?|said|scores?|scored|received?s?|such\s+as)\Z",
     re.IGNORECASE,
 )
 

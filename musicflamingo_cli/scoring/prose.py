@@ -44,6 +44,9 @@ from musicflamingo_cli.scoring.thinking import Stretch
 _JSON_KEY = re.compile(r"\\{0,8}[\"'”’]\s{0,8}[:=]")
 """What follows a name that is a key of JSON: where no object could be read, prose does not read it either."""
 _DIGITS = re.compile(r"[\d.,]*\d")
+_LONG_DECIMAL = re.compile(r"[01]?[.,]\d{3,}")
+_AFTER_INDEX = re.compile(r"[.)][ \t*_]{1,4}")
+_FIRST_ITEM = re.compile(r"(?:\A|\n)[ \t]{0,4}1[.)][ \t]")
 _REACH = 400
 """How far from its name a number may stand, in characters."""
 _MOST_NAMES = 256
@@ -197,9 +200,20 @@ class _ProseReader:
             stop = ends[-1] if ends else stop
         number = _DIGITS.match(self.body, statement.at) if statement.at >= name.end else None
         after = self.body[number.end() if number else name.end : stop]
+        if number is not None and following and self._is_index_glued(number, following[0].start):
+            return Statement(Reading(reason="ambiguous"), at=statement.at)
         if CORRECTION.search(after) or _restates(after, statement) or (self.is_alone and FINAL_LINE.search(after)):
             return Statement(Reading(reason="ambiguous"), at=statement.at)
         return statement
+
+    def _is_index_glued(self, number: re.Match[str], next_name: int) -> bool:
+        """Whether the last digit of a number is that of the next item of a list: `0.522. Production Quality`."""
+        between = self.body[number.end() : next_name]
+        return (
+            _LONG_DECIMAL.fullmatch(number.group()) is not None
+            and _AFTER_INDEX.fullmatch(between) is not None
+            and _FIRST_ITEM.search(self.body) is not None
+        )
 
     def _limit(self, name: Name, limit: int) -> int:
         """Where the text that may belong to a name ends: before a second number that is said `for` the next name."""

@@ -51,6 +51,11 @@ _GLUED_HEADING = re.compile(r"[^#\w\s][ \t]{0,4}(?=#{1,4}[ \t]+[A-Z])")
 """What stands before a heading that lost its newline: `{"result": ## Weights`."""
 _REACH = 80
 """Characters at the start of a line in which such a heading is looked for."""
+_GLUED_TITLE = re.compile(
+    r"(?<=[^\s|>*#-])[ \t]{0,4}\*\*([A-Za-z][\w ]{2,24})\*\*(?=[ \t]{0,4}\n)"
+    r"|(?<=\n)\*\*([A-Za-z][\w ]{2,24})\*\*[^\w\s*:]{0,3}(?=[ \t]?[-•][ \t])"
+)
+"""A bold title such as `**Weights**` that lost its newline, before it or behind it."""
 _FENCE_WORD = re.compile(r"(?:json\w?|jsonl|ya?ml|toml|xml|text|markdown|md|py(?:thon)?|js|javascript)")
 """What a fence says of itself; it ends nothing that a heading began."""
 _MOST_HEADINGS = 4096
@@ -67,6 +72,8 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
         for start, end in blanked.pieces(stretch.start, stretch.end):
             parts.append(page.folded[start:end] + ("" if end == len(page.folded) else "\n"))
     body = re.sub(r"\r\n?", "\n", "".join(parts))
+    if "**" in body:
+        body = _GLUED_TITLE.sub(_on_its_own_line, body)
     if "~~" in body or "</" in body:
         body = _STRUCK.sub(" ", body)
     if "$" in body:
@@ -82,6 +89,11 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
     return _DECORATION.sub(
         lambda mark: " " * len(mark.group()), _ESCAPED.sub(lambda m: " " if len(m.group()) > 1 else "", body)
     )
+
+
+def _on_its_own_line(found: re.Match[str]) -> str:
+    title = found.group(1) or found.group(2)
+    return f"\n{title}:\n" if is_other_name(title) else found.group()
 
 
 @lru_cache(maxsize=64)

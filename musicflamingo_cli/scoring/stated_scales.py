@@ -21,14 +21,17 @@ _CUE = re.compile(
     rf"|\b(?:from|between|scale\s+of)\s+{LITERAL}(?:\s?\([^()\n]{{0,24}}\))?\s+(?:to|and|through|up\s+to)\s+{LITERAL}"
     rf"|(?<!\d)(?<!\d\s)(?:\bout\s+of\s+(?:a\s+(?:possible|maximum)\s+)?|/\s?"
     rf"|\bmax(?:imum)?\b[\s.:=]{{0,3}}(?:of\s+|is\s+)?|\b(?:on|over)\s+){_TOP}"
-    rf"|[(\[]\s?{RANGE.pattern}\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b|\b(?:scored?|rated|marked"
+    rf"|[(\[]\s?{RANGE.pattern}(?:\s(?:points?|stars?))?\s?[)\]]|\b\d+-points?\b|\b\d+\s+points?\s+scale\b"
+    rf"|\b(?:scored?|rated|marked"
     rf"|graded)\s+{RANGE.pattern}"
     r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?(?:%|percent\w*|pct)\s?[)\]]|\bpercentages?\b"
     r"|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
     re.IGNORECASE,
 )
 _PLAIN_CUE = re.compile(
-    rf"\A\W*(?:(?:ratings?|scores?|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
+    rf"\A\W*(?:(?:ratings?|scores?|scoring|grades?|marks?|stars?|range)\W{{1,4}})?{RANGE.pattern}(?!\s?[A-Za-z%])\W*\Z"
+    rf"|\buse[ds]?\s+(?:a\s+|the\s+)?{RANGE.pattern}(?!\s?[A-Za-z%])"
+    r"|\bthe\s+max(?:imum)?\s+is\s+(?!1(?:\.0+)?\b)\d+\W*\Z"
     r"|\bmax(?:imum)?\s+(?:score|rating|mark)\b[\s:=]{1,3}(?:is\s+)?(?!1(?:\.0+)?\b)\d+"
     r"|(?<![\d.])(?!1(?:\.0+)?\b)\d+\s+(?:is"
     r"|being)\s+(?:the\s+)?(?:max\w*|best|high\w*|top)\b"
@@ -60,16 +63,19 @@ _BETWEEN = re.compile(
 _COUNTS = re.compile(
     r"\s?(?:s|sec|secs|min|mins|hz|khz|db|bpm)\b|\s+(?!(?:scale|points?|stars?|max\w*|possible|total|for|with"
     r"|where|and|being|each|in|as|on|is|are"
-    r"|rating|ratings|scores?|based|unless|the|so|but|best|worst|using|overall)\b)[a-z]{3,}",
+    r"|rating|ratings|scores?|based|rather|instead|unless|the|so|but|best|worst|using|overall)\b)[a-z]{3,}",
     re.IGNORECASE,
 )
 """A noun behind a number: it counts something and ends no scale (`on 5 dimensions`, `from 0 to 30 seconds`)."""
 _OFFER = re.compile(
-    r"\b(?:normali[sz]ed|divided\s+by|rather\s+than|instead\s+of|not\s+(?:out\s+of|in|percent\w*)|originally"
+    r"\b(?:normali[sz]ed|divided\s+by|(?:rather\s+than|instead\s+of)(?!\s+(?:the\s+)?0(?:\.0)?\s?(?:-|–"
+    r"|to)\s?1(?!\d))|not\s+(?:out\s+of|in|percent\w*)|originally"
     r"|as\s+decimals|convert\w*|if\s+you|would\s+you|let\s+me\s+know|happy\s+to|can\s+also)\b",
     re.IGNORECASE,
 )
 """What offers another scale rather than stating one."""
+_SHARED = re.compile(r"[,;(]\s{0,4}(?:both|all|each)\b[^\n\d]{0,24}(?:\bon\b|\bout\s+of\b)[^\n]{0,40}\Z", re.IGNORECASE)
+"""What is said of all scores of a sentence behind the last of them: `both out of 10`."""
 _HINT = re.compile(r"[\d%]|满分|満点|percent|\b(?:five|ten|twenty|hundred)\b", re.IGNORECASE)
 _MOST_SENTENCES = 2048
 """Of more than twice as many different sentences, which only a loop has, the first and the last are looked at."""
@@ -130,6 +136,8 @@ def scale_of_all(text: str, index: FieldIndex) -> Scale:
         if 2 < len(sentence) < 400 and _HINT.search(sentence):
             label = index.label.search(sentence)
             stated = scale_of_sentence(sentence[: label.start()] if label else sentence, field)
+            if label and stated is None and (shared := _SHARED.search(sentence)):
+                stated = scale_of_sentence(sentence[shared.start() :], field)
             if stated is not None and stated.is_other:
                 return Scale(unclear=True)
     return NO_SCALE

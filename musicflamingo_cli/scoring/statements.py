@@ -225,7 +225,7 @@ class NumberFinder:
         spots += [m.end() for m in SCORE_WORD.finditer(text) if _is_own_score(text[: m.start()])]
         if spots and DECIMAL.search(text[: spots[0]]):
             return None
-        if len(spots) != 1 or WEAK.search(text[: spots[0]]) or ". " in text[: spots[0]].rstrip(" (score:"):
+        if len(spots) != 1 or WEAK.search(text[: spots[0]]) or SENTENCE_END.search(text[: spots[0]].rstrip(" (score:")):
             spots = [m.end() for m in SCORE_WORD.finditer(text) if _is_own_score(text[: m.start()])]
             if len(spots) != 1 or DECIMAL.search(text[: spots[0]]):
                 return None

@@ -103,6 +103,8 @@ _PART = re.compile(
 )
 """A remark that is nothing but a part of the song, another version, or a unit."""
 _SEGMENT = re.compile(r"[^,;.!|()\[\]{}–—\n]{0,80}")
+_EACH_FOR = re.compile(r"for\s+\w+(?:\s\w+)?,?\s+(?:and\s+)?\d", re.IGNORECASE)
+"""`1 for effort, 0 for result`."""
 _REMARK_END = re.compile(r"[^.;!?|\n]{0,100}")
 _TOP = r"(?:[1-9]|10|12|15|20|25|30|40|50|60|80|100|1000)(?:[.,]0+)?"
 """What a scale may end at."""
@@ -216,5 +218,7 @@ def _of_remark(rest: str, whole: bool, unit: bool) -> str | None:
             if top is not None and top.startswith("0"):
                 continue
             return "unclear_scale"
+    if whole and _EACH_FOR.match(rest):
+        return "ambiguous"
     others = re.findall(r"\d+(?:[.,]\d+)*|\b(?:ten|five|hundred)\b", remark[:40]) if whole else []
     return "ambiguous" if any(other not in ("0", "1", "0.0", "1.0") for other in others) else None

@@ -21,6 +21,7 @@ _NOTHING_HEARD = re.compile(
     r"|this|these|the|to|for|because|as)\b)\w)"
     rf"|\bno\s+(?:{_AUDIO}\s+){{1,2}}(?:(?:was|is|were|has\s+been|could\s+be)\s+)?"
     r"(?:attached|provided|included|received|uploaded|found|available|given|supplied|played|loaded)\b"
+    r"|\bwithout\s+(?:the\s+|any\s+|hearing\s+the\s+)?(?:audio|sound|recording)\b[^.\n]{0,40}\bguess\w*"
     r"|无法(?:直接)?(?:听|收听|播放|处理|访问)|听不到|(?:没有|未)(?:收到|提供)?音[频訊]|聞くことができ|聴くことができ|聞け(?:ませ|な)|聴け(?:ませ|な)|再生できませ"
     r"|\bno\s+(?:puedo|he\s+podido|pude)\s+(?:escuchar|oír|oir|reproducir)\b"
     r"|\bne\s+(?:peux|puis|pouvais)\s+pas\s+(?:écouter|ecouter|entendre|lire)\b"
