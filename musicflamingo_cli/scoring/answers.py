@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Literal
 
 from musicflamingo_cli.records import Answer, Field, FieldAnswer
-from musicflamingo_cli.scoring.degenerate import is_empty, is_gibberish, loops
+from musicflamingo_cli.scoring.degenerate import is_empty, is_gibberish, loops, loops_to_its_end
 from musicflamingo_cli.scoring.folding import fold
-from musicflamingo_cli.scoring.found import Found, without_lone_ones, without_zeros_of_template
+from musicflamingo_cli.scoring.found import Found, without_lone_ones, without_prompt, without_zeros_of_template
 from musicflamingo_cli.scoring.keys import FieldIndex, index_of
 from musicflamingo_cli.scoring.nodes import Page, is_strict
 from musicflamingo_cli.scoring.reading import ReplyReader
@@ -100,6 +100,7 @@ def parse_reply(
     page = Page(text, fold(text), stopped)
     said = text if stopped else _LOOP.sub("\n", text)
     outcome = ReplyReader(Page(said, fold(said), stopped) if said != text else page, index, prompt, assume_scale).read()
+    without_prompt(outcome, prompt)
     without_zeros_of_template(outcome, index.scored, page.folded)
     without_lone_ones(outcome, frozenset(f.name for f in index.fields if f.kind == "score" and f.high == 1))
     return _verdict(index, outcome, repairs, page, finish_reason)
@@ -132,7 +133,8 @@ def _verdict(
         repairs = (*repairs, *found.repairs)
     status: Literal["ok", "partial", "failed"] = "failed" if len(missing) == len(fields) else "partial"
     reason: str | None = None
-    if (missing or finish_reason == "length" or len(page.text) > _LONG) and loops(page.text, page.stopped):
+    is_loop = (missing or finish_reason == "length" or len(page.text) > _LONG) and loops(page.text, page.stopped)
+    if is_loop or any(isinstance(one.value, str) and loops_to_its_end(one.value) for one in fields.values()):
         reason = "loop_detected"
     elif missing and finish_reason == "length" and not found.complete:
         reason = "token_cap"

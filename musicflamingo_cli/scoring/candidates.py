@@ -53,6 +53,8 @@ def is_template(candidate: Candidate, index: FieldIndex) -> bool:
     strings = [(key, text) for key, text in candidate.said.strings if _names(key, texts, index)]
     strings = strings or candidate.said.strings
     marks = [(key, text) for key, text in strings if text.strip()]
+    if len(strings) > 2 and not marks and _same_scores(candidate, index):
+        return True
     if marks:
         return 2 * sum(is_placeholder(text, key) for key, text in marks) > len(marks)
     values = [m.value for name, m in candidate.said.members.items() if name in index.scored]
@@ -60,6 +62,12 @@ def is_template(candidate: Candidate, index: FieldIndex) -> bool:
         return False
     beside = [pair for _, inner in candidate.root.pairs if isinstance(inner, Obj) for pair in inner.pairs]
     return bool(strings) or any(isinstance(text, str) and is_placeholder(text, key) for key, text in beside)
+
+
+def _same_scores(candidate: Candidate, index: FieldIndex) -> bool:
+    """Whether three scores or more are all one and the same number."""
+    values = [m.value for name, m in candidate.said.members.items() if name in index.scored]
+    return len(values) > 2 and len({v.raw.strip() if isinstance(v, Bare) else None for v in values}) == 1
 
 
 def _names(key: str, texts: Sequence[str], index: FieldIndex) -> bool:

@@ -19,6 +19,8 @@ _COUNTING_RUN, _COUNTING_REPEATS = 90, 8
 while, so that it takes more."""
 _PAST_RUN, _PAST_REPEATS = 120, 15
 """A loop that the model came out of, or stopped in by itself: hooks, chord grids and drum patterns repeat, too."""
+_FIELD_RUN, _FIELD_REPEATS = 60, 8
+"""The same inside one field's words."""
 _SIGNS_RUN = 160
 """The same for signs without words, such as rules."""
 _TAIL = 1600
@@ -54,6 +56,11 @@ def loops(text: str, stopped: bool = False) -> bool:
         return True
     counted = ["#" if token.isdigit() else _DIGITS.sub("#", token) for token in tokens]
     return _repeats(counted, (_COUNTING_RUN, _COUNTING_REPEATS), stopped)
+
+
+def loops_to_its_end(words: str) -> bool:
+    """Whether the words of one field end in a loop, even if the quote behind them was closed."""
+    return len(words) >= _MIN_LENGTH and _repeats(_TOKEN.findall(words.lower()), (_FIELD_RUN, _FIELD_REPEATS), False)
 
 
 def _is_varied(words: list[str]) -> bool:

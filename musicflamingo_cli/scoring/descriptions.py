@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from musicflamingo_cli.scoring.keys import FieldIndex
-from musicflamingo_cli.scoring.phrases import ANNOTATED, LEAD_MARKS, SEPARATOR
+from musicflamingo_cli.scoring.phrases import ANNOTATED, LEAD_MARKS, QUOTES, SEPARATOR
 from musicflamingo_cli.scoring.values import clean_text, is_placeholder
 
 _NEXT_LABEL = re.compile(r"[*_\"' ]{0,4}(?:\([^()\n]{0,24}\))?[*_\"' ]{0,4}[:=]")
@@ -22,6 +22,7 @@ _LONGEST = 20_000
 """Characters of a description of several paragraphs; more only a loop has."""
 _ALONE = re.compile(r"[\s*_#:\"'`]{0,12}\Z")
 _EDGES = " \t\r\n*_\"'`,;|-•"
+_SPACES = " \t\r\n"
 _BEFORE_MARK = re.compile(r"(?<=\S) {1,8}(?=[,.;)\]](?:\s|\Z))")
 
 
@@ -72,7 +73,8 @@ def read_description(
             break
     if stop == len(body):
         return Description(reason="cut_off")
-    text = _tidy(body[separator.end() : stop])
+    begins = separator.start() + len(separator.group().rstrip(QUOTES))
+    text = _tidy(body[begins:stop])
     text = "" if _FOLD.fullmatch(body[separator.end() : stop].strip()) else text
     if not text:
         return told(_paragraphs(body, stop + 1, index, label.is_last), label.name) if stop == line_end else None
@@ -94,8 +96,19 @@ def told(text: str | None, name: str) -> Description | None:
 
 
 def _tidy(text: str) -> str:
-    """Words without the marks around them, and without the gaps that marks of Markdown among them leave."""
-    return _collapse(text.strip(_EDGES))
+    """Words without the marks around them, and without the gaps that marks of Markdown among them leave.
+
+    A quotation mark goes only with its partner: `"dark" and cold` keeps both.
+    """
+    bare = text.strip(_SPACES)
+    stripped = bare.strip(_EDGES)
+    at = bare.find(stripped)
+    before, after = bare[:at], bare[at + len(stripped) :]
+    if stripped and any(mark in before + after and mark in stripped for mark in "\"'"):
+        stripped = bare.strip(_EDGES.translate({34: None, 39: None}))
+    if stripped.endswith((" (", " /", " [")):
+        stripped = stripped[:-2].rstrip()
+    return _collapse(stripped)
 
 
 def _collapse(text: str) -> str:

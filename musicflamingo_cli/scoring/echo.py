@@ -49,6 +49,12 @@ def bare_words(text: str) -> str:
     return re.sub(r"[^\w.%/]|_", "", text).lower()
 
 
+def is_told_by(prompt: str, name: str, words: str) -> bool:
+    """Whether the prompt has these words, three or more, right behind a field's name: then they are its own."""
+    said = bare_words(words[:400]).rstrip(".")
+    return len(words.split()) > 2 and bare_words(name) + said in bare_words(prompt)
+
+
 def _blanked(text: str, spans: list[tuple[int, int]]) -> str:
     parts: list[str] = []
     at = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.descriptions import Description
+from musicflamingo_cli.scoring.echo import is_told_by
 from musicflamingo_cli.scoring.marks import MARKED_PLACE
 from musicflamingo_cli.scoring.numbers import Reading
 from musicflamingo_cli.scoring.statements import Statement
@@ -33,6 +34,15 @@ def without_zeros_of_template(found: Found, scored: frozenset[str], text: str) -
     valued = [name for name in scored & found.fields.keys() if found.fields[name].value is not None]
     if valued and all(found.fields[name].value == 0 for name in valued) and len(MARKED_PLACE.findall(text[:4000])) > 1:
         for name in valued:
+            found.fields[name] = FieldAnswer(reason="placeholder")
+
+
+def without_prompt(found: Found, prompt: str) -> None:
+    """Leave out texts that are the prompt's own words on their fields, where nothing else is told."""
+    valued = {name: one.value for name, one in found.fields.items() if one.value is not None}
+    told = {name for name, value in valued.items() if isinstance(value, str) and is_told_by(prompt, name, value)}
+    if all(name in told or (isinstance(value, str) and len(value.split()) < 3) for name, value in valued.items()):
+        for name in told:
             found.fields[name] = FieldAnswer(reason="placeholder")
 
 

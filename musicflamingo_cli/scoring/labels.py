@@ -10,6 +10,8 @@ from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other
 from musicflamingo_cli.scoring.parents import standing_of
 
 _FENCE_BEFORE = re.compile(r"(?:`{3,8}|~{3,8})[ \t]{0,4}[\w+-]{0,20}\s{0,16}\Z")
+_CLOSED = re.compile(r"</[A-Za-z][\w -]{1,40}>")
+"""What a closed tag held says nothing of what follows it."""
 _NO_ANSWER = re.compile(r"\b(?:wrong|bad|incorrect|invalid)\b", re.IGNORECASE)
 _NOT_THE_ANSWER = re.compile(
     r"(?<![a-z])(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference|old"
@@ -43,7 +45,7 @@ _UNDER_A_KEY = re.compile(
 
 def is_mislabelled(text: str, start: int) -> bool:
     """Whether what stands before the object at `start` says that it is not the answer."""
-    before = _FENCE_BEFORE.sub("", text[max(0, start - 240) : start])
+    before = _CLOSED.split(_FENCE_BEFORE.sub("", text[max(0, start - 240) : start]))[-1]
     if key := _UNDER_A_KEY.search(before[-100:]):
         standing = standing_of(key.group(1))
         if standing == "other" or (key.group(2) and standing == "unknown"):

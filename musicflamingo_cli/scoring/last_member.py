@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from musicflamingo_cli.scoring.bounds import is_bound
-from musicflamingo_cli.scoring.nodes import Obj, Torn
+from musicflamingo_cli.scoring.nodes import Bare, Obj, Torn
 from musicflamingo_cli.scoring.remarks import belongs_to_number
 from musicflamingo_cli.scoring.strings import KEY
 
@@ -46,4 +46,7 @@ class LastMember:
         if key is not None and not is_bound(key.group(3) or key.group(4)):
             return
         rest = self.folded[start:end]
+        value = self.node.pairs[-1][1] if self.node.pairs else None
+        if isinstance(value, Bare) and value.raw[:1].isdigit() and any(c.isalpha() for c in value.raw) and rest.strip():
+            self.doubt(True, rest)
         self.doubt(belongs_to_number(rest, self.is_on_line_of(start)), rest)

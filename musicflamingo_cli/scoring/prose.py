@@ -242,7 +242,7 @@ class _ProseReader:
         lead = lead_of(self.body, name.start)
         if name.field.name in self.headed and not self._heads_line(name):
             return
-        if not begins_line(lead) and not re.search(r"[.;|,]\s{0,4}\Z", lead):
+        if not begins_line(lead) and not re.search(r"(?:[.;|,]|\s/)\s{0,4}\Z", lead):
             return
         spots = [(n.start, n.end) for n in following if n.field.name not in self.headed or self._heads_line(n)]
         label = Label(name.field.name, name.end, name is self.last_head)

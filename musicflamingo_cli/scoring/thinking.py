@@ -45,6 +45,18 @@ _FENCE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """The beginning of a fence that holds thinking."""
+_OTHER_TAG = re.compile(
+    r"\s*<(rationale|reason|draft|planning|notes?|critique|deliberation|brainstorm(?:ing)?|working|reflect|observations?)>",
+    re.IGNORECASE,
+)
+"""A tag with which a reply begins that holds thinking under another name."""
+_HEADING = re.compile(
+    r"^[ \t]{0,3}(?:#{1,4}[ \t]+)?(?:\*\*|__)?(?:(?P<thinking>reasoning|thinking(?: process)?|thoughts?(?: process)?"
+    r"|chain[ -]of[ -]thought|scratchpad)|(?:final )?answer|final (?:scores?|ratings?|result|output|json|evaluation))"
+    r"(?:\*\*|__)?[ \t]{0,2}(?::(?:\*\*|__)?|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A heading or label over thinking, and one over the answer."""
 _BEFORE = re.compile(r"[<>/\\|]?[^\w\s>]{0,2}[ \t]{0,4}\Z")
 OUTSIDE, AFTER, ANSWER = 1, 2, 3
 """Ranks: outside all thinking; after the end of thinking; inside an answer tag."""
@@ -133,6 +145,7 @@ def _tags_of(text: str) -> list[_Tag]:
         start = broken.start() - (len(before.group()) if before else 0)
         if re.search("[<>]", text[start : broken.end()]) and not taken.hold(broken.start()):
             tags.append(_Tag(start, broken.end(), closing="/" in text[start : broken.start()], thinking=True))
+    tags += _other_tags(text)
     pos = 0
     while fence := _FENCE.search(text, pos):
         end = re.compile(rf"^[ \t]{{0,3}}{fence.group(1)[:3]}[`~]*[ \t]*$", re.MULTILINE).search(text, fence.end())
@@ -145,6 +158,21 @@ def _tags_of(text: str) -> list[_Tag]:
         quoted = Spans(strict_spans(text))
         tags = [tag for tag in tags if not quoted.hold(tag.start)]
     return sorted(tags, key=lambda tag: tag.start)
+
+
+def _other_tags(text: str) -> list[_Tag]:
+    """Thinking between a heading of its own and that of the answer, or in a tag of another name that comes first."""
+    begun: re.Match[str] | None = None
+    for heading in _HEADING.finditer(text):
+        if heading.group("thinking"):
+            begun = begun or heading
+        elif begun is not None:
+            return [_Tag(*begun.span(), thinking=True), _Tag(*heading.span(), closing=True, thinking=True)]
+    if (tag := _OTHER_TAG.match(text)) is None:
+        return []
+    end = text.lower().find(f"</{tag.group(1).lower()}>", tag.end())
+    closer = [_Tag(end, end + len(tag.group(1)) + 3, closing=True, thinking=True)] if end >= 0 else []
+    return [_Tag(*tag.span(), thinking=True), *closer]
 
 
 def thinking_of(text: str) -> str | None:

@@ -34,7 +34,8 @@ _NULLS = frozenset(("", "null", "none", "nil", "undefined"))
 _NO_WORDS = _NULLS | {"nan", "na", "true", "false"}
 _PLACEHOLDER = re.compile(
     r"\s*(?:\.{2,}|…|(?![<\[]/?(?:think|answer))(?:<[^<>]{0,80}>|\[[\w ]{0,30}\])|\{[\w ]{0,30}\}|_{2,}|x{3,}"
-    r"|(?:a |the |your )?(?:string|str|text|placeholder|tbd|insert [^\n]{1,60}|(?:\w+ ){1,3}here))\s*",
+    r"|(?:a |the |your )?(?:string|str|text|placeholder|tbd|(?:short |plain )(?:string|text|number)|0\.x+"
+    r"|insert [^\n]{1,60}|(?:\w+ ){1,3}here))\s*",
     re.IGNORECASE,
 )
 _PLACEHOLDER_RUN_ON = re.compile(r"\s*(?:\.{2,}|…|<[^<>]{0,80}>|string)[\"'”’]\s{0,4}[,:;}]", re.IGNORECASE)
