@@ -123,6 +123,8 @@ _REVISES = re.compile(
     r"|stand\s+by|right\s+(?:values|scores|numbers))\b|更正|訂正|修正|改为|改成|应为|正しくは|→",
     re.IGNORECASE,
 )
+_SCORES = re.compile(r"(?<![\w.,])(?:\d{0,3}[.,]\d{1,4}%?|\d{1,3}%|\d{1,3}(?=\s?/\s?\d))(?![\w%])")
+"""Numbers in a sentence that may be scores."""
 _WIDE = 20_000
 """Characters at the beginning and the end of a text in which words that take all scores back are looked for."""
 
@@ -142,8 +144,9 @@ def taken_back_until(text: str) -> int:
     return max((found.end() for found in _ABOVE.finditer(text)), default=0)
 
 
-def takes_back(body: str, start: int, end: int) -> bool:
-    """Whether the sentence around a field's name at `start` to `end` changes or withdraws that field's score."""
+def takes_back(body: str, start: int, end: int, stated: float | None = None) -> bool:
+    """Whether the sentence around a field's name at `start` to `end` changes or withdraws that field's score, which
+    is `stated` where it is known: a sentence that gives no other number does not change it."""
     begin = max((e.end() for e in SENTENCE_END.finditer(body, max(0, start - 240), start)), default=max(0, start - 240))
     stop = SENTENCE_END.search(body, end, min(len(body), end + 240))
     sentence = body[begin : stop.start() if stop else min(len(body), end + 240)]
@@ -153,7 +156,14 @@ def takes_back(body: str, start: int, end: int) -> bool:
         return False
     if _WITHDRAWN.search(sentence):
         return True
+    if stated is not None and all(_is_number(number, stated) for number in _SCORES.findall(sentence)):
+        return False
     return _CHANGED.search(sentence) is not None and DECIMAL.search(sentence) is not None
+
+
+def _is_number(written: str, value: float) -> bool:
+    number, unit = written.rstrip("%").replace(",", "."), written.endswith("%")
+    return any(abs(float(number) / top - value) < 1e-9 for top in ((100,) if unit else (1, 10, 100)))
 
 
 def supersedes(between: str) -> bool:

@@ -18,6 +18,7 @@ from musicflamingo_cli.scoring.phrases import (
     WEAK,
 )
 
+_CLAUSES = re.compile(r":(?!\d)|;|—|,\s+(?:so|but|thus|hence|yet)\s", re.IGNORECASE)
 _REACH = 400
 _LONGEST_LABEL = 120
 _GOES_ON = frozenset(
@@ -74,7 +75,7 @@ def may_state(body: str, lead: str, start: int, boundary: int) -> bool:
     if STRONG.search(sentence) or is_other_lead(sentence):
         return False
     local = sentence[-min(len(sentence), start - boundary) :] if sentence and boundary < start else ""
-    if WEAK.search(re.split(r":(?!\d)|;|—", OWN_SCALE.sub(" ", local))[-1]):
+    if WEAK.search(_CLAUSES.split(OWN_SCALE.sub(" ", local))[-1]):
         return False
     if boundary and re.fullmatch(r"[\s\d.,;/%]*", body[boundary:start]):
         return True

@@ -68,7 +68,9 @@ _SCALED = re.compile(
 )
 """The scale after a number: `(0-1)`, `on a scale of 0 to 10`. Groups: both ends."""
 _SCALE_WORDS = re.compile(
-    r"\bout\s+of\b|-point\b|(?<!dynamic )(?<!frequency )(?<!tonal )(?<!stereo )(?<!wide )(?<!full )(?<!vocal )"
+    r"\bout\s+of\b(?!\s+\d+\s+(?!points?|stars?|marks?)[a-z]{3,})|-point\b"
+    r"|(?<!hz )(?<!minor )(?<!major )(?<!pentatonic )"
+    r"(?<!blues )(?<!octave )(?<!dynamic )(?<!frequency )(?<!tonal )(?<!stereo )(?<!wide )(?<!full )(?<!vocal )"
     r"(?<!large )(?<!grand )(?<!small )\b(?:scale|range)\b",
     re.IGNORECASE,
 )
@@ -83,6 +85,18 @@ _COUNTS = re.compile(
 _REMARKS = re.compile(r"[\s*_]{0,4}(?:[(\[]|[–—]\s|-\s|,\s)")
 """A remark behind a number, and what it counts: `0.7 (12 layers)`, `0.7 – 16-bit crunch`."""
 SENTENCE = re.compile(r"(?<=[.!])\s(?=[A-Z])")
+_CLOCK = re.compile(r"(?<=[\s(])\d{1,2}:\d\d(?!\d)")
+"""A time of the clock."""
+_METRE = re.compile(
+    r"(?<=[\s(])\d{1,2}/(?:4|8|16)\s+(?:over\s+\d{1,2}/(?:4|8|16)|beat|groove|time|feel|met(?:re|er)|rhythm|signature"
+    r"|pulse|pattern|swing|drum\w*|kick)",
+    re.IGNORECASE,
+)
+"""A time signature that a word shows to be one."""
+_OF_THINGS = re.compile(
+    r"\s+(?!points?\b|stars?\b|marks?\b|for\b|on\b|in\b|overall\b|and\b|but\b|so\b)[a-z]{3,}", re.IGNORECASE
+)
+"""What so many out of so many are: `3 out of 4 playlists`."""
 _COUNTED = re.compile(r":\d|[ \t]{1,2}[A-Za-z]{3,}")
 """What makes a whole number behind a score a time of the clock or a count: `the drop at 1:30`, `with 1 guitar`."""
 
@@ -125,6 +139,9 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     number = to_decimal(literal)
     if number is None:
         return Reading(reason="ambiguous")
+    rest = _CLOCK.sub("time", rest)
+    if 0 < number < 1:
+        rest = _METRE.sub("metre", rest)
     top: Decimal | None = None
     if unit := _PERCENT.match(rest):
         top, rest = Decimal(100), rest[unit.end() :]
@@ -230,6 +247,8 @@ def _rivalled(rest: str, reading: Reading, field: Field) -> bool:
         if _PERCENT.match(tail):
             top = Decimal(100)
         elif part := _FRACTION.match(tail):
+            if not is_linked and other.group(1).isdigit() and _OF_THINGS.match(tail, part.end()):
+                continue
             top = to_decimal(part.group(1))
         elif field.kind == "score" and (
             _OTHER_UNIT.match(tail) or (not is_linked and other.group(1).isdigit() and _COUNTED.match(tail))

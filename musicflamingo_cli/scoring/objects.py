@@ -16,6 +16,10 @@ from musicflamingo_cli.scoring.values import Member, bears
 _MAX_NODES = 20_000
 _NAMES = ("name", "dimension", "metric", "criterion", "category", "field", "key", "aspect", "label", "attribute")
 _CALLED = ("name", "tool", "toolname", "function", "action")
+_PART_KEYS = frozenset("section sectionname part segment time timestamp timerange interval".split())  # noqa: SIM905
+_WHOLE_SONG = re.compile(
+    r"\b(?:full|whole|entire|all|overall|complete|none|null|scores?|ratings?|evaluation|final)\b", re.IGNORECASE
+)
 _ARGUMENTS = ("arguments", "args", "parameters", "input", "toolinput", "actioninput")
 _HOLDERS = frozenset(name.replace("_", "") for name in HOLDERS)
 
@@ -137,7 +141,7 @@ def _notes_in_name(name: str) -> tuple[str, ...]:
 def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_Place]]:
     node = Node(place.depth, obj.closed, place.known)
     inner: list[_Place] = []
-    if _calls_other(obj.pairs):
+    if _calls_other(obj.pairs) or _is_of_part(obj.pairs):
         return node, inner
     if any(read_key(key).joined in _NAMES and isinstance(v, str) and index.known(v) for key, v in obj.pairs):
         _read_named_pair(obj, node, index, scale_notes(obj.pairs, own=False) or place.notes)
@@ -195,6 +199,15 @@ def _calls_other(pairs: list[tuple[str, object]]) -> bool:
     keys = {read_key(key).joined: value for key, value in pairs}
     called = next((value for key in _CALLED if isinstance(value := keys.get(key), str)), None)
     return called is not None and any(key in keys for key in _ARGUMENTS) and is_other_name(called)
+
+
+def _is_of_part(pairs: list[tuple[str, object]]) -> bool:
+    """Whether an object speaks of one part of the song: `"section": "intro"`, `"time": "1:00"`."""
+    for key, value in pairs[:8]:
+        said = value if isinstance(value, str) else value.text if isinstance(value, Bare) else ""
+        if read_key(key).joined in _PART_KEYS and said.strip() and not _WHOLE_SONG.search(said):
+            return True
+    return False
 
 
 def _lift(inner: Obj, node: Node, index: FieldIndex, notes: tuple[str, ...]) -> None:

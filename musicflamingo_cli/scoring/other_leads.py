@@ -79,8 +79,10 @@ _TITLE = re.compile(
     r"|(?:my\s+)?(?:thinking|reasoning)|user|system|prompt|input|questions?|instructions?|labels?|fields|caps"
     r"|(?:scor\w+\s+)?guid(?:e|elines?)|(?:run|attempt|pass|try)\s+\d{1,3}(?:\s?\([^()]{0,24}\))?"
     r"|(?:(?:in|for|on|only)\s+)?(?:the\s+)?(?:(?:first|second|left|right)\s+)?(?:intro|outro|verses?|chorus(?:es)?"
-    r"|bridge|half|channel|\d{1,2}:\d\d(?:\s?[-–]\s?\d{1,2}:\d\d)?|(?:next|other|another)\s+(?:song|track)"
-    r"|(?:song|track|clip|option|candidate)\s+a|vocals?|drums?|bass|guitars?)(?:\s+(?:only|alone))?"
+    r"|bridge|half|drop|breakdown|(?:guitar|drum|piano|sax\w*)\s+solo|solo"
+    r"|channel|\d{1,2}:\d\d(?:\s?[-–]\s?\d{1,2}:\d\d)?|(?:next|other|another)\s+(?:song|track)"
+    r"|(?:song|track|clip|option|candidate)\s+a|vocals?|instrumental|drums?|bass|guitars?)(?:\s+(?:only|alone|\d))?"
+    r"(?:\W{0,3}\(?\d{1,2}:\d\d[\d:\s–—-]{0,16}\)?)?"
     r"|(?:before|after|without)\s+(?:\w+ing|vocals?|drums?|bass))\W*",
     re.IGNORECASE,
 )

@@ -14,11 +14,12 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+")
 _NOT_THIS_SONG = frozenset(
     """after album albums alternate alternative alternatives another artist artists assumed audience avg bad bands
-    bonus bonuses intro outro chorus chorus choruses bridge hook vocals vocal drums drum bass guitar guitars
+    bonus bonuses intro outro chorus choruses bridge hook drop breakdown buildup solo vocals
+    vocal drums drum bass guitar guitars
     only counterfactual base benchmarked best better bias bonus bound bounds ceiling change changes ci
     coefficient coefficients comparable comparables compare compared comparison comparisons competitor
     competitors contrast control controls corpus correct corrections cover covers critic critics cutoff cutoffs
-    dataset definition definitions demo demos description descriptions dev deviation deviations diff difference
+    dataset definition definitions demo demos descriptions dev deviation deviations diff difference
     differences discarded do draft drafts dummy earlier estimate estimates expectation expectations expected
     experts factor factors fake first floor format formats contribution contributions gap goal goals guess guide
     guideline guidelines hits human humans hypothetical hypothetically ignore improved improvement improvements
@@ -36,7 +37,7 @@ _NOT_THIS_SONG = frozenset(
 """An object under a name with one of these words speaks of something else than this song as it is."""
 _ANSWERS = frozenset(
     """aesthetic aesthetics analysis answer assessment assessments attributes audio audit body breakdown card
-    choices action tool arguments args parameters function input call content contents critique data details
+    choices action tool arguments args parameters function input call content contents critique data description details
     dimension dimensions evaluation evaluations feature features feedback final findings grade grades info
     information item items judgement judgements judgment judgments json list marks message meta metadata metric
     metrics music musical my number numbers numeric numerical object opinion our out outcome output overall

@@ -118,6 +118,16 @@ TOPIC = re.compile(
     re.IGNORECASE,
 )
 """What makes a name a topic of which the clause behind the comma speaks: `As for production quality, it's a 0.8`."""
+THEN_GIVEN = re.compile(
+    r"\s+is\s+[a-z\s,-]{2,60}\.\s+I(?:'d|\s+would|'ll)?\s+(?:give|rate|score)\s+it\s+(?:an?\s+|at\s+)?(?=[01]?[.,]\d)",
+    re.IGNORECASE,
+)
+"""A verdict on a name, and a sentence that gives it a number: ` is excellent. I'd give it a 0.8`."""
+AT_ONCE = re.compile(
+    r",\s{1,3}(?:an?\s+(?:(?:solid|strong|high|good)\s+)?)?(?=[01]?[.,]\d|\d{1,3}(?:\.\d{1,2})?\s?(?:%|/|out\s+of))",
+    re.IGNORECASE,
+)
+"""Between a topic and its number: `As for production quality, 0.8 seems fair`."""
 PLACED = re.compile(
     r"\W*(?:(?:on|in|during|at|for|over|by|within|throughout|until|after|before)\s+)?(?:[\w'’-]+\s+){0,3}?"
     r"(?:vocals?|drums?|bass|guitars?|synths?|strings|brass|percussion|intro|outro|verses?|chorus(?:es)?|bridge|hook"
@@ -148,7 +158,8 @@ WEAK = re.compile(
 )
 """Words that, close before a name, make its number no plain statement."""
 CONNECTOR = re.compile(
-    r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is|was|at|as"
+    r"[\"'“”‘’`*_)\]]{0,4}(?:,\s(?=i\b|i'|my\b|it\b|so\s|at\s|this\b|the\s+(?:song|track)))?(?:\s{0,4}(?:(?:is"
+    r"|was|at|as"
     r"|of|a|an|the|to|be|about|around|etwa|environ|aproximadamente|cerca\s+de|circa|ca\.?|approximately|roughly"
     r"|circa|gets?|got|"
     r"earns?|earned|earning|receives?|received|receiving|deserves?|deserved|deserving|getting|scores?|scored"
@@ -157,7 +168,8 @@ CONNECTOR = re.compile(
     r"|this|(?:(?:of|for)\s+)?(?:the|this)\s+(?:song|track|piece)|it's|comes\s+(?:in|out|to)|stands\s+out|stands"
     r"|sits|lands|solid|strong|high|very|quite|good|great|excellent|decent|"
     r"respectable|impressive|moderate|low|modest|fair|weak|poor|mediocre|middling|mid|clean|generous|near-perfect|"
-    r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only|just|"
+    r"perfect|outstanding|healthy|full|lower|higher|set|assigned|awarded|given|estimated|judged|evaluated|only"
+    r"|just|so(?=\s+(?:it|i)\b)|"
     r"exactly|overall|also|therefore|thus|currently|me|my)(?![a-z])|=|:|[-–—](?=\s))[,:]?){0,9}\s{0,4}(?<![A-Za-z])"
     r"(?=[~≈(\[\"'“*_]{0,3}[+-]?[.,]?\d)",
     re.IGNORECASE,
@@ -180,7 +192,7 @@ SCORE_LINE = re.compile(
 )
 """The line of a score under a heading; group 1 is a note in brackets."""
 SCALE_LINE = re.compile(
-    r"^[ \t>*+\-•|_\"'`#]*(?:max\w*|min\w*|out[ _]of|scale|range|best|worst|total|units?|denominator|of)"
+    r"^[ \t>*+\-•|_\"'`#]*(?:max(?:imum)?|min(?:imum)?|out[ _]of|scale|range|best|worst|total|units?|denominator|of)"
     r"[ \t*_\"'`]{0,6}[:=]"
     r"(?![ \t*_\"'`]{0,6}(?:[01](?:\.0+)?|[\[(]?0(?:\.0+)?\s?(?:-|–|to|,)\s?1(?:\.0+)?[\])]?)[ \t*_\"'`]{0,6}$)",
     re.IGNORECASE | re.MULTILINE,
@@ -216,7 +228,8 @@ BEFORE_NUMBER = re.compile(
     r"|solid|strong|rates?"
     r"|rated|rating|receives?|received|deserves?|at|say|assign\w*|award\w*|with|and|about|around|approximately"
     r"|roughly|put|but"
-    r"|(?:score|rating)\s+of|good|great|decent|high|low|fair|moderate|respectable|impressive|excellent|while|me"
+    r"|(?:this|the)\s+(?:song|track|piece)|(?:score|rating)\s+of|good|great|decent|high|low|fair|moderate"
+    r"|respectable|impressive|excellent|while|me"
     r"|them|is))"
     r"[\s*_\"'“(]{0,6}\Z",
     re.IGNORECASE,
@@ -249,7 +262,7 @@ NUMBER_ABOVE = re.compile(rf"(?:\A|\n)[ \t#*_>•-]{{0,12}}{LITERAL}\s?(?:%|/\s?
 """A number on the line above."""
 LAST_WORDS = re.compile(
     rf"([^\n]{{8,300}}?(?::|[.!](?=\s)|\s[–—-]))[\s*_]{{1,4}}({LITERAL}(?:\s?%"
-    rf"|\s?/\s?\d{{1,3}})?)[\s*_.]{{0,6}}",
+    rf"|\s?/\s?\d{{1,3}}(?:[.,]0)?)?)[\s*_.]{{0,6}}",
     re.IGNORECASE,
 )
 """Words on a field and, as the last thing on the line, its number."""

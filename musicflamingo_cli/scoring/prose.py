@@ -73,7 +73,7 @@ def disputed_by(
     body: str, stated: Mapping[str, float | str | None], index: FieldIndex, settings: tuple[str, float | None]
 ) -> frozenset[str]:
     """The fields of an object whose numbers the prose behind it changes or withdraws."""
-    reader = _ProseReader(body, index, settings)
+    reader = _ProseReader(body, index, settings, stated)
     found = reader.read()
     later = {
         name
@@ -106,11 +106,19 @@ def _restates(after: str, statement: Statement) -> bool:
 class _ProseReader:
     """Goes through the names of fields in one text."""
 
-    def __init__(self, body: str, index: FieldIndex, settings: tuple[str, float | None]) -> None:
+    def __init__(
+        self,
+        body: str,
+        index: FieldIndex,
+        settings: tuple[str, float | None],
+        stated: Mapping[str, float | str | None] | None = None,
+    ) -> None:
         self.body = body
         self.index = index
         self.prompt = " ".join(settings[0].split()).lower()
         self.assume = settings[1]
+        self.stated = stated or {}
+        """What an object before this text states."""
         spotted = [found for found in index.label.finditer(body) if found.lastindex]
         if len(spotted) > 2 * _MOST_NAMES:
             spotted = spotted[:_MOST_NAMES] + spotted[-_MOST_NAMES:]
@@ -186,7 +194,8 @@ class _ProseReader:
 
     def _withdraw(self, name: Name) -> None:
         """Heed a sentence that changes or takes back a field's score without stating one that can be read."""
-        if takes_back(self.body, name.start, name.end):
+        stated = self.stated.get(name.field.name)
+        if takes_back(self.body, name.start, name.end, stated if isinstance(stated, float) else None):
             self.claims.append((name.field, Statement(Reading(reason="ambiguous"), at=name.end)))
             self.withdrawn.add(name.field.name)
 

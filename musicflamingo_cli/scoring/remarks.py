@@ -26,6 +26,12 @@ _COMPARES = re.compile(
     re.IGNORECASE,
 )
 """A number that a comment only compares with."""
+_COUNTS = re.compile(
+    r"\b\d+\s+out\s+of\s+\d+\s+(?!points?\b|stars?\b)[a-z]{3,}|\b\d+\s?[-–]\s?\d+\s?(?:k?hz|bpm|db|bars?"
+    r"|seconds?|minutes?|m?s)\b(?:\s+range\b)?",
+    re.IGNORECASE,
+)
+"""What a comment counts or measures."""
 _DECIMAL = re.compile(r"\d[.,]\d|(?<!\w)[.,]\d")
 _LONE = re.compile(r"\W*\d[\d.,]*\W*")
 _NOT_FINAL = re.compile(
@@ -45,7 +51,7 @@ def speaks_of_scale(remark: str) -> bool:
 
 def doubts(comment: str) -> bool:
     """Whether a comment right behind a number, or before it, may change what the number means."""
-    text = _BEFORE.sub(" ", _OWN_RANGE.sub(" ", _COMPARES.sub(" ", comment[:400].strip("/*#<!->"))))
+    text = _BEFORE.sub(" ", _OWN_RANGE.sub(" ", _COMPARES.sub(" ", _COUNTS.sub(" ", comment[:400].strip("/*#<!->")))))
     if _LONE.fullmatch(text):
         return True
     return _SCALE.search(text) is not None or _DECIMAL.search(text) is not None or _NOT_FINAL.search(text) is not None

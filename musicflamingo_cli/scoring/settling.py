@@ -36,11 +36,17 @@ def settle(body: str, claims: Sequence[Claim], echoes: AbstractSet[int], index: 
         if statement.at >= 0:
             owners.setdefault(statement.at, set()).add(field.name)
     settled: dict[str, Statement] = {}
+    standing: dict[str, Statement] = {}
+    torn: set[str] = set()
     for field, statement in sorted(claims, key=lambda claim: claim[1].at):
         earlier = settled.get(field.name)
         if (statement.at < gone and field.kind != "text") or _is_cut_repeat(earlier, (field, statement), claims):
             continue
-        disputed = len(owners.get(statement.at, ())) > 1 or _contradicts(body, earlier, statement, index)
+        differs = _contradicts(body, standing.get(field.name), statement, (field.name in torn, index))
+        if statement.reading is not None and statement.reading.value is not None:
+            standing[field.name] = statement
+            (torn.add if differs else torn.discard)(field.name)
+        disputed = len(owners.get(statement.at, ())) > 1 or differs
         settled[field.name] = Statement(Reading(reason="ambiguous"), at=statement.at) if disputed else statement
     if _are_shares(settled, index) or _is_template(settled):
         return {name: one for name, one in settled.items() if name not in index.scored}
@@ -71,9 +77,12 @@ def _is_cut_repeat(earlier: Statement | None, claim: Claim, claims: Sequence[Cla
     return len(said) > 1 and set(said) == {earlier.reading.value}
 
 
-def _contradicts(body: str, earlier: Statement | None, later: Statement, index: FieldIndex) -> bool:
-    """Whether two statements on a field differ, and no words between them say that the later one counts."""
+def _contradicts(body: str, earlier: Statement | None, later: Statement, settings: tuple[bool, FieldIndex]) -> bool:
+    """Whether two statements on a field differ, and no words between them say that the later one counts.
+
+    `settings` are whether the earlier one differed from one before it already, and the asked fields.
+    """
     if earlier is None or earlier.reading is None or later.reading is None or later.reading.value is None:
         return False
-    differ = earlier.reading.value not in (None, later.reading.value)
-    return differ and not supersedes(index.label.sub(" ", body[earlier.at : later.at]))
+    differ = settings[0] or earlier.reading.value != later.reading.value
+    return differ and not supersedes(settings[1].label.sub(" ", body[earlier.at : later.at]))

@@ -15,6 +15,7 @@ from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
     ASPECTS,
+    AT_ONCE,
     BAD_BEFORE_NUMBER,
     BEFORE_NUMBER,
     CONNECTOR,
@@ -42,6 +43,7 @@ from musicflamingo_cli.scoring.phrases import (
     SENTENCE_END,
     SEPARATOR,
     STRONG,
+    THEN_GIVEN,
     TOPIC,
     TURNS,
     UNRATED,
@@ -59,6 +61,12 @@ _OWN_SCORE = frozenset(
     quality enjoyment usefulness complexity recommendation hence therefore thus good high solid strong""".split()  # noqa: SIM905
 )
 _WRITTEN = re.compile(r"\d+(?:[.,]\d+)*")
+_LOOSE_DIGITS = re.compile(r"(?<![\d:-])(?!(?:19|20)\d\d\b)\d+(?![\d:])(?!\s?-?[A-Za-z]{2}|[-–]\d+\s?[A-Za-z])")
+"""A number in words that counts nothing and is no time of the clock."""
+_CONDITIONAL = re.compile(
+    r"\b(?:would|could|might|may|should|scale|range|than|if|unless|instead|between|up\s+to|not\s+a)\b", re.IGNORECASE
+)
+"""Words in a sentence that touch the number behind it."""
 _REACH = 400
 """How far from its name a number may stand, in characters."""
 
@@ -121,7 +129,8 @@ class NumberFinder:
             return self._number_first(name, first, stop=self.body.find("\n", name.end))
         label = is_label(self.body, lead, name.start, boundary)
         plain_label = label and begins_line(lead) and not STRONG.search(lead)
-        if not plain_label and not may_state(self.body, lead, name.start, boundary):
+        is_topic = TOPIC.fullmatch(sentence_of(lead)) is not None
+        if not plain_label and not is_topic and not may_state(self.body, lead, name.start, boundary):
             return None
         line_end = self.body.find("\n", name.end)
         stop = min(limit, line_end + 1 if line_end >= 0 else len(self.body), name.end + _REACH)
@@ -136,13 +145,17 @@ class NumberFinder:
         separator = SEPARATOR.match(self.body, after, stop) if label else None
         if separator is not None:
             told = self._after_separator(name, (separator.end(), stop), limit, scale)
-            if told is None and (is_score or NOTED_SCORE.fullmatch(note)):
-                told = self._at(name, self.body.index(note, name.end), name.end + len(note) + 16, scale)
+            untold = told is None or (told.reading is not None and told.reading.reason in _NO_NUMBER)
+            if untold and (is_score or NOTED_SCORE.fullmatch(note)):
+                told = self._at(name, self.body.index(note, name.end), stop, scale)
             return told
         connected = CONNECTOR.match(self.body, after, stop)
         if connected is not None:
-            is_topic = not TURNS.search(connected.group()) or TOPIC.fullmatch(sentence_of(lead))
-            return self._at(name, connected.end(), stop, scale) if is_topic else None
+            if TURNS.search(connected.group()) and not is_topic:
+                return None
+            return self._at(name, connected.end(), stop, scale)
+        if given := (AT_ONCE.match(self.body, after, stop) if is_topic else THEN_GIVEN.match(self.body, after, stop)):
+            return self._at(name, given.end(), stop, scale)
         if note and (is_score or NOTED.fullmatch(note)) and stated == NO_SCALE:
             if (note.rstrip().endswith("%") and not is_score) or after == len(self.body):
                 return Statement(Reading(reason="ambiguous"), at=self.body.index(note, name.end))
@@ -210,12 +223,12 @@ class NumberFinder:
         """A number behind a description: `crisp and wide (0.85)`, `crisp and wide. Score: 0.85`."""
         text = self.body[start:stop]
         last = LAST_WORDS.fullmatch(text)
-        if last is not None and len(DECIMAL.findall(text)) == 1 and not re.search(r"\d", last.group(1)):
+        if last is not None and len(DECIMAL.findall(text)) == 1 and _LOOSE_DIGITS.search(last.group(1)) is None:
             words = last.group(1)
             is_label = words.rstrip().endswith(":") and (
                 SENTENCE_END.search(words) is not None or len(words.split()) < 4
             )
-            doubtful = is_label or STRONG.search(words) or WEAK.search(words)
+            doubtful = is_label or STRONG.search(words) or _CONDITIONAL.search(words)
             is_sentence = re.search(r"[.!]\W*\Z", words) is not None
             if self._is_asked(words.strip(" *_\"'`:.")) or (is_sentence and not doubtful):
                 return self._at(name, start + last.start(2), stop, scale)

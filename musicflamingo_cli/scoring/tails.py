@@ -47,7 +47,11 @@ _SPECIFIC = (
     rf"|for\s+(?!(?:(?:the|its)\s+)?(?:{_PARTS})\b)"
     r"(?!(?:an?|most|other|others|similar|all|any|each|every|comparison|reference|example|instance|now|\d)\b|[\"'“‘])"
 )
-_AFTER_ANY = re.compile(rf"(?:(?:{_REASONS})\b{_SPECIFIC})", re.IGNORECASE)
+_AFTER_ANY = re.compile(
+    rf"(?:(?:{_REASONS})\b{_SPECIFIC}|(?:seems|feels|sounds)\s+(?:fair|right|about\s+right|appropriate"
+    rf"|reasonable|apt)\b)",
+    re.IGNORECASE,
+)
 _AFTER_DECIMAL = re.compile(
     r"(?:seems|feels|and(?!\s+(?:up|above|below|over|under|more|less|a\s+half))|which|reflects?|reflecting"
     r"|indicating|showing|suggesting"

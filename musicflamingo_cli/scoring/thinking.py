@@ -46,7 +46,8 @@ _FENCE = re.compile(
 )
 """The beginning of a fence that holds thinking."""
 _OTHER_TAG = re.compile(
-    r"\s*<(rationale|reason|draft|planning|notes?|critique|deliberation|brainstorm(?:ing)?|working|reflect|observations?)>",
+    r"\s*<(rationale|reason|draft|planning|notes?|critique|deliberation|brainstorm(?:ing)?|working|reflect"
+    r"|observations?)>",
     re.IGNORECASE,
 )
 """A tag with which a reply begins that holds thinking under another name."""

@@ -25,6 +25,8 @@ _BROKEN = re.compile(
     r"|[\"'“”‘’`´]+(?=\s{0,3}[^\s\"'“”‘’`´])(?!\s{1,3}[A-Za-z][^\d%/]*\Z)))"
 )
 """A number that is broken off, or with more behind a quote, brace or backslash: `0.`, `0"."82`, `0.5}, {`."""
+_STRINGS_IN_A_ROW = re.compile(r"[^\":\n]{1,80}(?:\", \"[^\":\n]{1,80})+")
+"""Several strings where one was asked, without the brackets of a list: `piano", "strings`."""
 _LONE_NUMBER = re.compile(r"\s*[+-]?[.,]?\d[\d.,/%\s]*")
 _NEXT_MEMBER = re.compile(r"[\"'“”]\s{0,8}:|[}\]]\s{0,8},\s{0,8}[{\[\"']")
 """A string that ran on into the members after it, because its closing quote is damaged."""
@@ -40,7 +42,12 @@ _PLACEHOLDER = re.compile(
 )
 _PLACEHOLDER_RUN_ON = re.compile(r"\s*(?:\.{2,}|…|<[^<>]{0,80}>|string)[\"'”’]\s{0,4}[,:;}]", re.IGNORECASE)
 """The same with a damaged quote, so that it runs on into the next member."""
-_NUMERIC = re.compile(r"[^\w]{0,12}(?:[a-zA-Z]{1,14}[ :=]{1,3}){0,2}[^\w]{0,4}\d")
+_NUMERIC = re.compile(
+    r"[^\w]{0,12}(?:(?:about|approx\w*|around|roughly|circa|ca|score|rating|value|number|is|of|a|an|the|solid"
+    r"|maybe|likely"
+    r"|probably|overall|final|my|only|at|over|under|nearly|almost|exactly)\b\.?[ :=]{1,3}){0,3}[^\w]{0,4}\d",
+    re.IGNORECASE,
+)
 _LITERALS = _NULLS | {"nan", "true", "false", "infinity", "-infinity", "-nan"}
 
 
@@ -159,6 +166,8 @@ def read_text(member: Member) -> tuple[str | None, str | None]:
     text = _text(member.value)
     if text is None:
         return None, "cut_off" if isinstance(member.value, Bare) and member.value.cut else "missing"
+    if _STRINGS_IN_A_ROW.fullmatch(text):
+        text = text.replace('", "', ", ")
     return (None, "placeholder") if is_placeholder(text, member.key) else (text, None)
 
 
