@@ -43,10 +43,17 @@ _UNDER_A_KEY = re.compile(
 """A quoted key and its colon right before an object: it stands in another one that could not be read."""
 
 
+_BEFORE_TITLE = re.compile(
+    r"\b(?:for|of|on|to|titled|called|named|song|track|title|name|analysis|evaluation|review)\W{0,4}\s\Z", re.IGNORECASE
+)
+"""What makes the quoted words behind it the title of the song."""
+
+
 def is_mislabelled(text: str, start: int) -> bool:
     """Whether what stands before the object at `start` says that it is not the answer."""
     before = _CLOSED.split(_FENCE_BEFORE.sub("", text[max(0, start - 240) : start]))[-1]
-    if key := _UNDER_A_KEY.search(before[-100:]):
+    key = _UNDER_A_KEY.search(before[-100:])
+    if key is not None and not _BEFORE_TITLE.search(before[-100:][: key.start()]):
         standing = standing_of(key.group(1))
         if standing == "other" or (key.group(2) and standing == "unknown"):
             return True

@@ -70,7 +70,8 @@ _SCALED = re.compile(
 _SCALE_WORDS = re.compile(
     r"\bout\s+of\b(?!\s+\d+\s+(?!points?|stars?|marks?)[a-z]{3,})|-point\b"
     r"|(?<!hz )(?<!minor )(?<!major )(?<!pentatonic )"
-    r"(?<!blues )(?<!octave )(?<!dynamic )(?<!frequency )(?<!tonal )(?<!stereo )(?<!wide )(?<!full )(?<!vocal )"
+    r"(?<!blues )(?<!octave )(?<!upper )(?<!lower )(?<!mid )(?<!high )(?<!low )(?<!pitch )"
+    r"(?<!dynamic )(?<!frequency )(?<!tonal )(?<!stereo )(?<!wide )(?<!full )(?<!vocal )"
     r"(?<!large )(?<!grand )(?<!small )\b(?:scale|range)\b",
     re.IGNORECASE,
 )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, islice
 
 from musicflamingo_cli.records import FieldAnswer
+from musicflamingo_cli.scoring.bounds import scale_notes
 from musicflamingo_cli.scoring.candidates import Candidate, choose
 from musicflamingo_cli.scoring.disputes import revises, taken_back_until
 from musicflamingo_cli.scoring.echo import without_echo
@@ -206,6 +207,8 @@ class ReplyReader:
                 if text is not None and how == "repaired" and self._runs_on(text):
                     text, reason = None, "ambiguous"
                 found.fields[asked.name] = FieldAnswer(text, how if text is not None else None, reason)
+            elif isinstance(member.value, Obj) and not member.value.closed and _lacks_scale(member.value, answer):
+                found.fields[asked.name] = FieldAnswer(reason="cut_off")
             else:
                 found.fields[asked.name] = of_reading(read_score(member, asked, self.assume), how)
         notes = [text for key, text in answer.said.strings[:64] if not self.index.known(key)]
@@ -217,6 +220,12 @@ class ReplyReader:
         for name in names:
             if name in found.fields and found.fields[name].value is not None:
                 found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
+
+
+def _lacks_scale(broken: Obj, answer: Candidate) -> bool:
+    """Whether a field's object breaks off before the scale that the objects of other fields state."""
+    whole = (m.value for m in answer.said.members.values() if isinstance(m.value, Obj) and m.value.closed)
+    return not scale_notes(broken.pairs, own=True) and any(scale_notes(one.pairs, own=True) for one in whole)
 
 
 def _is_marked(root: Obj) -> bool:

@@ -58,6 +58,17 @@ _GLUED_TITLE = re.compile(
 """A bold title such as `**Weights**` that lost its newline, before it or behind it."""
 _FENCE_WORD = re.compile(r"(?:json\w?|jsonl|ya?ml|toml|xml|text|markdown|md|py(?:thon)?|js|javascript)")
 """What a fence says of itself; it ends nothing that a heading began."""
+_SONG_TITLE = re.compile(r"(?<=[#\w:] )[\"“]([^\"”\n]{1,60})[\"”](?:\s?\([^()\n]{1,30}\))?")
+"""The title of the song in a heading: `# "The Draft" (Remix) - Review`."""
+_OWN_RANGE = re.compile(
+    r"(?:full\s+)?(?:range|scale)\s+(?:of\s+|from\s+)?0(?:\.0)?(?:\s?\([^()\n]{0,16}\))?\s?(?:-|–|to)\s?1(?:\.0)?"
+    r"(?!\d)(?:\s?\([^()\n]{0,16}\))?|\busing\s+the\s+full\s+(?:range|scale)\b",
+    re.IGNORECASE,
+)
+"""The fields' own scale, as a heading may name it."""
+_WITH_REASONS = re.compile(
+    r"(?:scores?|ratings?)\s*(?:&|\+|\band|\bwith)\s*(?:reasons?|rationales?|explanations?|comments?)", re.IGNORECASE
+)
 _MOST_HEADINGS = 4096
 """More headings only a loop has: what stands under them is no answer."""
 _SHORT = 32
@@ -142,6 +153,11 @@ def _plain_tag(tag: re.Match[str], index: FieldIndex, closed: frozenset[str]) ->
     return "\n" if tag.group(2).lower() in ("br", "p", "li", "tr", "div", "ul", "ol") else " "
 
 
+def _without_song(found: re.Match[str]) -> str:
+    """A heading without the song's title, unless that is a name such as `Weights`."""
+    return found.group() if is_other_name(found.group(1)) else " "
+
+
 @dataclass(frozen=True, slots=True)
 class _Line:
     """What one line of prose is."""
@@ -165,7 +181,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
             return _NO_HEADING
     if glued := _GLUED_HEADING.search(stripped[:_REACH]):
         stripped = stripped[glued.end() :]
-    title = HEARD.sub(" ", stripped).strip("#*_:= \t`\"'")
+    title = _OWN_RANGE.sub(" ", HEARD.sub(" ", _SONG_TITLE.sub(_without_song, stripped))).strip("#*_:= \t`\"'")
     if not title or _FENCE_WORD.fullmatch(stripped):
         return _NO_HEADING
     heads = bool(stripped) and (
@@ -185,7 +201,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         return _NO_HEADING
     last = re.split(r"[.!?;,]\s", title)[-1]
     is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not OWN_TITLE.search(title)
-    is_unlike = is_unlike and "other words" not in title.lower()
+    is_unlike = is_unlike and "other words" not in title.lower() and not _WITH_REASONS.search(title)
     is_other = is_bad or is_unlike or (is_other_name(last) and not OWN_TITLE.search(last)) or is_other_lead(title)
     kind = NO_SCALE
     if score is not None:

@@ -25,7 +25,8 @@ _CUE = re.compile(
     rf"|\b(?:scored?|rated|marked"
     rf"|graded)\s+{RANGE.pattern}"
     r"|\b(?:in|as)\s+(?:%|percent\w*)|[(\[]\s?(?:%|percent\w*|pct)\s?[)\]]|\bpercentages?\b"
-    r"|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?\d+\b",
+    r"|\bscale\b[^\n\w]{0,4}(?:is\s+|of\s+)?(?!0(?:\.0)?\s?(?:=|is\b|means\b"
+    r"|\()[^\n]{0,24}(?<![\d.])1(?:\.0)?\s?(?:=|is\b|means\b|\())\d+\b",
     re.IGNORECASE,
 )
 _PLAIN_CUE = re.compile(

@@ -77,20 +77,23 @@ _DENIED = re.compile(
     r"|can't|could\s+not|unable|by\s+default|tbd|tba|made\s+up|i\s+made"
     r"|copied|(?:upper|lower)\s+bound|average\s+of|according\s+to|(?:its|the)\s+weight|share\s+of|placeholder"
     r"|neutral\s+default|(?:stereo\s+)?correlation|ceiling|floor|[pz]-?(?:value|score)|sigma|crest"
-    r"|pass\s+mark|would\s+be|wishful|i\.\s?e\.,?\s+the\s+weight|acoustic\s+version|normali[sz]ed\s+loudness"
+    r"|pass\s+mark|would\s+be(?!\s+(?:higher|lower|better|worse))|wishful|i\.\s?e\.,?\s+the\s+weight"
+    r"|acoustic\s+version|normali[sz]ed\s+loudness"
     r"|pending|unrated|unknown|filler|no(?!\w| (?:real |major |big |obvious |audible |clear )?[a-z]{4,})|nope"
-    r"|wrong|false"
+    r"|wrong(?!\s+notes?)|false"
     r"|incorrect|not\s+(?:really|quite right|the|sure)|unsure|uncertain|"
     r"just\s+kidding|strike|scratch|wait|ignore|disregard|forget|cancel\w*|void|invalid|retract\w*|sorry|oops"
     r"|actually(?=\W{0,3}(?:no|not|it|that|\d))|"
-    r"correction|corrected|i\s+mean(?!\s+it)|or\s+(?:maybe|rather|perhaps)|make\s+that|at\s+(?:most|least|best|worst)|"
-    r"if(?!\s+anything)|unless|once(?!\s+(?:again|more))|before|until|unlike|assuming|had\s+it|were\s+it|lol|jk"
+    r"correction|corrected(?!\s+(?:vocals?|pitch|takes?|notes?|tuning))|i\s+mean(?!\s+it)|or\s+(?:maybe|rather"
+    r"|perhaps)|make\s+that|at\s+(?:most|least|best|worst)|"
+    r"if(?!\s+(?:anything|you|one|a\s+bit|somewhat|slightly|only|not)\b)|unless|once(?!\s+(?:again|more))|before"
+    r"|until|unlike|assuming|had\s+it|were\s+it|lol|jk"
     r"|\?)(?!\w)",
     re.IGNORECASE,
 )
 """What right after a score takes it back or makes it depend."""
 _OTHER_THING = re.compile(
-    r"(?:(?:weight(?:s|ed|ing)?|default|placeholder|e\.g\.?|template|baseline|threshold|confiden(?:ce|t)|certainty"
+    r"(?:(?:weight(?:s|ed|ing)?|default|placeholder|e\.g\.?|template(?!-)|baseline|threshold|confiden(?:ce|t)|certainty"
     r"|hypothetical(?:ly)?|benchmark|estimate\s+only|dummy|not\s+final|genre\s+(?:average|mean|median|norm)"
     r"|(?:the|on|an)\s+average|industry|typical(?:ly)?\s+(?:for|of)|others?|elsewhere|previous(?:ly)?"
     r"|former(?:ly)?)(?!\w).*"

@@ -17,7 +17,7 @@ _NOTHING_HEARD = re.compile(
     r"(?:(?:actually|really|directly|physically|currently|yet)\s+)?"
     r"(?:hear|listen\s+to|play|open|access|process|load|analy[sz]e|receive|to)\s+"
     r"(?:(?:the|any|this|your|that|an|actual|attached|provided|uploaded|raw|to)\s+){0,3}"
-    rf"{_AUDIO}(?!['’]s|-|\s+(?!(?:and|so|but|here|itself|at|directly|now|in|i|file|files|clip|content|data|input"
+    rf"{_AUDIO}\b(?!['’]s|-|\s+(?!(?:and|so|but|here|itself|at|directly|now|in|i|file|files|clip|content|data|input"
     r"|this|these|the|to|for|because|as)\b)\w)"
     rf"|\bno\s+(?:{_AUDIO}\s+){{1,2}}(?:(?:was|is|were|has\s+been|could\s+be)\s+)?"
     r"(?:attached|provided|included|received|uploaded|found|available|given|supplied|played|loaded)\b"
