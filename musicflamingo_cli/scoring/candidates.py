@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from musicflamingo_cli.scoring.echo import bare_words
 from musicflamingo_cli.scoring.keys import FieldIndex, read_key
 from musicflamingo_cli.scoring.marks import MARKED_PLACE
-from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj
+from musicflamingo_cli.scoring.nodes import Bare, Obj
 from musicflamingo_cli.scoring.objects import Harvest
 from musicflamingo_cli.scoring.values import Member, is_placeholder
 
@@ -96,7 +96,7 @@ def _is_whole(value: object) -> bool:
     """Whether a value is undamaged: what is torn neither stands in a prompt nor does not."""
     if isinstance(value, Bare):
         return value.cut or re.fullmatch(r"\s*[\w.,%/ +-]*[\w%]\s*", value.raw) is not None
-    return isinstance(value, str | Obj | Arr | list)
+    return isinstance(value, str | Obj)
 
 
 def _stands_in(prompt: str, member: Member) -> bool:

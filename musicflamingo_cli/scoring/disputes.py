@@ -162,8 +162,9 @@ def takes_back(body: str, start: int, end: int, stated: float | None = None) -> 
 
 
 def _is_number(written: str, value: float) -> bool:
-    number, unit = written.rstrip("%").replace(",", "."), written.endswith("%")
-    return any(abs(float(number) / top - value) < 1e-9 for top in ((100,) if unit else (1, 10, 100)))
+    number, unit = float(written.rstrip("%").replace(",", ".")), written.endswith("%")
+    tops = (100,) if unit else (1,) if number <= 1 else (10, 100)
+    return any(abs(number / top - value) < 1e-9 for top in tops)
 
 
 def supersedes(between: str) -> bool:

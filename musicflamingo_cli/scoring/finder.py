@@ -247,7 +247,16 @@ class Finder:
                 candidate, self.index, self.page.folded[max(0, candidate.start - 600) : candidate.start]
             )
             or is_mislabelled(self.page.folded, candidate.start)
+            or self._repeats_mislabelled(candidate)
         )
+
+    def _repeats_mislabelled(self, candidate: Candidate) -> bool:
+        """Whether an object says once more, right behind it, what one says that is labelled as something else."""
+        text = self.page.folded[candidate.start : candidate.end]
+        before = self.page.folded[max(0, candidate.start - len(text) - 16) : candidate.start].rstrip()
+        if not before.endswith(text):
+            return False
+        return is_mislabelled(self.page.folded, self.page.folded.rindex(text, 0, candidate.start))
 
 
 def _without_strays(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:

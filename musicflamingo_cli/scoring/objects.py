@@ -181,6 +181,8 @@ def _is_torn_open(value: object) -> bool:
     """Whether the bracket that opens an object or a list was lost or swallowed, so that its members follow."""
     if isinstance(value, str):
         return not value.strip() or value.rstrip().endswith(("{", "[")) or "{" in value.rpartition("}")[2]
+    if isinstance(value, Torn):
+        return '"' in value.text
     if isinstance(value, Bare):
         begins = value.raw.strip()[:1]
         return not begins or (begins in tuple("/\\|<>*:-~!") and not re.search(r"\d", value.raw))

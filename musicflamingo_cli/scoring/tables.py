@@ -103,11 +103,11 @@ def _read_table(rows: list[Row], index: FieldIndex, assume: float | None, tables
     held: list[tuple[Row, Field, int]] = []
     for row in rows:
         _read_words(row, index, tables)
-        for column, (_, text) in enumerate(row.cells[:2]):
-            name = _field_of(text, index)
-            if name is not None:
-                held.append((row, name, column))
-                break
+        named = [(column, name) for column, (_, text) in enumerate(row.cells[:2]) if (name := _field_of(text, index))]
+        if len(named) == 1:
+            held.append((row, named[0][1], named[0][0]))
+        elif named:
+            tables.spans.append((row.start, row.end))
     if not held:
         return
     tables.spans.extend((row.start, row.end) for row, _, _ in held)
