@@ -109,7 +109,7 @@ _SUPERSEDES = re.compile(
     r"|instead|new|summary|summari[sz]\w+"
     r"|sum\s+up|conclu\w+|verdict|wait|re-?rat\w+|re-?scor\w+|better|answer|overall\s*[,:]|in\s+short|to\s+recap"
     r"|second\s+(?:pass|listen\w*|attempt|try)|endgültig\w*|definitiv\w*|réponse|respuesta|antwort)\b|最终|最後|修正|更正"
-    r"|\b(?:scores?|ratings?|evaluation|assessment|results?|json)\b[^\n]{0,24}(?::|\n)",
+    r"|\b(?:scores|ratings|evaluation|assessment|results?|json)\b[^\n]{0,24}(?::|\n)",
     re.IGNORECASE,
 )
 _REVISES = re.compile(

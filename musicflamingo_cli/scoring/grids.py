@@ -26,6 +26,8 @@ class Row:
 
     closed: bool = False
     """True if a bar ends it."""
+    opened: bool = False
+    """True if a bar begins it."""
 
     def is_last(self, number: int) -> bool:
         """Whether the text ends in this cell."""
@@ -82,7 +84,7 @@ def _barred(line: str, start: int, cut: bool) -> Row:
         cells.pop(0)
     if len(cells) > 1 and not cells[-1][1].strip() and not cut:
         cells.pop()
-    return Row(cells, start, start + len(line), cut, line.rstrip().endswith("|"))
+    return Row(cells, start, start + len(line), cut, line.rstrip().endswith("|"), line.lstrip().startswith("|"))
 
 
 def _mark_of(line: str, is_head: Callable[[list[str]], bool]) -> str:

@@ -7,7 +7,9 @@ import re
 from musicflamingo_cli.scoring.strings import KEY
 
 SPACE = re.compile(r"(?:\x1b\[[\d;]{0,8}m|[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u2060\ufeff]|\\{1,8}[nrt](?![A-Za-z]))+")
-COMMENT = re.compile(r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?|<br\s?/?>")
+COMMENT = re.compile(
+    r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#(?!#{1,5} )[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?|<br\s?/?>"
+)
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,8}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
 NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|\\(?![./%])|//|/\*|<!--|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
 ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”\\]|//|/\*")

@@ -50,7 +50,7 @@ LISTED = re.compile(r"[ \t\d.,;:/%()=*_–—-]{1,40}(?:and\s+)?(?:(?:an?|the)\s
 """What stands between the names of one enumeration: what leads up to the first of them holds for all."""
 SCALE_BEFORE = re.compile(
     rf"\b(?:on|using)\s+(?:an?|the|my)\s+(?:(?:rating|score)\s+)?scale\s+(?:of|from)\s+({RANGE.pattern})[\s,:]{{0,3}}"
-    r"|\bout\s+of\s+(\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)\s?[,:]\s?",
+    r"|(?<!\d\s)(?<!\d)\bout\s+of\s+(\d{1,4}|five|ten|twenty|(?:a\s+)?hundred)\s?[,:]\s?",
     re.IGNORECASE,
 )
 """The scale that the sentence of a name states before it. Group 1: a range; 4: a top."""

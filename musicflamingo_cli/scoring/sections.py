@@ -22,6 +22,7 @@ _STATES = re.compile(
     r"\A\W*(?:\w+\W+){0,3}?\W*(?:/\s?\d+|out\s+of\s+\d+|%|\d+(?:\.0)?\s?[-–]\s?\d+(?:\.0)?)\W*\Z", re.IGNORECASE
 )
 """A short heading that ends in a scale."""
+_OPENING = re.compile(r"<([A-Za-z][\w-]{0,60})>")
 _CLOSER = re.compile(r"</([A-Za-z][\w -]{0,60})")
 _DECORATION = re.compile(
     r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;"
@@ -90,6 +91,7 @@ def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: 
     if "$" in body:
         body = _TEX.sub(lambda tex: tex.group(1) or tex.group(2) or tex.group(3), body)
     if "<" in body:
+        body = _without_other_tags(body)
         closed = frozenset(_CLOSER.findall(body))
         body = _TAG.sub(lambda tag: _plain_tag(tag, index, closed), body)
     if prompt:
@@ -110,6 +112,26 @@ def _on_its_own_line(found: re.Match[str]) -> str:
 @lru_cache(maxsize=64)
 def _lines_of(prompt: str) -> frozenset[str]:
     return frozenset(" ".join(line.split()) for line in prompt.splitlines())
+
+
+def _without_other_tags(body: str) -> str:
+    """The text without what stands in tags such as `<weight>` or `<previous_scores>`, up to its end if one is not
+    closed."""
+    parts: list[str] = []
+    at = 0
+    for tag in _OPENING.finditer(body):
+        name = tag.group(1)
+        if tag.start() < at or not _is_other_tag(name):
+            continue
+        end = body.find(f"</{name}>", tag.end())
+        parts.append(body[at : tag.start()])
+        at = end + len(name) + 3 if end >= 0 else len(body)
+    return "".join([*parts, body[at:]]) if parts else body
+
+
+@lru_cache(maxsize=256)
+def _is_other_tag(name: str) -> bool:
+    return standing_of(name) == "other"
 
 
 def _names_score(text: str, index: FieldIndex) -> bool:
@@ -181,6 +203,10 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
             return _NO_HEADING
     if glued := _GLUED_HEADING.search(stripped[:_REACH]):
         stripped = stripped[glued.end() :]
+    if stripped.startswith("#") and (entry := index.label.search(stripped)) is not None:
+        lead = stripped[: entry.start()].strip("#*-:–— \t")
+        if lead and (is_other_name(lead) or is_other_lead(lead)):
+            return _Line(True, True, True, True, NO_SCALE)
     title = _OWN_RANGE.sub(" ", HEARD.sub(" ", _SONG_TITLE.sub(_without_song, stripped))).strip("#*_:= \t`\"'")
     if not title or _FENCE_WORD.fullmatch(stripped):
         return _NO_HEADING

@@ -95,6 +95,8 @@ def _read_table(rows: list[Row], index: FieldIndex, assume: float | None, tables
         tables.spans.append((rows[0].start, rows[-1].end))
         rows = rows[:_MOST_ROWS] + rows[-_MOST_ROWS:]
     head = rows[0]
+    if not head.opened and len(rows) > 1 and all(row.opened for row in rows[1:]):  # words before it on its line
+        head.cells = head.cells[1:]
     columns = [_field_of(text, index) for _, text in head.cells]
     if sum(c is not None for c in columns) >= 2 and len(rows) > 1:
         tables.spans.append((rows[0].start, rows[-1].end))
@@ -126,7 +128,7 @@ def _read_row(
     possible: list[tuple[Reading, int, str]] = []
     if row.cut and any(is_bound(title) for title in titles[named + 1 :]):
         return None
-    if len(titles) != len(row.cells) and any(is_other_name(title) or is_bound(title) for title in titles):
+    if len(titles) != len(row.cells) and any(_is_other(title) for title in titles[named + 1 :]):
         return None
     titles = titles if len(titles) == len(row.cells) else []
     label_scale = stated_scale(read_key(row.cells[named][1]).annotation, name)
