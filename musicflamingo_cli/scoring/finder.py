@@ -121,7 +121,7 @@ class Finder:
                     and not folded[broken:pos].strip("[({ \n\"'")
                     and (nested or folded[max(0, pos - 32) : pos].rstrip(" \n[({\"'").endswith((":", "=")))
                     and not _RESTART.search(folded[max(0, pos - 160) : pos])
-                    and not self._restarts(found, root, (broken, pos, stop))
+                    and not self._restarts(found, root, (broken, stop))
                 ):
                     self.orphans.add(pos)
                 broken, nested = -1 if root.closed else stop, depth > 1
@@ -136,15 +136,17 @@ class Finder:
                         del found[_MOST_CANDIDATES // 2 : -_MOST_CANDIDATES // 2]
             pos = max(stop, pos + 1)
 
-    def _restarts(self, found: Sequence[Candidate], root: Obj, span: tuple[int, int, int]) -> bool:
-        """Whether a complete object on a line of its own says what the one that broke off before it said."""
-        broken, start, stop = span
+    def _restarts(self, found: Sequence[Candidate], root: Obj, span: tuple[int, int]) -> bool:
+        """Whether a complete object says what the one that broke off before it said."""
+        broken, stop = span
         folded = self.page.folded
-        if not (root.closed and found and found[-1].end == broken) or "\n" not in folded[broken - 8 : start]:
+        if not (root.closed and found and found[-1].end == broken):
             return False
         if _CLOSER.match(folded, stop) or MEMBER_FOLLOWS.match(folded, stop):
             return False
-        return len(self._harvest(root).members.keys() & found[-1].said.members.keys() & self.index.scored) > 1
+        said = self._harvest(root).members.keys() & self.index.scored
+        shared = said & found[-1].said.members.keys()
+        return len(shared) > 1 or (len(shared) == 1 and len(said) > 3)
 
     def _next_name(self, start: int, end: int) -> int:
         """Where the next name of a field, or else an escaped letter, stands before `end`; -1 for nowhere."""

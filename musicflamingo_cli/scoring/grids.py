@@ -82,7 +82,7 @@ def _barred(line: str, start: int, cut: bool) -> Row:
         at += len(part) + 1
     if cells and not cells[0][1].strip():
         cells.pop(0)
-    if len(cells) > 1 and not cells[-1][1].strip() and not cut:
+    if len(cells) > 1 and not cells[-1][1].strip():
         cells.pop()
     return Row(cells, start, start + len(line), cut, line.rstrip().endswith("|"), line.lstrip().startswith("|"))
 

@@ -51,11 +51,13 @@ _BEFORE_TITLE = re.compile(
 
 def is_mislabelled(text: str, start: int) -> bool:
     """Whether what stands before the object at `start` says that it is not the answer."""
-    before = _CLOSED.split(_FENCE_BEFORE.sub("", text[max(0, start - 240) : start]))[-1]
+    near = text[max(0, start - 240) : start]
+    before = _CLOSED.split(_FENCE_BEFORE.sub("", near))[-1]
+    is_fenced = _FENCE_BEFORE.search(near) is not None
     key = _UNDER_A_KEY.search(before[-100:])
     if key is not None and not _BEFORE_TITLE.search(before[-100:][: key.start()]):
         standing = standing_of(key.group(1))
-        if standing == "other" or (key.group(2) and standing == "unknown"):
+        if standing == "other" or (key.group(2) and standing == "unknown" and not is_fenced):
             return True
     lines = [line for line in before.splitlines() if line.strip(_FRAME).strip("}]") not in ("", "json", "python")]
     if not lines:

@@ -128,7 +128,7 @@ def _read_row(
     possible: list[tuple[Reading, int, str]] = []
     if row.cut and any(is_bound(title) for title in titles[named + 1 :]):
         return None
-    if len(titles) != len(row.cells) and any(_is_other(title) for title in titles[named + 1 :]):
+    if len(titles) != len(row.cells) and (any(map(is_other_name, titles)) or any(map(_is_other, titles[named + 1 :]))):
         return None
     titles = titles if len(titles) == len(row.cells) else []
     label_scale = stated_scale(read_key(row.cells[named][1]).annotation, name)
