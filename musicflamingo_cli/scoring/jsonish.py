@@ -17,6 +17,7 @@ from musicflamingo_cli.scoring.marks import (
     COMMENT,
     ELLIPSIS,
     GARBAGE,
+    HEADING,
     KEY_BEGUN,
     LONG_LIST,
     LONG_LIST_OF_OBJECTS,
@@ -85,7 +86,7 @@ class ObjectReader:
             self.pos += 1
         while self.stack:
             self._skip_separators()
-            if self.pos >= self.end:
+            if self.pos >= self.end or HEADING.match(self.folded, self.pos, self.end):
                 break
             if self.folded[self.pos] in "}])":
                 self._close(self.folded[self.pos])
@@ -311,7 +312,7 @@ class ObjectReader:
     def _value(self, put: Callable[[object], None]) -> None:
         self._skip_space()
         folded, pos = self.folded, self.pos
-        if pos >= self.end:
+        if pos >= self.end or HEADING.match(folded, pos, self.end):
             put(Cut(""))
         elif folded[pos] in "{[(" and len(self.stack) < MAX_DEPTH:
             child: Obj | Arr = Obj() if folded[pos] == "{" else Arr()

@@ -10,6 +10,8 @@ SPACE = re.compile(r"(?:\x1b\[[\d;]{0,8}m|[\s\x00-\x1f\x7f\xa0\u200b-\u200f\u206
 COMMENT = re.compile(
     r"//[^\n]*|/\*(?:[^*]|\*(?!/))*(?:\*/)?|#(?!#{1,5} )[^\n]*|<!--(?:[^-]|-(?!->))*(?:-->)?|<br\s?/?>"
 )
+HEADING = re.compile(r"#{2,6} ")
+"""A heading of Markdown, which no object goes on behind."""
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d+|\s{1,8}\d+(?=\s{0,8}(?:[,;}\]]|\Z)))")
 NUMBER_BOUND = re.compile(r"[,;{}\[\]\n\"“”]|\\(?![./%])|//|/\*|<!--|\s#|(?<=\s)[A-Za-z_$][\w $-]{0,60}\s{0,4}[:=]")
 ITEM_BOUND = re.compile(r"[,;{}\[\]()\n\"“”\\]|//|/\*")
