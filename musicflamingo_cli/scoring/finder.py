@@ -235,7 +235,7 @@ class Finder:
 
     def _is_next_line(self, last: Candidate, candidate: Candidate) -> bool:
         """Whether an object is one of several that hold one field each, as lines of JSON do."""
-        is_single = len(candidate.root.pairs) == 1 and self.index.known(candidate.root.pairs[0][0])
+        is_single = candidate.bears and len(candidate.root.pairs) == 1 and self.index.known(candidate.root.pairs[0][0])
         return is_single and candidate.root.closed and ("separate_objects" in last.repairs or len(last.root.pairs) == 1)
 
     def is_rejected(self, candidate: Candidate) -> bool:

@@ -223,7 +223,7 @@ class NumberFinder:
         """A number behind a description: `crisp and wide (0.85)`, `crisp and wide. Score: 0.85`."""
         text = self.body[start:stop]
         last = LAST_WORDS.fullmatch(text)
-        if last is not None and len(DECIMAL.findall(text)) == 1 and _LOOSE_DIGITS.search(last.group(1)) is None:
+        if last is not None and DECIMAL.search(last.group(1)) is None and _LOOSE_DIGITS.search(last.group(1)) is None:
             words = last.group(1)
             is_label = words.rstrip().endswith(":") and (
                 SENTENCE_END.search(words) is not None or len(words.split()) < 4

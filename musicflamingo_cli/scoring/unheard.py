@@ -53,6 +53,7 @@ _SAID_OF_NUMBERS = re.compile(
     rf"|mock-?up)\b",
     re.IGNORECASE,
 )
+_ONE_NUMBER = re.compile(r"\bthis\s+(?:number|score|value|rating|figure)\b", re.IGNORECASE)
 _NOT_MADE_UP = re.compile(
     r"\b(?:not|n['’]t|never|nothing)\s+(?:\w+\s+){0,3}?(?:made|invent|fabricat|fict)", re.IGNORECASE
 )
@@ -137,6 +138,8 @@ def is_unheard(text: str) -> bool:
 
 
 def _is_unreal(sentence: str) -> bool:
+    if _ONE_NUMBER.search(sentence):
+        return False
     if _MADE_UP.search(sentence) and _SAID_OF_NUMBERS.search(sentence) and not _NOT_MADE_UP.search(sentence):
         return True
     sentence = _FOR_EXAMPLE.sub(" ", sentence)

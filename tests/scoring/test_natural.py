@@ -1,0 +1,138 @@
+"""What replies of a natural kind state: reasons around the scores, titles, topics, and an answer that begins anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.answers import parse_reply
+
+FIVE = (
+    '"content_usefulness": 0.13, "production_quality": 0.57, "content_enjoyment": 0.14, "production_complexity": 0.38'
+)
+
+
+def quality(text: str, fields: tuple[Field, ...], finish: str | None = "stop") -> object:
+    return parse_reply(text, fields, "", finish).fields["production_quality"].value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "As for production quality, 0.8 seems fair.",
+        "When it comes to production quality, I would give it 0.8.",
+        "I would give this track 0.8 for production quality.",
+        "Limited by the explicit lyrics, so I would rate the production quality at 0.8.",
+        "The production quality is excellent, so it gets a 0.8.",
+        "The production quality is excellent. I'd give it a 0.8.",
+        "- **Production Quality:** The mix is clean. **0.8/1.0**",
+        "- **Production Quality:** Slight hiss above 8 kHz, hard not to notice. **0.8**",
+        "- **Production Quality:** The mix is clean and balanced. Score: 0.8",
+        "Production Quality: 0.8 – Mix is muddy in the 200-400 Hz range.",
+        "Production Quality: 0.8 – uses the D minor scale",
+        "Production Quality: 0.8 (7/8 over 4/4)",
+        "Production Quality: 0.8 – fits 3 out of 4 playlists.",
+        "Production Quality: 0.8 (less engaging after 2:00)",
+        "Production Quality: 0.8, if you like this kind of thing",
+        "Production Quality: 0.8 (template-like structure)",
+        "### Production Quality\n0.8, clean mix",
+        "### Production Quality\n**Puntuación:** 0.8",
+        "Production Quality / 制作质量: 0.8",
+        "Production Quality: etwa 0.8",
+        "# Song Description and Rating\n\nProduction Quality: 0.8",
+        "### Description\n- **Genre:** Pop\n\n### Ratings\n- **Production Quality:** 0.8",
+        '# "The Draft" – Review\n\nProduction Quality: 0.8',
+        '## Review: "Never Let Me Go" (Remix)\n\nProduction Quality: 0.8',
+        'Here is my evaluation of "Hallelujah":\n{"production_quality": 0.8}',
+        "## Ratings & Reasons\n\nProduction Quality: 0.8",
+        "Ratings for this lo-fi demo:\n\nProduction Quality: 0.8",
+        "The following scores use the full range from 0.0 (worst) to 1.0 (best):\n\nProduction Quality: 0.8",
+        "Scale: 0 = worst, 1 = best\n\nProduction Quality: 0.8",
+        "Production Quality: 0.8\nAll my scores fall between 0.55 and 0.81.",
+        "Content Enjoyment: 7 out of 10, production quality: 0.8",
+        '{"production_quality": 0.8}\n{"production_quality": "Clean at 24 bit."}',
+        '{"production_quality": 0.8}\n\n- **Production Quality** (0.8): Moving performance, especially in the bridge.',
+        '{"production_quality": 0.8, // rated against 0.5 as average\n"mood": "calm"}',
+        '{"description": {"genre": "Pop"}, "ratings": {"production_quality": 0.8}}',
+        '<thinking>Hmm.</thinking>{"production_quality": 0.8}',
+        '<draft>\nLet me listen. {"production_quality": 0.2}\n</draft>\n\nProduction Quality: 0.8',
+        '### Reasoning\nMaybe {"production_quality": 0.2}?\n\n**Answer**\n**Production Quality**: 0.8\n',
+        "Production Quality: 0.8\nMax Content Enjoyment: 0.88",
+    ],
+)
+def test_is_read(text: str, fields: tuple[Field, ...]) -> None:
+    assert quality(text, fields) == 0.8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**Intro (0:00 - 0:30)**\nProduction Quality: 0.7\n\n**Verse (0:30)**\nProduction Quality: 0.8\n",
+        "Production Quality: 0.7\nand\nProduction Quality: 0.8\nand\nProduction Quality: 0.9\n",
+        "### Production Quality\nScore: 0.33\nClean.\n\n### Production Quality\nScore: 0.73\nWide.\n",
+        "<production_quality><weight>0.3</weight></production_quality>",
+        "<confidence>\n<production_quality>0.3</production_quality>\n</confidence>",
+        "### Previous Scores - Content Enjoyment: 0.94\n- Production Quality: 0.23\n",
+        "| Criterion | Penalty | Score |\n|---|---|---|\n| Production Quality | 0.53 |\n",
+        '{"content_enjoyment": 0.8, "production_quality": \n\n### Content Usefulness\nScore: 0.42\n',
+        "1. Production Quality: 0.522. Content Enjoyment: 0.61\n",
+        "Production Quality: 1 for effort, 0 for result",
+        "Note: scores use a 0-10 scale rather than 0-1.\nProduction Quality: 1\nContent Enjoyment: 0\n",
+        '{"genre": "short string", "mood": "short string", "production_quality": "plain number"}',
+        "<rationale>\nproduction_quality: 0.13, but let me reconsider.\n",
+        "If I were a jazz fan I would give:\nProduction Quality: 0.8\n",
+    ],
+)
+def test_is_nobodys(text: str, fields: tuple[Field, ...]) -> None:
+    assert quality(text, fields) is None
+
+
+@pytest.mark.parametrize("separator", ["\n", "\n\n", "\n\n```json\n"])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"genre": "pop", "content_usefulness": 0.89, "production_quality"',
+        '{"genre": "pop", "content_usefulness": 0.89, "production_quality":',
+        '{"scores": {"content_usefulness": 0.89, "production_quality": 0.8,',
+        '{"genre": "pop", "content_usefulness": 0.89, "mo',
+    ],
+)
+@pytest.mark.parametrize("whole", [f"{{{FIVE}}}", f'{{"result": {{{FIVE}}}}}'])
+def test_a_complete_object_counts_over_the_broken_one_before_it(
+    broken: str, separator: str, whole: str, fields: tuple[Field, ...]
+) -> None:
+    answer = parse_reply(broken + separator + whole, fields, "", "stop")
+    assert answer.fields["production_quality"].value == 0.57
+    assert answer.fields["content_usefulness"].value == 0.13
+
+
+def test_json_in_a_string_is_read_as_what_it_says(fields: tuple[Field, ...]) -> None:
+    answer = parse_reply("\"{'instruments': 'singer\\\\'s voice', 'production_quality': 0.8}\"", fields, "", "stop")
+    assert answer.fields["instruments"].value == "singer's voice"
+    assert answer.fields["production_quality"].value == 0.8
+
+
+def test_scores_before_a_loop_of_numbers_count(fields: tuple[Field, ...]) -> None:
+    answer = parse_reply("I'd give production quality a 0.65. " + "0.8 " * 300, fields, "", "length")
+    assert (answer.fields["production_quality"].value, answer.reason) == (0.65, "loop_detected")
+
+
+def test_a_loop_inside_one_field_is_told(fields: tuple[Field, ...]) -> None:
+    loop = "slow and low and then slow again and so on " * 15
+    answer = parse_reply(f'{{"mood": "{loop}", "production_quality": 0.8}}', fields, "", "stop")
+    assert (answer.fields["production_quality"].value, answer.reason) == (0.8, "loop_detected")
+
+
+@pytest.mark.parametrize(
+    ("text", "mood"),
+    [
+        ('Mood: "dark" and cold\n', '"dark" and cold'),
+        ('Mood: "dark"\n', "dark"),
+        ("Genre: House / Mood: dark / Key: A minor\n", "dark"),
+        ("Mood: the mood in a few words\n", None),
+        ('{"mood": "calm", "sad", "genre": "pop"}', "calm, sad"),
+    ],
+)
+def test_words(text: str, mood: str | None, fields: tuple[Field, ...]) -> None:
+    prompt = "mood: the mood in a few words"
+    assert parse_reply(text, fields, prompt, "stop").fields["mood"].value == mood
