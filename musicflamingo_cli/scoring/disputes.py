@@ -141,6 +141,11 @@ def taken_back_until(text: str) -> int:
         text = f"{text[:_WIDE]}\n{text[-_WIDE:]}"
     if _ALL.search(text) or _TELLS_WEIGHTS.search(text) or is_unheard(text):
         return len(text) + 1
+    return taken_back_above(text)
+
+
+def taken_back_above(text: str) -> int:
+    """Where the last words end that take back what precedes them, such as `ignore the scores above`; 0 for nowhere."""
     return max((found.end() for found in _ABOVE.finditer(text)), default=0)
 
 

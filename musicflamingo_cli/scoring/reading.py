@@ -9,7 +9,7 @@ from itertools import groupby, islice
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.bounds import scale_notes
 from musicflamingo_cli.scoring.candidates import Candidate, choose
-from musicflamingo_cli.scoring.disputes import revises, taken_back_until
+from musicflamingo_cli.scoring.disputes import revises, taken_back_above, taken_back_until
 from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.finder import Finder
 from musicflamingo_cli.scoring.found import Found, of_reading, of_statement
@@ -176,13 +176,15 @@ class ReplyReader:
         stretches, spans = around
         stated = {n: one.value for n, one in found.fields.items() if n in self.index.scored and one.value is not None}
         words = prose_body(page, stretches, spans, self.index, self.prompt)
+        if not words.strip():
+            return
         if taken_back_until(words) > len(words):
             gone = frozenset(stated)
         else:
             after = [Stretch(max(s.start, answer.end), s.end, s.rank) for s in stretches if s.end > answer.end]
             body = prose_body(page, after, spans, self.index, self.prompt)
             gone = disputed_by(body, stated, self.index, ("", self.assume)) if body.strip() else frozenset()
-            gone = frozenset(stated) if taken_back_until(body) else gone
+            gone = frozenset(stated) if taken_back_above(body) else gone
         self._leave_out(found, gone)
 
     def _add_prose(self, found: Found, page: Page, stretches: Sequence[Stretch], spans: Spans) -> None:

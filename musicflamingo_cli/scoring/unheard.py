@@ -93,6 +93,14 @@ _FOREIGN_THESE = re.compile(rf"{FOREIGN_UNREAL}|{FOREIGN_OTHER}|权重|權重|�
 _FOR_EXAMPLE = re.compile(
     r"\b(?:par\s+exemple|por\s+(?:ejemplo|exemplo)|zum\s+beispiel|per\s+esempio)\b|例如", re.IGNORECASE
 )
+_HINT = re.compile(
+    r"n['’]?t\b|\bnot\b|\bno\b|\bnon\b|\bne\b|\bunable|\bwithout|made|making|invent|fict|fabricat|mock|dummy|placeholder"
+    r"|sample|example|exempl|ejemplo|esempio|beispiel|illustrat|format|structure|schema|layout|\bnone\b|looks?\b"
+    r"|previous|preceding|\blast\b|other|anterior|reference|different|wrong|demo|next|earlier|erfunden|ausgedacht|fiktiv"
+    r"|fittizi|vorige|vorher|andere|letzte|autre|titre|precedente|altr[ao]|pesos|gewichte|\bkann\b|posso|riesco",
+    re.IGNORECASE,
+)
+"""Without one of these, a text in ASCII says nothing of the kind."""
 _SENTENCES = re.compile(r"(?<=[.!?])\s|[。！？\n]")
 _MOST = 512
 """Of more sentences than twice that the first and the last are looked at."""
@@ -129,6 +137,8 @@ _FOREIGN_REMARK = re.compile(
 
 def is_unheard(text: str) -> bool:
     """Whether a sentence says of all numbers of a reply that they were not heard in this song."""
+    if text.isascii() and _HINT.search(text) is None:
+        return False
     if _NOTHING_HEARD.search(text) or _OTHERS.search(text):
         return True
     sentences = _SENTENCES.split(text)
