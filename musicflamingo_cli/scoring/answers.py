@@ -49,7 +49,7 @@ def parse_reply(
     - The final answer counts. What follows the end of thinking (`</think>`, `<answer>`) counts, what is inside never,
       nor what stands in a fence marked `thinking` or behind a damaged tag (`<thnk>`), nor a next turn that nobody took;
       then an object over prose (which never fills its gaps), one that answers over other JSON, a complete one over a
-      later broken one, a fenced one over a bare one that is no revision, the last over earlier ones. Not the answer:
+      broken one, a fenced one over a bare one that is no revision, the last over earlier ones. Not the answer:
       what is called weights, confidence, example, another song and the like, templates (`...`, `<genre>`), the prompt
       repeated.
     - JSON is read as it is, and repaired where it is broken: quotes, commas, braces, comments, escapes, Python and

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.bodies import prose_body
 from musicflamingo_cli.scoring.brackets import are_bracketed
 from musicflamingo_cli.scoring.descriptions import Label, read_description
 from musicflamingo_cli.scoring.disputes import calls_too_much, revises, takes_back
@@ -33,7 +34,7 @@ from musicflamingo_cli.scoring.phrases import (
     SEPARATOR,
 )
 from musicflamingo_cli.scoring.scales import LITERAL, Scale, to_decimal
-from musicflamingo_cli.scoring.sections import prose_body, sections
+from musicflamingo_cli.scoring.sections import sections
 from musicflamingo_cli.scoring.settling import settle
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_of_all

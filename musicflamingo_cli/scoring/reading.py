@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, islice
 
 from musicflamingo_cli.records import FieldAnswer
+from musicflamingo_cli.scoring.bodies import prose_body
 from musicflamingo_cli.scoring.bounds import scale_notes
 from musicflamingo_cli.scoring.candidates import Candidate, choose
 from musicflamingo_cli.scoring.disputes import revises, taken_back_above, taken_back_until
@@ -16,7 +17,6 @@ from musicflamingo_cli.scoring.found import Found, of_reading, of_statement
 from musicflamingo_cli.scoring.keys import FieldIndex, read_key
 from musicflamingo_cli.scoring.nodes import Bare, Obj, Page
 from musicflamingo_cli.scoring.prose import disputed_by, read_prose
-from musicflamingo_cli.scoring.sections import prose_body
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
 from musicflamingo_cli.scoring.thinking import ANSWER, Stretch, answer_stretches

@@ -1,50 +1,21 @@
-"""The prose of a reply as one text, and what its headings say of the lines under them."""
+"""What the headings of prose say of the lines under them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.keys import HEARD, FieldIndex, is_other_name
-from musicflamingo_cli.scoring.nodes import Page
 from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
-from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_of_sentence
-from musicflamingo_cli.scoring.thinking import Stretch
 
-_TAG = re.compile(r"<(/?)([A-Za-z][\w -]{0,60})(?:\s[^<>\n]{0,200})?/?>")
 _STATES = re.compile(
     r"\A\W*(?:\w+\W+){0,3}?\W*(?:/\s?\d+|out\s+of\s+\d+|%|\d+(?:\.0)?\s?[-–]\s?\d+(?:\.0)?)\W*\Z", re.IGNORECASE
 )
 """A short heading that ends in a scale."""
-_OPENING = re.compile(r"<([A-Za-z][\w-]{0,60})>")
-_CLOSER = re.compile(r"</([A-Za-z][\w -]{0,60})")
-_DECORATION = re.compile(
-    r"\*{2,}|__+|`+|(?<!\S)\*(?=\S)|(?<=\S)\*(?=[\s:,.;)]|\Z)|(?<=:)\*(?=\S)|&nbsp;"
-    r"|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)"
-)
-_ESCAPED = re.compile(r"\\(?=[_.\-/%+()\[\]:,=\n])|<\|\w{1,40}\|>")
-"""A backslash of Markdown, which never ends the text, and tokens that are no words: `<|im_end|>`."""
-_STRUCK = re.compile(r"<(s|del|strike)>[^<>\n]{0,120}</\1>|~~[^~\n]{1,120}~~", re.IGNORECASE)
-"""What a reply strikes out."""
-_TEX = re.compile(
-    r"\$\s?\\boxed\{([^{}$\n]{1,16})\}\s?\$|\\boxed\{([^{}$\n]{1,16})\}|\$\s?([\d.,/]{1,12}(?:\\?%)?)\s?\$"
-)
-"""A number in the marks of TeX."""
-_BLANK = re.compile(r"(?<![\d.,])(\d[.,])(_{1,16})")
-"""Digits to be filled in: `0.__`."""
-_MARKS_PLACE = re.compile(r"[\s\"'*_,]{0,4}(?:\n|\Z)")
-_AFTER_LABEL = re.compile(r"[:=][\s\"'*_]{0,6}\Z")
-"""Around `<genre>` where it stands for an answer: `genre: <genre>`."""
-_HTML = frozenset(
-    """a b br code div em font h1 h2 h3 h4 h5 h6 hr i li ol p pre small span strong sub sup table tbody td th thead
-    tr u ul""".split()  # noqa: SIM905
-)
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
 _GLUED_LABEL = re.compile(r"\d([A-Za-z]{3,20})[*_ ]{0,4}:")
 """A label that a lost newline glues to the number before it: `0.8weights:`."""
@@ -52,11 +23,6 @@ _GLUED_HEADING = re.compile(r"[^#\w\s][ \t]{0,4}(?=#{1,4}[ \t]+[A-Z])")
 """What stands before a heading that lost its newline: `{"result": ## Weights`."""
 _REACH = 80
 """Characters at the start of a line in which such a heading is looked for."""
-_GLUED_TITLE = re.compile(
-    r"(?<=[^\s|>*#-])[ \t]{0,4}\*\*([A-Za-z][\w ]{2,24})\*\*(?=[ \t]{0,4}\n)"
-    r"|(?<=\n)\*\*([A-Za-z][\w ]{2,24})\*\*[^\w\s*:]{0,3}(?=[ \t]?[-•][ \t])"
-)
-"""A bold title such as `**Weights**` that lost its newline, before it or behind it."""
 _FENCE_WORD = re.compile(r"(?:json\w?|jsonl|ya?ml|toml|xml|text|markdown|md|py(?:thon)?|js|javascript)")
 """What a fence says of itself; it ends nothing that a heading began."""
 _SONG_TITLE = re.compile(r"(?<=[#\w:] )[\"“]([^\"”\n]{1,60})[\"”](?:\s?\([^()\n]{1,30}\))?")
@@ -75,63 +41,6 @@ _MOST_HEADINGS = 4096
 _SHORT = 32
 """Lines of fewer characters are looked at once each: a loop repeats them."""
 _MARKS = ("-", "*", "+", "•", "|")
-
-
-def prose_body(page: Page, stretches: Sequence[Stretch], blanked: Spans, index: FieldIndex, prompt: str) -> str:
-    """The prose as one text. Nothing is ever taken from its end: a number that touches it may be cut off."""
-    parts: list[str] = []
-    for stretch in stretches:
-        for start, end in blanked.pieces(stretch.start, stretch.end):
-            parts.append(page.folded[start:end] + ("" if end == len(page.folded) else "\n"))
-    body = re.sub(r"\r\n?", "\n", "".join(parts))
-    if "**" in body:
-        body = _GLUED_TITLE.sub(_on_its_own_line, body)
-    if "~~" in body or "</" in body:
-        body = _STRUCK.sub(" ", body)
-    if "$" in body:
-        body = _TEX.sub(lambda tex: tex.group(1) or tex.group(2) or tex.group(3), body)
-    if "<" in body:
-        body = _without_other_tags(body)
-        closed = frozenset(_CLOSER.findall(body))
-        body = _TAG.sub(lambda tag: _plain_tag(tag, index, closed), body)
-    if prompt:
-        known = _lines_of(prompt)
-        lines = body.split("\n")
-        body = "\n".join(" " if line.strip() and " ".join(line.split()) in known else line for line in lines)
-    body = _BLANK.sub(lambda blank: blank.group(1) + "?" * len(blank.group(2)), body)
-    return _DECORATION.sub(
-        lambda mark: " " * len(mark.group()), _ESCAPED.sub(lambda m: " " if len(m.group()) > 1 else "", body)
-    )
-
-
-def _on_its_own_line(found: re.Match[str]) -> str:
-    title = found.group(1) or found.group(2)
-    return f"\n{title}:\n" if is_other_name(title) else found.group()
-
-
-@lru_cache(maxsize=64)
-def _lines_of(prompt: str) -> frozenset[str]:
-    return frozenset(" ".join(line.split()) for line in prompt.splitlines())
-
-
-def _without_other_tags(body: str) -> str:
-    """The text without what stands in tags such as `<weight>` or `<previous_scores>`, up to its end if one is not
-    closed."""
-    parts: list[str] = []
-    at = 0
-    for tag in _OPENING.finditer(body):
-        name = tag.group(1)
-        if tag.start() < at or not _is_other_tag(name):
-            continue
-        end = body.find(f"</{name}>", tag.end())
-        parts.append(body[at : tag.start()])
-        at = end + len(name) + 3 if end >= 0 else len(body)
-    return "".join([*parts, body[at:]]) if parts else body
-
-
-@lru_cache(maxsize=256)
-def _is_other_tag(name: str) -> bool:
-    return standing_of(name) == "other"
 
 
 def _names_score(text: str, index: FieldIndex) -> bool:
@@ -159,20 +68,6 @@ def _is_other_title(line: str) -> bool:
     if is_other_name(line):
         return True
     return line.strip("*_ ")[:1].isupper() and is_other_lead(line)
-
-
-def _plain_tag(tag: re.Match[str], index: FieldIndex, closed: frozenset[str]) -> str:
-    """XML-like tags named after a field become its label; others become space."""
-    is_value = _AFTER_LABEL.search(tag.string[max(0, tag.start() - 8) : tag.start()]) is not None
-    if index.known(tag.group(2)) and is_value and _MARKS_PLACE.match(tag.string, tag.end()):
-        return tag.group()
-    if index.known(tag.group(2)):
-        return "\n" if tag.group(1) else f"\n{tag.group(2)}: "
-    if re.search(r"\s\d", tag.group(2)):
-        return tag.group()
-    if tag.group(2).lower() not in _HTML and not tag.group(1) and tag.group(2) not in closed:
-        return tag.group()
-    return "\n" if tag.group(2).lower() in ("br", "p", "li", "tr", "div", "ul", "ol") else " "
 
 
 def _without_song(found: re.Match[str]) -> str:
