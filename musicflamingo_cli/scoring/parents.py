@@ -22,7 +22,8 @@ _NOT_THIS_SONG = frozenset(
     dataset definition definitions demo demos descriptions dev deviation deviations diff difference
     differences discarded do draft drafts dummy earlier estimate estimates expectation expectations expected
     experts factor factors fake first floor format formats contribution contributions gap goal goals guess guide
-    guideline guidelines hits human humans hypothetical hypothetically ignore improved improvement improvements
+    guideline guidelines hits human humans hypothetical hypothetically illustration illustrations
+    ignore improved improvement improvements
     incorrect industry influences initial initially instead interval intervals invalid last limit limits
     listener listeners live low lower lowest margin margins masters mock multiplier multipliers nearest negative
     neighbor neighbors neighbour neighbours norm normal norms not original originals other others outdated part

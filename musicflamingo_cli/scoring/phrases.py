@@ -201,7 +201,7 @@ SCALE_LINE = re.compile(
 KEYED_LINE = re.compile(r"[ \t]+[-*]?[ \t]{0,4}[\"']?[A-Za-z][\w ]{0,24}[\"']?:[ \t]+\S")
 """An indented line with a key of its own: `  reason: clean`."""
 NUMBER_LINE = re.compile(
-    rf"[ \t>*+•|_\"'`]{{0,20}}(?:-[ \t]{{1,3}})?"
+    rf"(?:[ \t*+•|_\"'`]|>(?=[ \t])){{0,20}}(?:-[ \t]{{1,3}})?"
     rf"(?=[~≈]?{LITERAL}\s{{0,2}}(?:/\s?\d|%|out of|[^\w\n]{{0,12}}(?:\n|\Z))"
     r"|(?:0?[.,]\d{1,4}|1[.,]0{1,3})(?:[ \t*_]{1,3}[-–—(]|[*_]{0,2}[,;.:](?=[ \t]))[ \t]{0,2}[^\W\d_])",
     re.IGNORECASE,

@@ -71,16 +71,23 @@ def read_prose(
 
 
 def disputed_by(
-    body: str, stated: Mapping[str, float | str | None], index: FieldIndex, settings: tuple[str, float | None]
+    body: str,
+    stated: Mapping[str, float | str | None],
+    index: FieldIndex,
+    settings: tuple[str, float | None],
+    is_broken: bool = False,
 ) -> frozenset[str]:
-    """The fields of an object whose numbers the prose behind it changes or withdraws."""
+    """The fields of an object whose numbers the prose behind it changes or withdraws.
+
+    Where the object broke off (`is_broken`), every other number there is a change: the answer may begin anew.
+    """
     reader = _ProseReader(body, index, settings, stated)
     found = reader.read()
     later = {
         name
         for name, one in found.items()
         if one.reading is not None and one.reading.value is not None and one.reading.value != stated.get(name)
-        if revises(body[: max(0, one.at)])
+        if is_broken or revises(body[: max(0, one.at)])
     }
     return frozenset((later | reader.withdrawn) & stated.keys())
 

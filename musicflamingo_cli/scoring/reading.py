@@ -183,7 +183,11 @@ class ReplyReader:
         else:
             after = [Stretch(max(s.start, answer.end), s.end, s.rank) for s in stretches if s.end > answer.end]
             body = prose_body(page, after, spans, self.index, self.prompt)
-            gone = disputed_by(body, stated, self.index, ("", self.assume)) if body.strip() else frozenset()
+            gone = (
+                disputed_by(body, stated, self.index, ("", self.assume), not answer.root.closed)
+                if body.strip()
+                else frozenset()
+            )
             gone = frozenset(stated) if taken_back_above(body) else gone
         self._leave_out(found, gone)
 
