@@ -67,6 +67,8 @@ _CONDITIONAL = re.compile(
     r"\b(?:would|could|might|may|should|scale|range|than|if|unless|instead|between|up\s+to|not\s+a)\b", re.IGNORECASE
 )
 """Words in a sentence that touch the number behind it."""
+_OF_A_SCORE = re.compile(r"\d\s{0,3}(?:stars?|points?|marks?)?\s{0,3}\Z", re.IGNORECASE)
+"""A number right before `out of 5`: that scale is its own."""
 _REACH = 400
 """How far from its name a number may stand, in characters."""
 
@@ -189,7 +191,7 @@ class NumberFinder:
         """The words before a name without the scale that they state: `on a scale from 0 to 10, `."""
         spoken = sentence_of(lead)
         found = SCALE_BEFORE.search(spoken)
-        if found is None:
+        if found is None or _OF_A_SCORE.search(spoken[: found.start()]):
             return lead, scale
         stated = stated_scale(found.group(1) or "out of " + digits_of(found.group(4)), name.field)
         start = len(lead) - len(spoken) + found.start()

@@ -115,10 +115,10 @@ def _read_table(rows: list[Row], index: FieldIndex, assume: float | None, tables
     tables.spans.extend((row.start, row.end) for row, _, _ in held)
     titles = [] if held[0][0] is head else [text for _, text in head.cells]
     width = len(rows[-2].cells) if len(rows) > 1 else _MAX_CELLS
-    for row, name, column in held:
-        statement = _read_row(row, name, (titles, column, width), assume)
-        if statement is not None:
-            tables.statements.append((name, statement))
+    read = [(name, _read_row(row, name, (titles, column, width), assume)) for row, name, column in held]
+    if not titles and any(one is not None and one[0].reason == "ambiguous" for _, one in read):
+        read = [(name, one and (Reading(reason="ambiguous"), one[1])) for name, one in read]
+    tables.statements.extend((name, one) for name, one in read if one is not None)
 
 
 def _read_row(
