@@ -78,7 +78,7 @@ def test_is_read(text: str, fields: tuple[Field, ...]) -> None:
         '{"content_enjoyment": 0.8, "production_quality": \n\n### Content Usefulness\nScore: 0.42\n',
         "| Production Quality |  | 0.81 |\n| Content Enjoyment | 0.45 | 0.88 |\n| Content Usefulness | 0.3 | 0.2 |\n",
         "### Production Quality\n>0.6\n",
-        '{"content_usefulness": 0.3, "production_quality": 0.5, \n\nLet me start again.\n\n- **Production Quality:** 0.8\n',
+        '{"mood": "calm", "production_quality": 0.5, \n\nLet me start again.\n\n- **Production Quality:** 0.8\n',
         "1. Production Quality: 0.522. Content Enjoyment: 0.61\n",
         "Production Quality: 1 for effort, 0 for result",
         "Note: scores use a 0-10 scale rather than 0-1.\nProduction Quality: 1\nContent Enjoyment: 0\n",
