@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from musicflamingo_cli.scoring.claims import Name
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.phrases import DECIMAL
-from musicflamingo_cli.scoring.statements import Name
 
 _BRACKET = re.compile(
     r"[*_ ]{0,4}\([ \t]?(?:(?:score|rating)[ \t:=]{1,3})?(?:(?P<decimal>0?\.\d{1,4}|[01]\.\d{1,4})"

@@ -6,21 +6,18 @@ import re
 from collections.abc import Sequence
 
 from musicflamingo_cli.scoring.candidates import Candidate, follows_template, is_echo, is_template
+from musicflamingo_cli.scoring.fences import regions
 from musicflamingo_cli.scoring.jsonish import ObjectReader, may_begin
 from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
 from musicflamingo_cli.scoring.labels import is_mislabelled
 from musicflamingo_cli.scoring.marks import MEMBER_FOLLOWS, NUMBER_GOES_ON
-from musicflamingo_cli.scoring.nodes import Arr, Budget, Obj, Page, read_strict, strict_spans
+from musicflamingo_cli.scoring.nodes import Arr, Budget, Obj, Page, read_strict
 from musicflamingo_cli.scoring.objects import Harvest, harvest
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch
 
-_FENCE = re.compile(r"```+|~~~+")
-_FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
 _MAX_BRACELESS = 64
-_MOST_FENCES = 64
-"""Of so many fences, which only a loop has, none is looked for in a string."""
 _MOST_CANDIDATES = 1024
 """Of more objects, which only a loop has, the first and the last are kept."""
 _BRACE = re.compile(r"(?:\{(?=\{{8}))*\{(?!\s{0,8}\})")
@@ -71,7 +68,7 @@ class Finder:
         """
         found: list[Candidate] = []
         for stretch in stretches:
-            for start, end, fenced in _regions(self.page.folded, stretch):
+            for start, end, fenced in regions(self.page.folded, stretch):
                 self._scan(start, end, fenced, found)
         return self._joined(found)
 
@@ -267,20 +264,3 @@ def _without_strays(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]
         if isinstance(value, Obj | Arr) and standing_of(key) == "other":
             return pairs[: number + 1]
     return pairs
-
-
-def _regions(folded: str, stretch: Stretch) -> list[tuple[int, int, bool]]:
-    """The parts of a stretch that lie inside fences and outside them."""
-    regions: list[tuple[int, int, bool]] = []
-    pos, fenced = stretch.start, False
-    fences = list(_FENCE.finditer(folded, stretch.start, stretch.end))
-    quoted = Spans(strict_spans(folded)) if 2 < len(fences) < _MOST_FENCES else Spans(())
-    for fence in fences:
-        if quoted.hold(fence.start()):
-            continue
-        regions.append((pos, fence.start(), fenced))
-        fenced = not fenced
-        info = _FENCE_INFO.match(folded, fence.end(), stretch.end) if fenced else None
-        pos = info.end() if info else fence.end()
-    regions.append((pos, stretch.end, fenced))
-    return [region for region in regions if region[1] > region[0]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from musicflamingo_cli.records import FieldAnswer
+from musicflamingo_cli.scoring.claims import Statement
 from musicflamingo_cli.scoring.descriptions import Description
 from musicflamingo_cli.scoring.echo import is_told_by
 from musicflamingo_cli.scoring.marks import MARKED_PLACE
 from musicflamingo_cli.scoring.numbers import Reading
-from musicflamingo_cli.scoring.statements import Statement
 
 
 @dataclass(slots=True)

@@ -96,6 +96,15 @@ class Budget:
     left: int
 
 
+def words_of(value: object) -> str:
+    """A string, or what stands without quotes, as it was written; nothing for objects and lists."""
+    if isinstance(value, Bare):
+        return value.text
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else ""
+
+
 def read_strict(text: str, start: int, budget: Budget) -> tuple[Obj, int, bool] | None:
     """Read one JSON object at `start`: the object, its end, whether raw control characters stood in its strings."""
     for decoder in (_DECODER, _CONTROL_DECODER):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from musicflamingo_cli.scoring.bounds import scale_notes
 from musicflamingo_cli.scoring.keys import HOLDERS, VALUE_NAMES, FieldIndex, is_other_name, read_key
-from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj, Torn
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj, Torn, words_of
 from musicflamingo_cli.scoring.parents import NUMBERED, standing_of
 from musicflamingo_cli.scoring.values import Member, bears
 
@@ -206,7 +206,7 @@ def _calls_other(pairs: list[tuple[str, object]]) -> bool:
 def _is_of_part(pairs: list[tuple[str, object]]) -> bool:
     """Whether an object speaks of one part of the song: `"section": "intro"`, `"time": "1:00"`."""
     for key, value in pairs[:8]:
-        said = value if isinstance(value, str) else value.text if isinstance(value, Bare) else ""
+        said = words_of(value)
         if read_key(key).joined in _PART_KEYS and said.strip() and not _WHOLE_SONG.search(said):
             return True
     return False

@@ -13,6 +13,7 @@ from decimal import Decimal
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.bodies import prose_body
 from musicflamingo_cli.scoring.brackets import are_bracketed
+from musicflamingo_cli.scoring.claims import Name, Statement
 from musicflamingo_cli.scoring.descriptions import Label, read_description
 from musicflamingo_cli.scoring.disputes import calls_too_much, revises, takes_back
 from musicflamingo_cli.scoring.echo import bare_words
@@ -38,7 +39,7 @@ from musicflamingo_cli.scoring.sections import sections
 from musicflamingo_cli.scoring.settling import settle
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_of_all
-from musicflamingo_cli.scoring.statements import Name, NumberFinder, Statement
+from musicflamingo_cli.scoring.statements import NumberFinder
 from musicflamingo_cli.scoring.tables import read_tables
 from musicflamingo_cli.scoring.thinking import Stretch
 

@@ -15,7 +15,7 @@ from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.finder import Finder
 from musicflamingo_cli.scoring.found import Found, of_reading, of_statement
 from musicflamingo_cli.scoring.keys import FieldIndex, read_key
-from musicflamingo_cli.scoring.nodes import Bare, Obj, Page
+from musicflamingo_cli.scoring.nodes import Obj, Page, words_of
 from musicflamingo_cli.scoring.prose import disputed_by, read_prose
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
@@ -236,19 +236,7 @@ def _lacks_scale(broken: Obj, answer: Candidate) -> bool:
 
 def _is_marked(root: Obj) -> bool:
     """Whether a member of an object says that the others are an example, or another song's."""
-    for key, value in root.pairs[:64]:
-        said = (
-            value
-            if isinstance(value, str)
-            else value.text
-            if isinstance(value, Bare)
-            else "true"
-            if value is True
-            else ""
-        )
-        if said and marks_unheard(read_key(key).joined, said[:80]):
-            return True
-    return False
+    return any(marks_unheard(read_key(key).joined, words_of(value)[:80]) for key, value in root.pairs[:64])
 
 
 def _unquoted(page: Page) -> Page:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.claims import Statement
 from musicflamingo_cli.scoring.disputes import supersedes, taken_back_until
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.numbers import Reading
-from musicflamingo_cli.scoring.statements import Statement
 
 Claim = tuple[Field, Statement]
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from musicflamingo_cli.records import Field
-from musicflamingo_cli.scoring.descriptions import Description
+from musicflamingo_cli.scoring.claims import Name, Statement
 from musicflamingo_cli.scoring.keys import is_other_name
 from musicflamingo_cli.scoring.leads import begins_line, is_label, lead_of, may_state, says_nothing_else, sentence_of
 from musicflamingo_cli.scoring.notes import is_note, stated_scale
@@ -71,27 +69,6 @@ _OF_A_SCORE = re.compile(r"\d\s{0,3}(?:stars?|points?|marks?)?\s{0,3}\Z", re.IGN
 """A number right before `out of 5`: that scale is its own."""
 _REACH = 400
 """How far from its name a number may stand, in characters."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """What the prose says of one field."""
-
-    reading: Reading | None = None
-    """For a field that asks for a number."""
-    description: Description | None = None
-    """For a field that asks for words."""
-    at: int = -1
-    """Where the number stands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A field's name in the prose."""
-
-    field: Field
-    start: int
-    end: int
 
 
 def _is_own_score(before: str) -> bool:
