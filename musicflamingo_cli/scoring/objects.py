@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from musicflamingo_cli.scoring.bounds import scale_notes
 from musicflamingo_cli.scoring.keys import HOLDERS, VALUE_NAMES, FieldIndex, is_other_name, read_key
 from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj, Torn, words_of
-from musicflamingo_cli.scoring.parents import NUMBERED, standing_of
+from musicflamingo_cli.scoring.parents import NUMBERED, Standing, is_song_part, standing_of
 from musicflamingo_cli.scoring.values import Member, bears
 
 _MAX_NODES = 20_000
@@ -147,14 +147,14 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
         _read_named_pair(obj, node, index, scale_notes(obj.pairs, own=False) or place.notes)
         if node.members:
             return node, inner
-    is_series = sum(key[-1:].isdigit() and NUMBERED.fullmatch(key) is not None for key, _ in obj.pairs) > 1
+    standing_in = _standings(obj, index)
     notes = scale_notes(obj.pairs, own=False) or place.notes
     for key, value in obj.pairs:
         if isinstance(value, str) and not place.strict and _opens_another(value):
             break
         found = index.match(key) if key else None
         if found is None:
-            standing = "unknown" if is_series and NUMBERED.fullmatch(key) else standing_of(key)
+            standing = standing_in(key, value)
             if standing == "other" and not place.strict and _is_torn_open(value):
                 break  # its opening bracket was swallowed by a stray quote: what follows stood in it
             if standing != "other" or (isinstance(value, str) and not is_other_name(key)):
@@ -175,6 +175,20 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
     if not node.members:
         _read_named_pair(obj, node, index, notes)
     return node, inner
+
+
+def _standings(obj: Obj, index: FieldIndex) -> Callable[[str, object], Standing]:
+    """How the names in one object are to be taken, given what stands beside them."""
+    is_series = sum(key[-1:].isdigit() and NUMBERED.fullmatch(key) is not None for key, _ in obj.pairs) > 1
+    is_divided = any(isinstance(v, Obj) and is_song_part(key) and not index.match(key) for key, v in obj.pairs)
+
+    def standing_in(key: str, value: object) -> Standing:
+        if is_series and NUMBERED.fullmatch(key):
+            return "unknown"
+        standing = standing_of(key)
+        return "other" if is_divided and standing == "unknown" and isinstance(value, Obj) else standing
+
+    return standing_in
 
 
 def _is_torn_open(value: object) -> bool:

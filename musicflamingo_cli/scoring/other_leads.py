@@ -106,7 +106,8 @@ _OTHER_SONGS = re.compile(
 """What follows these belongs to something else, unless the same words speak of this song or of the final answer."""
 _OWN = re.compile(
     r"\b(?:my|final|answer|actual|result|requested|updated|revised|corrected|filled|completed"
-    r"|this\s+(?:[\w-]+\s+)?(?:song|track|piece|music|one|audio|recording|remix|remaster|cover|demo|version|mix|live\s+\w+"
+    r"|this\s+(?:[\w-]+\s+)?(?:song|track|piece|music|one|audio|recording|remix|remaster|cover|demo|version|mix"
+    r"|live\s+\w+"
     r"|bonus\s+track|song\w*)(?:'s)?|i\s+(?:would\s+)?(?:rate|give|score|assign"
     r"|assess))\b",
     re.IGNORECASE,

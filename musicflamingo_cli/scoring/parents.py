@@ -32,10 +32,15 @@ _NOT_THIS_SONG = frozenset(
     questions random recommendations recommended rejected high highest related relative remaster remastered
     remix remixed remixes revised rival rivals rubric rubrics self similar similarity standard standards stdev
     suggested suggestions test than then top tolerance tolerances truth unused marks pass passing reasons
-    rationale rationales upper user users verse version superseded withdrawn wishlist claims voz voix gesang
-    stimme rascunho borrador brouillon entwurf versions vs versus wish without worst wrong""".split()  # noqa: SIM905
+    rationale rationales upper user users version superseded withdrawn wishlist claims rascunho borrador
+    brouillon entwurf versions vs versus wish without worst wrong""".split()  # noqa: SIM905
 )
 """An object under a name with one of these words speaks of something else than this song as it is."""
+_SONG_PARTS = frozenset(
+    """intro outro verse chorus choruses bridge hook drop breakdown buildup solo coda vocals
+    vocal drums drum bass guitar guitars voz voix gesang stimme""".split()  # noqa: SIM905
+)
+"""An object under a name with one of these words speaks of a part of the song, and so may those beside it."""
 _ANSWERS = frozenset(
     """aesthetic aesthetics analysis answer assessment assessments attributes audio audit body breakdown card
     choices action tool arguments args parameters function input call content contents critique data description details
@@ -48,12 +53,14 @@ _ANSWERS = frozenset(
 )
 
 
+Standing = Literal["answer", "unknown", "other"]
+"""Whether an object under a name is the answer, says nothing of it, or is something else."""
 NUMBERED = re.compile(r"\W*(?:song|track|clip|piece)[ _-]?(\d{1,3})\W*", re.IGNORECASE)
 """One song of several. Group 1: which."""
 
 
 @lru_cache(maxsize=4096)
-def standing_of(name: str) -> Literal["answer", "unknown", "other"]:
+def standing_of(name: str) -> Standing:
     """Whether an object under this name is the answer, may be it (`Midnight Drive`), or is not (`similar_songs`)."""
     if is_other_name(name):
         return "other"
@@ -61,11 +68,23 @@ def standing_of(name: str) -> Literal["answer", "unknown", "other"]:
         return "unknown" if int(numbered.group(1)) <= 1 else "other"
     if is_other_lead(_CAMEL.sub(" ", name[:200]).replace("_", " ")):
         return "other"
-    words = [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", unicodedata.normalize("NFKC", name[:200])))]
+    words = _words(name)
     if all(word in _ANSWERS for word in words):
         is_one_of_many = re.search(r"\d", name) is not None and "score" not in name.lower()
         return "unknown" if is_one_of_many else "answer"
     final = ("final" in words or "answer" in words) and "not" not in words
-    if not final and any(word in _NOT_THIS_SONG for word in words):
+    if not final and any(word in _NOT_THIS_SONG or word in _SONG_PARTS for word in words):
         return "other"
     return "other" if len(words) > 1 and words[-1] in ("a", "b") and words[0] in ("song", "track") else "unknown"
+
+
+@lru_cache(maxsize=4096)
+def is_song_part(name: str) -> bool:
+    """Whether a name is that of a part of the song: `vocals`, `Verse 2`."""
+    words = _words(name)
+    return 0 < len(words) < 4 and any(word in _SONG_PARTS for word in words)
+
+
+def _words(name: str) -> list[str]:
+    spaced = _CAMEL.sub(" ", unicodedata.normalize("NFKC", name[:200]))
+    return [word.lower() for word in _WORD.findall(spaced)]

@@ -119,7 +119,8 @@ TOPIC = re.compile(
 )
 """What makes a name a topic of which the clause behind the comma speaks: `As for production quality, it's a 0.8`."""
 THEN_GIVEN = re.compile(
-    r"\s{0,4}is\s+[a-z\s,-]{2,60}\.\s+I(?:'d|\s+would|'ll)?\s+(?:give|rate|score)\s+it\s+(?:an?\s+|at\s+)?(?=[01]?[.,]\d)",
+    r"\s{0,4}is\s+[a-z\s,-]{2,60}\.\s+I(?:'d|\s+would|'ll)?\s+(?:give|rate|score)\s+it\s+(?:an?\s+"
+    r"|at\s+)?(?=[01]?[.,]\d)",
     re.IGNORECASE,
 )
 """A verdict on a name, and a sentence that gives it a number: ` is excellent. I'd give it a 0.8`."""

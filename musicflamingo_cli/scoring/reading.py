@@ -17,6 +17,7 @@ from musicflamingo_cli.scoring.found import Found, of_reading, of_statement
 from musicflamingo_cli.scoring.keys import FieldIndex, read_key
 from musicflamingo_cli.scoring.nodes import Obj, Page, words_of
 from musicflamingo_cli.scoring.prose import disputed_by, read_prose
+from musicflamingo_cli.scoring.restarts import last_restart, said_otherwise
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
 from musicflamingo_cli.scoring.thinking import ANSWER, Stretch, answer_stretches
@@ -66,7 +67,19 @@ class ReplyReader:
             own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
             if own.answers(self.index.wanted):
                 return own
-        return self._read_page(page)
+        anew = self._anew(page)
+        return anew if anew is not None else self._read_page(page)
+
+    def _anew(self, page: Page) -> Found | None:
+        """What the reply states behind a line on which it begins once more, if that answers and is no torn object."""
+        line = last_restart(page.folded)
+        if line is None or line.start < _first_of_answer(page):
+            return None
+        before = Page(page.text[: line.start], page.folded[: line.start], True)
+        if not line.forgets and not self._read_page(before).broken:
+            return None
+        found = self._read_page(Page(page.text[line.end :], page.folded[line.end :], page.stopped))
+        return found if found.answers(self.index.wanted) and not found.broken else None
 
     def _turns(self, page: Page) -> Iterable[re.Match[str]]:
         """Where a turn that nobody took may begin: not in the thinking, nor at a question that the reply answers."""
@@ -76,9 +89,7 @@ class ReplyReader:
             turns.append(question)
         if not turns:
             return turns
-        stretches = answer_stretches(page.folded)
-        best = max((s.rank for s in stretches), default=0)
-        first = min((s.start for s in stretches if s.rank == best), default=0)
+        first = _first_of_answer(page)
         return [turn for turn in turns if turn.start() >= first]
 
     def _read_page(self, page: Page) -> Found:
@@ -130,6 +141,9 @@ class ReplyReader:
             self._note_scale(answer, page, stretches)
             found = self._of_object(answer, kept)
             self._heed_words(found, answer, page, (stretches, Spans(finder.spans)))
+            if not answer.root.closed or "separate_objects" in answer.repairs:
+                written = {n: float(one.written) for n, one in found.fields.items() if one.written is not None}
+                self._leave_out(found, said_otherwise(page.folded[answer.start :], written, self.index))
             return found
         holding = choose([c for c in objects if c.said.members], finder.is_rejected)
         found = self._of_object(holding, []) if holding else Found()
@@ -226,6 +240,13 @@ class ReplyReader:
         for name in names:
             if name in found.fields and found.fields[name].value is not None:
                 found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
+
+
+def _first_of_answer(page: Page) -> int:
+    """Where the part of a reply begins that may hold the answer, behind the thinking."""
+    stretches = answer_stretches(page.folded)
+    best = max((s.rank for s in stretches), default=0)
+    return min((s.start for s in stretches if s.rank == best), default=0)
 
 
 def _lacks_scale(broken: Obj, answer: Candidate) -> bool:

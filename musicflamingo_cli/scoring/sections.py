@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.keys import HEARD, FieldIndex, is_other_name
 from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
-from musicflamingo_cli.scoring.parents import standing_of
+from musicflamingo_cli.scoring.parents import is_song_part, standing_of
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
 from musicflamingo_cli.scoring.stated_scales import scale_of_sentence
 
@@ -27,6 +27,8 @@ _FENCE_WORD = re.compile(r"(?:json\w?|jsonl|ya?ml|toml|xml|text|markdown|md|py(?
 """What a fence says of itself; it ends nothing that a heading began."""
 _SONG_TITLE = re.compile(r"(?<=[#\w:] )[\"“]([^\"”\n]{1,60})[\"”](?:\s?\([^()\n]{1,30}\))?")
 """The title of the song in a heading: `# "The Draft" (Remix) - Review`."""
+_BARE_TITLE = re.compile(r"[A-Z][a-z]+(?: [\w&]+){0,2}")
+"""A line that could be a title that lost its marks."""
 _OWN_RANGE = re.compile(
     r"(?:full\s+)?(?:range|scale)\s+(?:of\s+|from\s+)?0(?:\.0)?(?:\s?\([^()\n]{0,16}\))?\s?(?:-|–|to)\s?1(?:\.0)?"
     r"(?!\d)(?:\s?\([^()\n]{0,16}\))?|\busing\s+the\s+full\s+(?:range|scale)\b",
@@ -46,6 +48,12 @@ _MARKS = ("-", "*", "+", "•", "|")
 def _names_score(text: str, index: FieldIndex) -> bool:
     """Whether the name of a field that asks for a number stands in a text."""
     return any(m.lastindex and index.fields[m.lastindex - 1].kind != "text" for m in index.label.finditer(text))
+
+
+def _scores(text: str, index: FieldIndex) -> bool:
+    """Whether a number stands behind the name of a field that asks for one."""
+    names = (m for m in index.label.finditer(text) if m.lastindex and index.fields[m.lastindex - 1].kind != "text")
+    return (first := next(names, None)) is not None and re.search(r"\d", text[first.end() :]) is not None
 
 
 def _names_one_score(text: str, index: FieldIndex) -> bool:
@@ -89,6 +97,10 @@ class _Line:
     """True if what it heads is not the answer."""
     kind: Scale
     """The scale that it states for what it heads."""
+    is_part: bool = False
+    """True if it names a part of the song."""
+    is_vague: bool = False
+    """True if it names nothing that is known: beside parts of the song it is another."""
 
 
 def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
@@ -119,7 +131,8 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     is_bad = is_bad or (0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told))
     inline = is_bad and not heads and bool(stripped.partition(":")[2].strip("*_ "))
     if not inline and not (heads and (is_bad or not _names_score(title, index))):
-        return _NO_HEADING
+        may_head = not heads and _BARE_TITLE.fullmatch(stripped) and not index.label.search(stripped)
+        return replace(_NO_HEADING, is_vague=bool(may_head) and standing_of(stripped) == "unknown")
     last = re.split(r"[.!?;,]\s", title)[-1]
     is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not OWN_TITLE.search(title)
     is_unlike = is_unlike and "other words" not in title.lower() and not _WITH_REASONS.search(title)
@@ -129,7 +142,10 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         kind = scale_of_sentence(title, score) or (scale_of(last, score) if _STATES.search(last) else NO_SCALE)
     rest = stripped.partition(":")[2]
     lists = is_glued or (inline and (rest.lstrip(" *_").startswith(_MARKS) or _names_one_score(rest, index)))
-    return _Line(True, inline, lists, is_other, kind)
+    is_vague = (
+        not is_other and len(title.split()) < 4 and standing_of(title) == "unknown" and not OWN_TITLE.search(title)
+    )
+    return _Line(True, inline, lists, is_other, kind, is_unlike and is_song_part(title), is_vague)
 
 
 _NO_HEADING = _Line(False, False, False, False, NO_SCALE)
@@ -142,6 +158,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
     score = next((f for f in index.fields if f.kind == "score"), None)
     seen: dict[str, _Line] = {}
     head, headings = _NO_HEADING, 0
+    divided: set[int] = set()
     pos, opened, indent, inner, depth = 0, -1, 0, -1, 0
     for line in [*body.splitlines(keepends=True), None]:
         stripped = line.strip() if line is not None else ""
@@ -160,6 +177,10 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
                 others.append((opened, pos))
             opened = -1
         level = len(stripped) - len(stripped.lstrip("#"))
+        if (known.heads or known.is_vague) and opened >= 0 and head.is_part and _scores(body[opened:pos], index):
+            divided.add(depth)
+        if known.is_vague and level in divided:
+            known = replace(known, heads=True, is_other=True)
         if opened >= 0 and head.is_other and 0 < level <= depth and not known.heads:
             others.append((opened, pos))
             opened = -1
@@ -175,6 +196,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
             if headings > _MOST_HEADINGS:
                 return [*others, (pos, len(body))], scales
             depth = level
-            head, opened, indent, inner = known, pos if known.inline else pos + len(line), here, -1
+            head = known
+            opened, indent, inner = pos if known.inline else pos + len(line), here, -1
         pos += len(line) if line is not None else 0
     return others, scales

@@ -94,9 +94,11 @@ _FOR_EXAMPLE = re.compile(
     r"\b(?:par\s+exemple|por\s+(?:ejemplo|exemplo)|zum\s+beispiel|per\s+esempio)\b|例如", re.IGNORECASE
 )
 _HINT = re.compile(
-    r"n['’]?t\b|\bnot\b|\bno\b|\bnon\b|\bne\b|\bunable|\bwithout|made|making|invent|fict|fabricat|mock|dummy|placeholder"
+    r"n['’]?t\b|\bnot\b|\bno\b|\bnon\b|\bne\b|\bunable|\bwithout|made|making|invent|fict|fabricat|mock|dummy"
+    r"|placeholder"
     r"|sample|example|exempl|ejemplo|esempio|beispiel|illustrat|format|structure|schema|layout|\bnone\b|looks?\b"
-    r"|previous|preceding|\blast\b|other|anterior|reference|different|wrong|demo|next|earlier|erfunden|ausgedacht|fiktiv"
+    r"|previous|preceding|\blast\b|other|anterior|reference|different|wrong|demo|next|earlier|erfunden"
+    r"|ausgedacht|fiktiv"
     r"|fittizi|vorige|vorher|andere|letzte|autre|titre|precedente|altr[ao]|pesos|gewichte|\bkann\b|posso|riesco",
     re.IGNORECASE,
 )

@@ -59,6 +59,10 @@ def quality(text: str, fields: tuple[Field, ...], finish: str | None = "stop") -
         '<draft>\nLet me listen. {"production_quality": 0.2}\n</draft>\n\nProduction Quality: 0.8',
         '### Reasoning\nMaybe {"production_quality": 0.2}?\n\n**Answer**\n**Production Quality**: 0.8\n',
         "Production Quality: 0.8\nMax Content Enjoyment: 0.88",
+        '{"mood": "calm", "production_quality": 0.5, \n\nLet me start again.\n\n- **Production Quality:** 0.8\n',
+        '{"scores": {"production_quality": 0.25, "mood": \n\nHere is the complete answer:\n\nproduction_quality: 0.8\n',
+        '{"production_quality": 0.25}\n\nSorry, let me redo the evaluation.\n\nProduction quality: 0.8\n',
+        "### Vocals\nStrong.\n\n### Mix\n- Production Quality: 0.8\n",
     ],
 )
 def test_is_read(text: str, fields: tuple[Field, ...]) -> None:
@@ -78,13 +82,19 @@ def test_is_read(text: str, fields: tuple[Field, ...]) -> None:
         '{"content_enjoyment": 0.8, "production_quality": \n\n### Content Usefulness\nScore: 0.42\n',
         "| Production Quality |  | 0.81 |\n| Content Enjoyment | 0.45 | 0.88 |\n| Content Usefulness | 0.3 | 0.2 |\n",
         "### Production Quality\n>0.6\n",
-        '{"mood": "calm", "production_quality": 0.5, \n\nLet me start again.\n\n- **Production Quality:** 0.8\n',
         "1. Production Quality: 0.522. Content Enjoyment: 0.61\n",
         "Production Quality: 1 for effort, 0 for result",
         "Note: scores use a 0-10 scale rather than 0-1.\nProduction Quality: 1\nContent Enjoyment: 0\n",
         '{"genre": "short string", "mood": "short string", "production_quality": "plain number"}',
         "<rationale>\nproduction_quality: 0.13, but let me reconsider.\n",
         "If I were a jazz fan I would give:\nProduction Quality: 0.8\n",
+        "### Vocals\n- Production Quality: 0.5\n\n### Instrumental\n- Production Quality: 0.6\n\n### Mix\n"
+        "- Production Quality: 0.8\n",
+        "**Vocals**\n- Production Quality: 0.5\n\n**Mix**\n- Production Quality: 0.8\n",
+        '{"vocals": {"production_quality": 0.5}, "instrumental": {"production_quality": 0.6}, "mix": '
+        '{"production_quality": 0.8}}',
+        '[{"name": "production_quality", "score": 0.5}, {"name": "mood", "score": [{"name": "production_quality", '
+        '"score": 0.8}]}',
     ],
 )
 def test_is_nobodys(text: str, fields: tuple[Field, ...]) -> None:
