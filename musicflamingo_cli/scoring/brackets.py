@@ -16,7 +16,10 @@ _BRACKET = re.compile(
     r"(?:[:–—-](?=[*_ \t]{0,4}[A-Za-z\n])|(?=\n|\Z))",
     re.IGNORECASE,
 )
-_WEIGHING = re.compile(r"weigh|importan|confiden|certain", re.IGNORECASE)
+_WEIGHING = re.compile(
+    r"\b(?:weights|weighted|weightings?|importances?|confidences?|certaint(?:y|ies)|weight(?=[^\w\s]|\s(?:in|is|of)\b))\b",
+    re.IGNORECASE,
+)
 
 
 def are_bracketed(body: str, names: Sequence[Name], index: FieldIndex) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from musicflamingo_cli.scoring.folding import without_strays
+from musicflamingo_cli.scoring.introductions import is_introduction
 from musicflamingo_cli.scoring.keys import HEARD, is_other_name
 from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
@@ -78,6 +79,8 @@ def is_mislabelled(text: str, start: int) -> bool:
         or _CJK_TITLE.fullmatch(title) is not None
         or (_SHORT_TITLE.fullmatch(title) is not None and before.rstrip(f"{_FRAME}|\n").endswith(title.rstrip(_FRAME)))
     )
+    if is_introduction(line):
+        return False
     is_label = own_line or line.endswith((":", "=", ":**")) or ends_open(line) or is_title
     if not is_label:
         return False

@@ -43,7 +43,7 @@ class LastMember:
         if self.node is None:
             return
         key = KEY.match(self.folded, start + 1, self.end) if self.folded[start] == "{" else None
-        if key is not None and not is_bound(key.group(3) or key.group(4)):
+        if key is not None and not is_bound(key.group(3) or key.group(4) or ""):
             return
         rest = self.folded[start:end]
         value = self.node.pairs[-1][1] if self.node.pairs else None

@@ -54,6 +54,11 @@ _REFUSED = (
     r"|not\s+th(?:is|ese)|not\s+(?:my|the|an?)\s+(?:\w+\s+)?(?:answers?|ratings?|scores?|evaluation|results?)"
     r"|you\s+(?:gave|sent|wrote|asked\s+me\s+to\s+fill)|format\s+you\s+asked\s+\w+|before\s+(?:(?:the|my"
     r"|a)\s+)?(?:\w+\s+)?(?:re-?)?listen\w*"
+    r"|use\s+it\s+like|(?:the\s+|required\s+)(?:json\s+)?format\s+(?:i|that|was|is|you)\b|required\s+json"
+    r"|(?:output|answer|response|reply|json|object|result)\s+(?:should|must|has\s+to|needs?\s+to|shall|ought\s+to)"
+    r"|(?:must|should|have\s+to|need\s+to)\s+(?:answer|reply|respond|write|return|output)\b"
+    r"|how\s+(?:much|important|heavily|strongly)\s+(?:each|every|they|these|the)|version\s+(?:would|might|could)"
+    r"|almost\s+(?:wrote|gave|said|put)|distances?\s+(?:to|from)|correlations?\b"
     r"|definitions?|rubrics?|legend|how\s+it\s+works|key\s+to"
 )
 _NEVER = re.compile(rf"\b(?:{_WEIGHING}|{_SUPPOSING}|{_EARLIER}|{_REFUSED})\b", re.IGNORECASE)

@@ -176,6 +176,12 @@ CONNECTOR = re.compile(
     re.IGNORECASE,
 )
 """What may stand between a name and its number in a sentence."""
+PREDICATE = re.compile(
+    r"[\s*_\"'`]{0,6}(?:[-–—|](?=\s)|(?:is|are|sounds?|feels?|seems?|remains?|appears?|comes\s+across|stands\s+out"
+    r"|here\s+is|deserves?|earns?|gets?)\b(?!\s+(?:in|on|at|from|by|than|for|of)\b))",
+    re.IGNORECASE,
+)
+"""What begins a sentence about a name, so that a number in brackets at its end is the name's: ` is clean (0.8)`."""
 IN_BRACKETS = re.compile(
     rf"[(\[]\s{{0,2}}(?:score[:\s]{{1,3}}|rating[:\s]{{1,3}})?(?={LITERAL}[^()\[\]\n]{{0,16}}[)\]])", re.IGNORECASE
 )
@@ -202,7 +208,7 @@ SCALE_LINE = re.compile(
 KEYED_LINE = re.compile(r"[ \t]+[-*]?[ \t]{0,4}[\"']?[A-Za-z][\w ]{0,24}[\"']?:[ \t]+\S")
 """An indented line with a key of its own: `  reason: clean`."""
 NUMBER_LINE = re.compile(
-    rf"(?:[ \t*+•|_\"'`]|>(?=[ \t])){{0,20}}(?:-[ \t]{{1,3}})?"
+    rf"(?:[ \t*•|_\"'`]|\+(?![-–—])|>(?=[ \t])){{0,20}}(?:-[ \t]{{1,3}})?"
     rf"(?=[~≈]?{LITERAL}\s{{0,2}}(?:/\s?\d|%|out of|[^\w\n]{{0,12}}(?:\n|\Z))"
     r"|(?:0?[.,]\d{1,4}|1[.,]0{1,3})(?:[ \t*_]{1,3}[-–—(]|[*_]{0,2}[,;.:](?=[ \t]))[ \t]{0,2}[^\W\d_])",
     re.IGNORECASE,

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.introductions import is_introduction
 from musicflamingo_cli.scoring.keys import HEARD, FieldIndex, is_other_name
 from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import is_song_part, standing_of
@@ -126,9 +127,11 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     begins = _FIRST_LABEL.match(stripped)
     led = _GLUED_LABEL.search(stripped)
     is_glued = led is not None and is_other_name(led.group(1))
+    is_plain = is_introduction(title)
     is_bad = is_glued or (begins is not None and is_other_name(begins.group(1)))
     told = stripped.partition(":")[0] if ":" in stripped else ""
     is_bad = is_bad or (0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told))
+    is_bad = is_bad and not is_plain
     inline = is_bad and not heads and bool(stripped.partition(":")[2].strip("*_ "))
     if not inline and not (heads and (is_bad or not _names_score(title, index))):
         may_head = not heads and _BARE_TITLE.fullmatch(stripped) and not index.label.search(stripped)
@@ -137,6 +140,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not OWN_TITLE.search(title)
     is_unlike = is_unlike and "other words" not in title.lower() and not _WITH_REASONS.search(title)
     is_other = is_bad or is_unlike or (is_other_name(last) and not OWN_TITLE.search(last)) or is_other_lead(title)
+    is_other = is_other and not is_plain
     kind = NO_SCALE
     if score is not None:
         kind = scale_of_sentence(title, score) or (scale_of(last, score) if _STATES.search(last) else NO_SCALE)

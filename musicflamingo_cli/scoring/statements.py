@@ -34,6 +34,7 @@ from musicflamingo_cli.scoring.phrases import (
     NUMBER_LINE,
     NUMBER_NOTE,
     NUMERIC,
+    PREDICATE,
     SCALE_BEFORE,
     SCALE_LINE,
     SCORE_LINE,
@@ -53,6 +54,10 @@ from musicflamingo_cli.scoring.tails import continues
 _NO_NUMBER = ("not_a_number", "missing")
 _GLUED = re.compile(r"[a-z][A-Z][a-z]+\s{0,2}[^\n.]{0,40}\Z")
 """A name that a lost space or newline glues to the word before it, in the words before a number."""
+_TORN_LEAD = re.compile(r"\bwas\b|\A\W*of\s*\Z", re.IGNORECASE)
+"""Words between a label and a number that leave it none: the number itself is lost, or belongs to the past."""
+_MINUS = re.compile(r"\b(?:is|at|of)\s{1,4}[-–—]\s{0,4}\Z", re.IGNORECASE)
+"""A dash behind a verb, which may be a minus."""
 _WORD_BEFORE = re.compile(r"([^\W\d_][\w'’-]*)[\s*_]{1,4}\Z")
 _OWN_SCORE = frozenset(
     """a an the my final overall its so and total this with of is are i i'd i'll get gets gives give earns
@@ -132,6 +137,8 @@ class NumberFinder:
         if connected is not None:
             if TURNS.search(connected.group()) and not is_topic:
                 return None
+            if _MINUS.search(connected.group()):
+                return Statement(Reading(reason="ambiguous"), at=connected.end())
             return self._at(name, connected.end(), stop, scale)
         if given := (AT_ONCE.match(self.body, after, stop) if is_topic else THEN_GIVEN.match(self.body, after, stop)):
             return self._at(name, given.end(), stop, scale)
@@ -142,6 +149,8 @@ class NumberFinder:
             return self._at(name, start, start + len(note) + 1, scale)
         if label and not self.body[after:stop].strip(" \t*_\"'`:|\n"):
             return self._below(name, stop, limit, scale)
+        if PREDICATE.match(self.body, after, stop) is None:
+            return None
         return self._described(name, after, stop, scale)
 
     def _is_asked(self, words: str) -> bool:
@@ -191,7 +200,7 @@ class NumberFinder:
             return statement
         connected = CONNECTOR.match(self.body, start, stop)
         if connected is not None and connected.end() > start:
-            if re.search(r"\bwas\b", connected.group(), re.IGNORECASE):
+            if _TORN_LEAD.search(connected.group()):
                 return Statement(Reading(reason="ambiguous"), at=connected.end())
             return self._at(name, connected.end(), stop, scale)
         if not self.body[start:stop].strip(" \t*_\"'`:|\n"):

@@ -62,6 +62,7 @@ def quality(text: str, fields: tuple[Field, ...], finish: str | None = "stop") -
         '{"mood": "calm", "production_quality": 0.5, \n\nLet me start again.\n\n- **Production Quality:** 0.8\n',
         '{"scores": {"production_quality": 0.25, "mood": \n\nHere is the complete answer:\n\nproduction_quality: 0.8\n',
         '{"production_quality": 0.25}\n\nSorry, let me redo the evaluation.\n\nProduction quality: 0.8\n',
+        "Production quality is clean and wide (0.8).",
         "### Vocals\nStrong.\n\n### Mix\n- Production Quality: 0.8\n",
     ],
 )
@@ -88,6 +89,12 @@ def test_is_read(text: str, fields: tuple[Field, ...]) -> None:
         '{"genre": "short string", "mood": "short string", "production_quality": "plain number"}',
         "<rationale>\nproduction_quality: 0.13, but let me reconsider.\n",
         "If I were a jazz fan I would give:\nProduction Quality: 0.8\n",
+        "Production Quality of the vocals (0.33): thin\n",
+        "### Production Quality Issues (0.3)\n",
+        "Production quality suffers in the chorus (0.4).",
+        "- **Production Quality:** of 1.0\n",
+        "The production quality is - 0.1 for noise.",
+        "### Production Quality\n+- 0.05\n",
         "### Vocals\n- Production Quality: 0.5\n\n### Instrumental\n- Production Quality: 0.6\n\n### Mix\n"
         "- Production Quality: 0.8\n",
         "**Vocals**\n- Production Quality: 0.5\n\n**Mix**\n- Production Quality: 0.8\n",
