@@ -17,7 +17,8 @@ _BRACKET = re.compile(
     re.IGNORECASE,
 )
 _WEIGHING = re.compile(
-    r"\b(?:weights|weighted|weightings?|importances?|confidences?|certaint(?:y|ies)|weight(?=[^\w\s]|\s(?:in|is|of)\b))\b",
+    r"\b(?:weights|weighted|weightings?|importances?|confidences?|certaint(?:y|ies)|weight(?=[^\w\s]|\s(?:in|is"
+    r"|of)\b))\b",
     re.IGNORECASE,
 )
 

@@ -24,7 +24,8 @@ _THING = (
     r"|(?<=completed\s)template|(?<=filled-in\s)template)"
 )
 _HOW = (
-    r"(?:\s+(?:of|for|on)\s+(?:the|this)\s+(?:(?:full|whole|entire|given|provided|above|audio|music)\s+){0,2}(?:song|track"
+    r"(?:\s+(?:of|for|on)\s+(?:the|this)\s+(?:(?:full|whole|entire|given|provided|above|audio"
+    r"|music)\s+){0,2}(?:song|track"
     r"|audio|music|piece|clip|recording|file)|\s+as\s+(?:requested|instructed|a\s+json\s+object)|\s+as\s+follows"
     r"|\s+in\s+(?:(?:the|a|valid)\s+)?(?:(?:requested|specified|required|desired|json|same|given|exact)\s+){0,2}"
     r"(?:format|structure|order|json|form)(?:\s+(?:that\s+)?you\s+(?:specified|requested|asked(?:\s+for)?|wanted"
@@ -36,7 +37,8 @@ _HOW = (
     r"|\s+\(?(?:from\s+)?0(?:\.0+)?\s?(?:-|–|to)\s?1(?:\.0+)?\)?){0,3}"
 )
 _ALONE = (
-    r"without\s+(?:any\s+)?further\s+(?:ado|delay)|(?:as|per)\s+(?:your\s+)?(?:requested|instructed|instructions?|request)"
+    r"without\s+(?:any\s+)?further\s+(?:ado|delay)|(?:as|per)\s+(?:your\s+)?(?:requested|instructed"
+    r"|instructions?|request)"
     r"|after\s+(?:careful(?:ly)?\s+|one\s+|a\s+(?:full|careful|close)\s+)?(?:listen(?:ing)?|hearing)"
     r"|in\s+(?:(?:the|a|valid)\s+)?(?:(?:requested|specified|required|desired|json|same|given|exact)\s+){0,2}"
     r"(?:format|order|structure|form)(?:\s+(?:that\s+)?you\s+(?:specified|requested|asked(?:\s+for)?|wanted|required))?"

@@ -21,6 +21,8 @@ from musicflamingo_cli.scoring.phrases import (
 _CLAUSES = re.compile(r":(?!\d)|;|—|,\s+(?:so|but|thus|hence|yet)\s", re.IGNORECASE)
 _REACH = 400
 _LONGEST_LABEL = 120
+_REMARK = re.compile(r"(?<=[\d%])\s?\([^()\d\n]{1,120}\)(?=[;,])")
+"""A remark on the number of the name before: it says nothing of the next one."""
 _GOES_ON = frozenset(
     "and with whose of a an the its in to for say is are which that at by while but or than as".split()  # noqa: SIM905
 )
@@ -35,7 +37,7 @@ _AFTER_NUMBER = re.compile(r"[\s\d.,;/%+]{1,23}(?:\band\b|\bwith\b|&)?\s{0,4}")
 def lead_of(body: str, start: int) -> str:
     """What precedes a name on its line, at most 400 characters of it; and on the line above where a sentence wraps."""
     line = body.rfind("\n", max(0, start - _REACH), start) + 1
-    lead = body[max(line, start - _REACH) : start]
+    lead = _REMARK.sub(lambda remark: " " * len(remark.group()), body[max(line, start - _REACH) : start])
     if line < 2 or not _WRAPPED.match(body, line):
         return lead
     above = body[max(body.rfind("\n", max(0, line - _REACH), line - 1) + 1, line - _REACH) : line - 1]

@@ -42,7 +42,7 @@ _AGAIN = re.compile(
 """The same number in another unit. Groups: literal, unit, top."""
 _OPERATOR = re.compile(r"[ \t]{0,3}(?:[+±^×<>≤≥]|\*(?=\s?\w)|x\b)", re.IGNORECASE)
 _OTHER_UNIT = re.compile(
-    r"[\s-]{0,3}[★☆⭐]|[\s-]{0,3}(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times"
+    r"[\s-]{0,3}[★☆⭐]|(?:\s{0,3}|-)(?:stars?|bpm|k?hz|db|lufs|s|secs?|seconds?|ms|min|minutes?|bars?|beats?|times"
     r"|higher|lower|more|less"
     r"|better|worse|above|below|greater|fewer|points?\s+(?:higher|lower|more|less|better|worse|above|below)"
     r"|[- ]?point\s+(?:scale|deduction|penalty|bonus|difference)|k|x|max(?:imum)?|min(?:imum)?|or\s+(?:more|less"
@@ -54,6 +54,8 @@ _WEIGHT = re.compile(r"\s{0,3}(?:%|percent)?\s{0,3}(?:weight|\(\s{0,3}weight(?:i
 _POINTS = re.compile(r"\s{0,3}(?:points?|pts?|marks?)\b", re.IGNORECASE)
 _SHARES = re.compile(r"[\s*_-]{0,4}(?:stars?\b|points?\b(?!\s+\w+er\b)|[★☆⭐]\ufe0f?)", re.IGNORECASE)
 """What a fraction of a scale may count: `4 out of 5 stars`."""
+_CJK_POINTS = re.compile(r"\A\s?[分点](?![\d之钟鐘钱])")
+_STARS = re.compile(r"\A[\s(]{0,2}[★☆⭐✩✮]{3,10}[\s)]?")
 _LIST_MARK = re.compile(r"[.)]\s+\w")
 _ASIDE = re.compile(
     r"[(\[]?\s{0,2}\b(?:weight(?:ed|ing)?|confidence|certainty)\b[^\d\n(]{0,16}[\d.]{1,6}\s?%?\s{0,2}[)\]]?"
@@ -153,6 +155,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
         if top is None or top <= 0:
             return Reading(reason="ambiguous")
         rest = rest[share.end() :] if (share := _SHARES.match(rest)) else rest
+    rest = _without_marks(rest, number, literal if top is None else "")
     stated = NO_SCALE
     rest = _without_repeat(rest, number, top, field)
     if top is None:
@@ -188,6 +191,14 @@ def in_range(number: Decimal, top: Decimal | None, field: Field) -> Reading:
     if (field.low is not None and value < field.low) or (field.high is not None and value > field.high):
         return Reading(written=written, reason="out_of_range")
     return Reading(value, written, value != written or (top is not None and top != Decimal(str(field.high))))
+
+
+def _without_marks(rest: str, number: Decimal, bare: str) -> str:
+    """What follows a number, without the word for points that Chinese and Japanese have, and without a row of stars
+    that shows a number between 0 and 1 once more."""
+    if not bare.isdigit():
+        rest = _CJK_POINTS.sub("", rest, count=1)
+    return _STARS.sub(" ", rest, count=1) if 0 <= number <= 1 else rest
 
 
 def _without_repeat(rest: str, number: Decimal, top: Decimal | None, field: Field) -> str:

@@ -61,7 +61,10 @@ CORRECTION = re.compile(
     r"|should\s+(?:be|read|say)|changed?"
     r"|amend\w*|errat\w+|better|strike|typo|maybe|perhaps|adjusted|new\s+(?:score|value|rating)|that\s+(?:should"
     r"|was)|after\s+an?\w*\s+\w+)\b"
-    r"[^\n\d]{0,60}[^\w\n]\.?\d(?![\d.,]*[ \t]+(?!out\b|percent\b|for\b|in\b|instead\b)[a-z]{3,})|\b(?:chang|adjust"
+    r"[^\n\d]{0,60}[^\w\n:-](?:[01]?[.,]\d|\d{1,3}(?:[.,]\d{1,2})?\s?%|\d{1,3}(?:[.,]\d{1,2})?\s?(?:/\s?(?!(?:4"
+    r"|8|16)\b)\d|out\s+of\b)"
+    r"|\d{1,3}(?:[.,]\d{1,2})?(?=[\s.!)*_]{0,8}(?:\n|\Z)|[ \t]+(?:out|percent|for|in"
+    r"|instead)\b))(?![\d.,]*[ \t]+(?!out\b|percent\b|for\b|in\b|instead\b)[a-z]{3,})|\b(?:chang|adjust"
     r"|rais|lower|bump|updat|revis|mov|drop)\w*\s+(?:it|this|that|the\s+score)\s+(?:up\s+|down\s+)?to\s+\.?\d"
     r"|\n[ \t]{0,8}[^\w\n]{0,4}[ \t]{0,4}[01]?[.,]\d+[ \t*_.]{0,6}(?:\n|\Z)",
     re.IGNORECASE,

@@ -20,7 +20,7 @@ from musicflamingo_cli.scoring.echo import bare_words
 from musicflamingo_cli.scoring.keys import FieldIndex, is_other_name
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.nodes import Page
-from musicflamingo_cli.scoring.numbers import Reading, in_range
+from musicflamingo_cli.scoring.numbers import Reading, in_range, read_number
 from musicflamingo_cli.scoring.other_leads import is_other_lead
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
@@ -42,6 +42,7 @@ from musicflamingo_cli.scoring.stated_scales import scale_of_all
 from musicflamingo_cli.scoring.statements import NumberFinder
 from musicflamingo_cli.scoring.tables import read_tables
 from musicflamingo_cli.scoring.thinking import Stretch
+from musicflamingo_cli.scoring.uniform import uniform_numbers
 
 _JSON_KEY = re.compile(r"\\{0,8}[\"'”’]\s{0,8}[:=]")
 """What follows a name that is a key of JSON: where no object could be read, prose does not read it either."""
@@ -143,6 +144,8 @@ class _ProseReader:
         self.last_head = heads[-1] if heads else None
         self.is_alone = len({name.field.name for name in self.names if name.field.kind != "text"}) == 1
         """True if only one field is spoken of: a final number is then that field's."""
+        self.uniform = uniform_numbers(body, self.names)
+        """Where lines of one shape have their numbers."""
         self.claims: list[tuple[Field, Statement]] = []
         self.echoes: set[int] = set()
         """Where numbers stand that the prompt has behind the same names."""
@@ -186,8 +189,7 @@ class _ProseReader:
                 self._withdraw(name)
                 continue
             shunned = name.end if self.finder.is_shunned(name, boundary) else -1
-            statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(name, boundary, scale)
-            statement = self._unless_corrected(name, statement, following)
+            statement = self._state(name, boundary, limit, scale, following)
             if statement is None:
                 self._withdraw(name)
             elif statement.reading is not None and calls_too_much(self.body, statement.at):
@@ -200,6 +202,18 @@ class _ProseReader:
                 boundary = max(boundary, statement.at if statement.at > name.start else name.end)
             boundary = max(boundary, name.start)
         return settle(self.body, self.claims, self.echoes, self.index)
+
+    def _state(
+        self, name: Name, boundary: int, limit: int, scale: Scale, following: Sequence[Name]
+    ) -> Statement | None:
+        """What the text states on one name."""
+        if name.start in self.uniform:
+            start, end = self.uniform[name.start]
+            reading = read_number(self.body[start:end] + "\n", name.field, False, scale, self.assume)
+            if reading.value is not None:
+                return Statement(reading, at=start)
+        statement = self.finder.forward(name, boundary, limit, scale) or self.finder.backward(name, boundary, scale)
+        return self._unless_corrected(name, statement, following)
 
     def _withdraw(self, name: Name) -> None:
         """Heed a sentence that changes or takes back a field's score without stating one that can be read."""

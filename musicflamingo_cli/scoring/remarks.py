@@ -32,11 +32,15 @@ _COUNTS = re.compile(
     re.IGNORECASE,
 )
 """What a comment counts or measures."""
+_METRE = re.compile(r"(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])(?=\W*[A-Za-z])|(?<=[A-Za-z] )\d{1,2}/(?:4|8|16)(?![\d/])")
+"""A time signature among words."""
 _DECIMAL = re.compile(r"\d[.,]\d|(?<!\w)[.,]\d")
 _LONE = re.compile(r"\W*\d[\d.,]*\W*")
 _NOT_FINAL = re.compile(
-    r"\b(?:example|placeholder|default|dummy|weight|confidence|todo|tbd|wrong|made up|n/a|not final"
-    r"|average|template|filler|unknown|unrated)\b",
+    r"\b(?:example|placeholder|default|dummy|weights?(?=\s*[:=(]|\W*\Z|\s+(?:of|is)\b)|confidence|todo|tbd|wrong"
+    r"|made up|n/a|not final"
+    r"|(?:genre|the|an|overall|dataset|industry)\s+average|average\s+(?:of|for|score|rating|value)|template"
+    r"|filler|unknown|unrated)\b",
     re.IGNORECASE,
 )
 
@@ -51,10 +55,14 @@ def speaks_of_scale(remark: str) -> bool:
 
 def doubts(comment: str) -> bool:
     """Whether a comment right behind a number, or before it, may change what the number means."""
+    comment = _METRE.sub(" ", comment)
     text = _BEFORE.sub(" ", _OWN_RANGE.sub(" ", _COMPARES.sub(" ", _COUNTS.sub(" ", comment[:400].strip("/*#<!->")))))
     if _LONE.fullmatch(text):
         return True
-    return _SCALE.search(text) is not None or _DECIMAL.search(text) is not None or _NOT_FINAL.search(text) is not None
+    is_scale = _SCALE.search(text) is not None and (
+        re.search(r"\d|%|scale|range|stars|percent|ten|hundred", text) or len(text.split()) < 3
+    )
+    return bool(is_scale) or _DECIMAL.search(text) is not None or _NOT_FINAL.search(text) is not None
 
 
 def belongs_to_number(rest: str, same_line: bool) -> bool:
@@ -63,5 +71,12 @@ def belongs_to_number(rest: str, same_line: bool) -> bool:
     if begins and not begins.isalpha():
         return begins.isdigit() or begins in ".,/%:|\\=*^<>±~"
     if not same_line:
-        return re.match(r"\W{0,8}(?:of|out of|percent|per|or|to)\b", rest, re.IGNORECASE) is not None
+        return (
+            re.match(
+                r"\W{0,8}(?:percent|per\s+cent|(?:of|out of|per|or|to)\W{1,8}(?:\d|ten\b|hundred\b))",
+                rest,
+                re.IGNORECASE,
+            )
+            is not None
+        )
     return re.search(r"\d|%", rest[:200]) is not None or _SCALE.search(rest[:200]) is not None

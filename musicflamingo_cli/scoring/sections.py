@@ -28,6 +28,7 @@ _FENCE_WORD = re.compile(r"(?:json\w?|jsonl|ya?ml|toml|xml|text|markdown|md|py(?
 """What a fence says of itself; it ends nothing that a heading began."""
 _SONG_TITLE = re.compile(r"(?<=[#\w:] )[\"“]([^\"”\n]{1,60})[\"”](?:\s?\([^()\n]{1,30}\))?")
 """The title of the song in a heading: `# "The Draft" (Remix) - Review`."""
+_BULLET = re.compile(r"[-*•+]\s+(?![*_])")
 _BARE_TITLE = re.compile(r"[A-Z][a-z]+(?: [\w&]+){0,2}")
 """A line that could be a title that lost its marks."""
 _OWN_RANGE = re.compile(
@@ -122,7 +123,11 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
         or stripped.startswith("#")
         or (len(stripped) < 120 and ends_open(stripped))
-        or (len(stripped) < 48 and (_is_other_title(stripped) or _is_own_title(stripped)))
+        or (
+            len(stripped) < 48
+            and not _BULLET.match(stripped)
+            and (_is_other_title(stripped) or _is_own_title(stripped))
+        )
     )
     begins = _FIRST_LABEL.match(stripped)
     led = _GLUED_LABEL.search(stripped)

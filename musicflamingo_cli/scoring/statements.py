@@ -84,6 +84,8 @@ def _is_own_score(before: str) -> bool:
 
 def _is_plain_note(note: str) -> bool:
     """Whether a note behind a name leaves it what it is: a scale, its weight, its number, or what it is about."""
+    if note and not any(c.isascii() and c.isalnum() for c in note) and not is_other_lead(note):
+        return True  # the name in another script
     return is_note(note) or any(p.fullmatch(note) for p in (NOTED, NOTED_SCORE, ASPECTS))
 
 

@@ -19,7 +19,7 @@ EMOJI = (
 """Pictures that are no part of a number: no stars, keycaps, digits in circles, arrows, crosses, thumbs down."""
 _CLOSERS = re.compile(rf"(?:[\s\"'“”‘’`*_)\]}}»«„‚>\u200b\ufeff]|{EMOJI}){{0,64}}")
 _DELIMITER = re.compile(
-    r"[.。](?=[\s\"'”’)*_\]}<]|\Z)|[,;，；、](?!\d)|:(?!\d)|!(?!=)|\||(?:--|[-–—―‐])(?![>\d])|[(\[{]"
+    r"。|\.(?=[\s\"'”’)*_\]}<]|\Z)|[,;，；、](?!\d)|:(?!\d)|!(?!=)|\||(?:--|[-–—―‐])(?![>\d])|[(\[{]"
     r"|(?:#|//|/\*)(?=[ \t]?[A-Za-z])"
     r"|[•·](?=\s)|</?[A-Za-z][^<>\n]{0,40}>"
 )
@@ -48,7 +48,8 @@ _SPECIFIC = (
     r"(?!(?:an?|most|other|others|similar|all|any|each|every|comparison|reference|example|instance|now|\d)\b|[\"'“‘])"
 )
 _AFTER_ANY = re.compile(
-    rf"(?:(?:{_REASONS})\b{_SPECIFIC}|(?:seems|feels|sounds)\s+(?:fair|right|about\s+right|appropriate"
+    rf"(?:(?:{_REASONS})\b{_SPECIFIC}|and\s+(?!a\s+half|up\b|above|below|over|under|more|less|then|now"
+    rf"|\d)(?=[a-z]+[\s_])|(?:seems|feels|sounds)\s+(?:fair|right|about\s+right|appropriate"
     rf"|reasonable|apt)\b)",
     re.IGNORECASE,
 )
@@ -93,7 +94,7 @@ _DENIED = re.compile(
 )
 """What right after a score takes it back or makes it depend."""
 _OTHER_THING = re.compile(
-    r"(?:(?:weight(?:s|ed|ing)?|default|placeholder|e\.g\.?|template(?!-)|baseline|threshold|confiden(?:ce|t)|certainty"
+    r"(?:(?:weight(?:s|ed|ing)?|default|placeholder|e\.g\.?|template(?!-)|baseline|threshold|confidence|certainty"
     r"|hypothetical(?:ly)?|benchmark|estimate\s+only|dummy|not\s+final|genre\s+(?:average|mean|median|norm)"
     r"|(?:the|on|an)\s+average|industry|typical(?:ly)?\s+(?:for|of)|others?|elsewhere|previous(?:ly)?"
     r"|former(?:ly)?)(?!\w).*"
@@ -189,6 +190,12 @@ def spoiled_by(tail: str, whole: bool, unit: bool | None) -> str | None:
     if words and (_PART.fullmatch(words) or _is_unheard(after)):
         return "ambiguous"
     return _of_remark(rest, whole, unit)
+
+
+def names_other_thing(remark: str) -> bool:
+    """Whether a short remark behind a number says what else it is: `example`, `old value`, `vocals only`."""
+    words = remark.strip(" \t()[]*_\"'`,;.:|–—-")
+    return len(words.split()) <= 4 and (_OTHER_THING.fullmatch(words) or _PART.fullmatch(words)) is not None
 
 
 def _is_unheard(rest: str) -> bool:

@@ -1,0 +1,122 @@
+"""Lines of one shape, one for every field: each holds one number in the same place, so that no remark can change it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from musicflamingo_cli.scoring.claims import Name
+from musicflamingo_cli.scoring.leads import begins_line, lead_of
+from musicflamingo_cli.scoring.phrases import ANNOTATED, SEPARATOR
+from musicflamingo_cli.scoring.tails import names_other_thing
+from musicflamingo_cli.scoring.unheard import unheard_remark
+
+_SCORE = (
+    r"(?P<literal>(?:0?[.,]\d{1,4}|[01][.,]\d{1,4}))(?![\d.,]*\d|\s?[%/])"
+    r"|(?P<percent>\d{1,3}(?:[.,]\d{1,2})?)\s?%"
+    r"|(?P<part>\d{1,3}(?:[.,]\d{1,2})?)\s?(?:/|out\s+of)\s?(?P<top>10|100|1(?:[.,]0+)?|5)(?![\d.,]*\d)"
+)
+_FIRST = re.compile(
+    rf"(?P<number>{_SCORE})(?P<mark>[*_]{{0,3}}(?:[ \t]{{0,3}}[,;.:|(→/–—-](?=[\s*_(\w\"'“])|\t))", re.IGNORECASE
+)
+"""The number, and a mark before its remark."""
+_LAST = re.compile(
+    r"(?P<words>[^\n]{1,400}?)(?P<mark>[(\[][ *_]{0,4}|[.!。][ \t*_]{1,8}|[.!]?[ \t](?:score"
+    r"|rating)[ \t]{0,2}[:=][ \t*_]{0,4}"
+    r"|[ \t][–—-][ \t]{1,3}[*_]{0,3}|[,;][ \t]{1,3}[*_]{0,3}"
+    r"|[.!,][ \t](?:so[ \t])?i(?:'d|[ \t]would|'ll)?[ \t](?:rate|give|score)[ \t]it[ \t](?:at[ \t]|an?[ \t])?)"
+    rf"(?P<number>{_SCORE})[*_)\] \t.]{{0,6}}",
+    re.IGNORECASE,
+)
+"""A remark and, as the last thing on the line, the number."""
+_OTHER_SCORE = re.compile(
+    r"(?<![\d.,:])[01]?[.,]\d|\d\s?%|\bout\s+of\b|\d\s?/\s?\d{1,3}(?!\s?[a-z])|[-–—+±<>=≈~]\s?\d|\bpercent"
+    r"|\d{1,3}\W{0,3}\Z",
+    re.IGNORECASE,
+)
+"""What in a remark could be a score as well."""
+_METRE = re.compile(r"(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])|\b\d{1,2}:\d\d\b")
+_TAKES_BACK = re.compile(
+    r"\b(?:wait|sorry|oops|scratch|strike|ignore|disregard|retract\w*|correction|n/?a|tbd|tba|not\s+(?:rated|scored"
+    r"|applicable|available|final|assess\w*)|placeholder|guess(?:ed)?|default|dummy|made\s+up|copied|weight(?:s"
+    r"|ing|ed)?(?=\s*[:=(]|\W*\Z)"
+    r"|confidence|certainty|hypothetical\w*|would\s+(?:have\s+been|get|score|rate|deserve)|cannot"
+    r"|can't\s+(?:rate|judge|hear|tell|score)|could\s+not"
+    r"|not\s+sure|unsure|mean\b|maybe\s+(?:higher|lower)|too\s+(?:high|low|generous|harsh|kind|strict|lenient)"
+    r"|typo|mistake"
+    r"|previous\s+(?:version|score|rating|take|mix)|(?:the|for\s+the|of\s+the)\s+(?:demo|remix|original|genre)\b"
+    r"|earlier\s+(?:version|mix)"
+    r"|(?:genre|industry|catalog(?:ue)?|dataset|overall)\s+average|average\s+(?:of|for|score|rating)"
+    r"|typical\s+(?:of|for|score|rating|value)s?"
+    r"|wrong(?=\W*\Z)|template|(?:before|after)\s+(?:the\s+)?revis\w+|old\s+(?:value|score)|according\s+to"
+    r"|reference\s+track"
+    r"|target|minimum|maximum|threshold|benchmark|baseline|for\s+example|e\.g|example\s+(?:value|score)"
+    r"|sample\s+(?:value|score))\b"
+    r"|\?\s*\Z|[^\x00-\x7f]*(?:权重|置信|重み|例)",
+    re.IGNORECASE,
+)
+"""What in a remark makes its number something else, whatever the other lines look like."""
+_FEWEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One field's line."""
+
+    name: Name
+    shape: tuple[str, str]
+    """Where the number stands, and its unit."""
+    span: tuple[int, int]
+    """The number with its unit."""
+
+
+def uniform_numbers(body: str, names: Sequence[Name]) -> dict[int, tuple[int, int]]:
+    """Where the numbers stand that lines of one shape give to their fields, by where the field's name begins.
+
+    There are at least three such lines, no field has two, and no line that begins with a field's name has another
+    shape: a remark can then hold any words but those that speak of the number itself.
+    """
+    heads = [name for name in names if name.field.kind == "score" and begins_line(lead_of(body, name.start))]
+    counts = Counter(name.field.name for name in heads)
+    if len(heads) < _FEWEST or max(counts.values()) > 1 or len(heads) > 64:
+        return {}
+    lines = [_look_at(body, name) for name in heads]
+    shapes = Counter(line.shape for line in lines if line is not None)
+    if not shapes:
+        return {}
+    if len(shapes) > 1 or sum(shapes.values()) < _FEWEST:
+        return {}
+    return {line.name.start: line.span for line in lines if line is not None}
+
+
+def _look_at(body: str, name: Name) -> _Line | None:
+    end = body.find("\n", name.end)
+    end = len(body) if end < 0 else end
+    annotated = ANNOTATED.match(body, name.end, end)
+    if annotated is not None and (annotated.group(1) or annotated.group(2) or annotated.group(3)):
+        return None
+    separator = SEPARATOR.match(body, annotated.end() if annotated else name.end, end)
+    if separator is None or end == len(body):
+        return None
+    for where, pattern in (("first", _FIRST), ("last", _LAST)):
+        found = (
+            pattern.match(body, separator.end(), end)
+            if where == "first"
+            else pattern.fullmatch(body, separator.end(), end)
+        )
+        if found is None:
+            continue
+        remark = body[found.end("number") : end] if where == "first" else found.group("words")
+        plain = _METRE.sub(" ", remark)
+        if (
+            names_other_thing(remark)
+            or _OTHER_SCORE.search(plain)
+            or _TAKES_BACK.search(plain)
+            or unheard_remark(remark)
+        ):
+            return None
+        unit = "%" if found.group("percent") else found.group("top") or "decimal"
+        return _Line(name, (where, unit), found.span("number"))
+    return None
