@@ -13,9 +13,13 @@ _BRACKET = re.compile(
     r"[*_ ]{0,4}\([ \t]?(?:(?:score|rating)[ \t:=]{1,3})?(?:(?P<decimal>0?\.\d{1,4}|[01]\.\d{1,4})"
     r"|(?P<percent>\d{1,3}(?:\.\d)?)[ \t]?%"
     r"|(?P<part>\d{1,3}(?:\.\d{1,2})?)[ \t]?(?:/|out[ \t]of)[ \t]?(?P<top>\d{1,3}(?:\.0)?))[ \t]?\)[*_ ]{0,4}"
-    r"(?:[:–—-](?=[*_ \t]{0,4}[A-Za-z\n])|(?=\n|\Z))",
+    r"(?:[:–—-](?=[*_ \t]{0,4}[^\s\d.,*_-]|\n)|(?=\n|\Z))",
     re.IGNORECASE,
 )
+_HARMLESS = re.compile(
+    r"(?<![\d.,])0(?:\.0+)?\s?(?:-|–|to|and|到|至|a|à|bis)\s?1(?:\.0+)?(?![\d.,])|(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])"
+)
+"""The fields' own range, and time signatures."""
 _WEIGHING = re.compile(
     r"\b(?:weights|weighted|weightings?|importances?|confidences?|certaint(?:y|ies)|weight(?=[^\w\s]|\s(?:in|is"
     r"|of)\b))\b",
@@ -52,4 +56,4 @@ def are_bracketed(body: str, names: Sequence[Name], index: FieldIndex) -> bool:
     for bracket in ordered:
         rest.append(body[at : bracket.start()])
         at = bracket.end()
-    return DECIMAL.search(" ".join([*rest, body[at:]])) is None
+    return DECIMAL.search(_HARMLESS.sub(" ", " ".join([*rest, body[at:]]))) is None

@@ -10,6 +10,7 @@ from musicflamingo_cli.scoring.thinking import Stretch
 
 _FENCE = re.compile(r"```+|~~~+")
 _FENCE_INFO = re.compile(r"[ \t]{0,4}[\w+-]{0,20}")
+_LINE_START = re.compile(r"(?:\A|\n)[ \t]{0,3}\Z")
 _MOST_FENCES = 64
 """Of so many fences, which only a loop has, none is looked for in a string."""
 
@@ -19,7 +20,8 @@ def regions(folded: str, stretch: Stretch) -> list[tuple[int, int, bool]]:
     parts: list[tuple[int, int, bool]] = []
     pos, fenced = stretch.start, False
     fences = list(_FENCE.finditer(folded, stretch.start, stretch.end))
-    quoted = Spans(strict_spans(folded)) if 2 < len(fences) < _MOST_FENCES else Spans(())
+    is_usual = len(fences) < 3 and all(_LINE_START.search(folded[max(0, f.start() - 4) : f.start()]) for f in fences)
+    quoted = Spans(()) if is_usual or len(fences) >= _MOST_FENCES else Spans(strict_spans(folded))
     for fence in fences:
         if quoted.hold(fence.start()):
             continue

@@ -37,6 +37,11 @@ _RUN_END = 64
 """Of a run of brackets without a member between them, only a loop, so many characters are looked at."""
 
 
+_ABRIDGED = re.compile(r"[,{]\s{0,4}(?:\.{3}|…)\s{0,4}\}\Z")
+"""The end of an object that leaves the rest of it out."""
+_FORM = re.compile(r"\b(?:form(?:at)?|schema|structure|shape|like|template|pattern|as)\b[\s:]{0,4}\Z", re.IGNORECASE)
+
+
 class Finder:
     """Finds the objects of one page."""
 
@@ -240,6 +245,7 @@ class Finder:
         return (
             candidate.start in self.orphans
             or _IN_COMMENT.search(self.page.folded[max(0, candidate.start - 16) : candidate.start]) is not None
+            or self._shows_form(candidate)
             or is_template(candidate, self.index)
             or is_echo(candidate, self.index, self.prompt)
             or follows_template(
@@ -248,6 +254,12 @@ class Finder:
             or is_mislabelled(self.page.folded, candidate.start)
             or self._repeats_mislabelled(candidate)
         )
+
+    def _shows_form(self, candidate: Candidate) -> bool:
+        """Whether an object only shows the form of an answer: `in the format {"production_quality": 0.5, ...}`."""
+        before = self.page.folded[max(0, candidate.start - 80) : candidate.start]
+        ends = self.page.folded[max(0, candidate.end - 16) : candidate.end]
+        return _ABRIDGED.search(ends) is not None and _FORM.search(before) is not None
 
     def _repeats_mislabelled(self, candidate: Candidate) -> bool:
         """Whether an object says once more, right behind it, what one says that is labelled as something else."""

@@ -29,7 +29,8 @@ _NOT_THIS_SONG = frozenset(
     neighbor neighbors neighbour neighbours norm normal norms not original originals other others outdated part
     parts past peer peers penalties penalty people perfect playlist playlists population possible potential
     predicted prediction predictions preliminary priorities priority public quantile quantiles question
-    questions random recommendations recommended rejected high highest related relative remaster remastered
+    questions p pvalue pvalues logprob logprobs correlation correlations section sections segment
+    segments random recommendations recommended rejected high highest related relative remaster remastered
     remix remixed remixes revised rival rivals rubric rubrics self similar similarity standard standards stdev
     suggested suggestions test than then top tolerance tolerances truth unused marks pass passing reasons
     rationale rationales upper user users version superseded withdrawn wishlist claims rascunho borrador

@@ -27,7 +27,7 @@ from musicflamingo_cli.scoring.values import read_score, read_text
 _BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
 _NEXT_TURN = re.compile(
     r"<\|(?:im_end|endoftext|eot_id|end|eos|user|im_start|start_header_id)\|>|</s>(?=\s*(?:\Z|\n|<))|<eos>"
-    r"|<end_of_turn>"
+    r"|<(?:end|start)_of_turn>"
     r"|<tool_response>|\[INST\]|\n\[user\]|\n<user>"
     r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|HUMAN|User|USER|user|Question|Prompt)\**(?:[ \t]{0,2}[:>])"
     r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}(?:Instruction|User|Human|Input|Question|Task)[ \t]*:?[ \t]*\n|\n(?:user"
@@ -39,6 +39,17 @@ _RUN_ON = re.compile(
 )
 _KEYED = re.compile(r"[\w ]{1,40}[\"”»'*]{0,4}(?:\s{0,4}:|\s{0,8}\Z)")
 """The end of a text and, behind it, the beginning of a member."""
+_OTHERS_TURN = re.compile(
+    r"<\|(?:im_start|start_header_id)\|>\s{0,4}user\b|<start_of_turn>\s{0,4}user\b|<\|user\|>|\[INST\]"
+    r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|HUMAN|User|USER|user)\**[ \t]{0,2}:"
+)
+"""Where the user of a chat seems to speak."""
+_OWN_TURN = re.compile(
+    r"<\|(?:im_start|start_header_id)\|>\s{0,4}assistant\b(?:<\|end_header_id\|>)?|<start_of_turn>\s{0,4}model\b"
+    r"|<\|assistant\|>|\[/INST\]|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Assistant|ASSISTANT|assistant|AI|Model|Answer)"
+    r"\**[ \t]{0,2}:"
+)
+"""Where the model speaks again."""
 _NEXT_QUESTION = re.compile(r"\n[ \t]{0,4}Q:")
 _QUESTION = re.compile(r"(?:\A|\n)[ \t]{0,4}[QA]:")
 _QUOTED_LINE = re.compile(r"^[ \t]{0,4}>[ \t]{0,8}(?:[{}]|[\"'][\w ]{1,60}[\"']\s?:)", re.MULTILINE)
@@ -67,6 +78,7 @@ class ReplyReader:
             own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
             if own.answers(self.index.wanted):
                 return own
+        page = _without_others_turns(page)
         anew = self._anew(page)
         return anew if anew is not None else self._read_page(page)
 
@@ -240,6 +252,19 @@ class ReplyReader:
         for name in names:
             if name in found.fields and found.fields[name].value is not None:
                 found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
+
+
+def _without_others_turns(page: Page) -> Page:
+    """The page with blanks where the user of a chat seems to speak: it says nothing for the model."""
+    spans: list[tuple[int, int]] = []
+    for turn in islice(_OTHERS_TURN.finditer(page.folded), 16):
+        answer = _OWN_TURN.search(page.folded, turn.end())
+        spans.append((turn.start(), answer.end() if answer else len(page.folded)))
+    text, folded = page.text, page.folded
+    for start, end in spans:
+        blank = " " * (end - start - 1) + "\n"
+        text, folded = text[:start] + blank + text[end:], folded[:start] + blank + folded[end:]
+    return Page(text, folded, page.stopped) if spans else page
 
 
 def _first_of_answer(page: Page) -> int:

@@ -53,6 +53,7 @@ _PLAIN_CUE = re.compile(
     re.IGNORECASE,
 )
 """What needs no subject to be a scale, though not one that can be mapped."""
+_FOREIGN_TO = re.compile(r"(?<=\d)\s+(?:bis|à|a|do|til|till|tot|до)\s+(?=[\d.,])")
 _ALONE = re.compile(
     r"\W*(?:(?:on|using|with)\s+)?(?:(?:an?|the|my|rating|score)\s+){0,3}\W{0,3}(?:scale\b\W{0,3})?(?:(?:of|from"
     r"|is)\s+)?\Z",
@@ -98,7 +99,7 @@ def scale_of_sentence(sentence: str, field: Field) -> Scale | None:
     alone = cue is not None and _ALONE.fullmatch(sentence[: cue.start()]) is not None and words_after <= 3
     if cue is None or not (alone or _SUBJECT.search(sentence)):
         plain = _PLAIN_CUE.search(sentence)
-        pair = RANGE.search(plain.group()) if plain else None
+        pair = RANGE.search(_FOREIGN_TO.sub(" to ", plain.group())) if plain else None
         is_own = pair is not None and not scale_of(pair.group(), field).is_other
         return None if plain is None else NO_SCALE if is_own else Scale(unclear=True)
     said = _BETWEEN.sub(r"\1 to \2", cue.group())

@@ -49,7 +49,7 @@ _SPECIFIC = (
 )
 _AFTER_ANY = re.compile(
     rf"(?:(?:{_REASONS})\b{_SPECIFIC}|and\s+(?!a\s+half|up\b|above|below|over|under|more|less|then|now"
-    rf"|\d)(?=[a-z]+[\s_])|(?:seems|feels|sounds)\s+(?:fair|right|about\s+right|appropriate"
+    rf"|\d)(?:\Z|(?=[a-z]+[\s_]))|(?:seems|feels|sounds)\s+(?:fair|right|about\s+right|appropriate"
     rf"|reasonable|apt)\b)",
     re.IGNORECASE,
 )

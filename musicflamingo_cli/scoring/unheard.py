@@ -128,10 +128,11 @@ _SHORT_REMARK = re.compile(
     re.IGNORECASE,
 )
 _FOREIGN_REMARK = re.compile(
-    rf"{FOREIGN_UNREAL}|{FOREIGN_OTHER}|权重|權重|重み|平均|改为|改成|应为|應為|应该是|正しくは|訂正|更正|置信度|信頼度|人声|人聲|ボーカル|草稿|下書き|如果"
+    rf"{FOREIGN_UNREAL}|{FOREIGN_OTHER}|权重|權重|重み|平均|改为|改成|应为|應為|应该是|正しくは|訂正|更正|置信度|信頼度|(?:人声|人聲|ボーカル)(?=\W*\Z|のみ|だけ|部分|单独|仅)"
+    rf"|草稿|下書き|如果"
     rf"|(?<!\w)例(?!\w)"
     r"|\b(?:pesos?|poids|gewicht\w*|moyenne\w*|promedio|media|média|durchschnitt\w*|nur\s+\w+"
-    r"|(?:solo\s+(?:la\s+)?)?voz|si\s+(?:se|on)\s+\w+|wenn\s+\w+|se\s+fosse"
+    r"|(?:solo\s+(?:la\s+)?)?voz(?=\W*\Z)|si\s+(?:se|on)\s+\w+|wenn\s+\w+|se\s+fosse"
     r"|voix|gesang|borrador|brouillon|entwurf|rascunho|confianza|confiance|confiança|konfidenz)\b",
     re.IGNORECASE,
 )

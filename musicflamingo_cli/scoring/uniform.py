@@ -31,6 +31,8 @@ _LAST = re.compile(
     re.IGNORECASE,
 )
 """A remark and, as the last thing on the line, the number."""
+_BEFORE = re.compile(rf"[ \t*_>•+-]{{0,12}}(?P<number>{_SCORE})[*_ \t]{{1,8}}", re.IGNORECASE)
+"""A number that begins the line of the name behind it."""
 _OTHER_SCORE = re.compile(
     r"(?<![\d.,:])[01]?[.,]\d|\d\s?%|\bout\s+of\b|\d\s?/\s?\d{1,3}(?!\s?[a-z])|[-–—+±<>=≈~]\s?\d|\bpercent"
     r"|\d{1,3}\W{0,3}\Z",
@@ -78,7 +80,7 @@ def uniform_numbers(body: str, names: Sequence[Name]) -> dict[int, tuple[int, in
     There are at least three such lines, no field has two, and no line that begins with a field's name has another
     shape: a remark can then hold any words but those that speak of the number itself.
     """
-    heads = [name for name in names if name.field.kind == "score" and begins_line(lead_of(body, name.start))]
+    heads = [name for name in names if name.field.kind == "score" and _heads(lead_of(body, name.start))]
     counts = Counter(name.field.name for name in heads)
     if len(heads) < _FEWEST or max(counts.values()) > 1 or len(heads) > 64:
         return {}
@@ -91,21 +93,30 @@ def uniform_numbers(body: str, names: Sequence[Name]) -> dict[int, tuple[int, in
     return {line.name.start: line.span for line in lines if line is not None}
 
 
+def _heads(lead: str) -> bool:
+    """Whether a name begins its line, or follows a number that does."""
+    return begins_line(lead) or _BEFORE.fullmatch(lead) is not None
+
+
 def _look_at(body: str, name: Name) -> _Line | None:
     end = body.find("\n", name.end)
     end = len(body) if end < 0 else end
+    lead = lead_of(body, name.start)
+    before = _BEFORE.fullmatch(lead)
+    if before is not None:
+        start = name.start - len(lead)
+        ends = end < len(body) and not body[name.end : end].strip(" \t*_.:")
+        return _Line(name, ("before", _unit(before)), _shifted(before.span("number"), start)) if ends else None
     annotated = ANNOTATED.match(body, name.end, end)
     if annotated is not None and (annotated.group(1) or annotated.group(2) or annotated.group(3)):
         return None
-    separator = SEPARATOR.match(body, annotated.end() if annotated else name.end, end)
-    if separator is None or end == len(body):
+    after = annotated.end() if annotated else name.end
+    separator = SEPARATOR.match(body, after, end)
+    at = separator.end() if separator else after if "\t" in body[name.end : after] else -1
+    if at < 0 or end == len(body):
         return None
     for where, pattern in (("first", _FIRST), ("last", _LAST)):
-        found = (
-            pattern.match(body, separator.end(), end)
-            if where == "first"
-            else pattern.fullmatch(body, separator.end(), end)
-        )
+        found = pattern.match(body, at, end) if where == "first" else pattern.fullmatch(body, at, end)
         if found is None:
             continue
         remark = body[found.end("number") : end] if where == "first" else found.group("words")
@@ -117,6 +128,13 @@ def _look_at(body: str, name: Name) -> _Line | None:
             or unheard_remark(remark)
         ):
             return None
-        unit = "%" if found.group("percent") else found.group("top") or "decimal"
-        return _Line(name, (where, unit), found.span("number"))
+        return _Line(name, (where, _unit(found)), found.span("number"))
     return None
+
+
+def _unit(found: re.Match[str]) -> str:
+    return "%" if found.group("percent") else found.group("top") or "decimal"
+
+
+def _shifted(span: tuple[int, int], by: int) -> tuple[int, int]:
+    return span[0] + by, span[1] + by

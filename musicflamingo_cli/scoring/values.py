@@ -192,12 +192,23 @@ def _text(value: object) -> str | None:
     return None
 
 
+_TELLING = ("value", "text", "answer")
+
+
+def _told(obj: Obj) -> list[object]:
+    """The values of an object that tell something, last first: no name beside a `value`, no confidence."""
+    keys = {read_key(key).joined for key, _ in obj.pairs}
+    if len(keys) > 1 and (told := [child for key, child in obj.pairs if read_key(key).joined in _TELLING]):
+        return told[:1]
+    return [child for key, child in reversed(obj.pairs) if not (isinstance(child, Bare) and is_other_name(key))]
+
+
 def _leaves(value: object) -> Iterator[str]:
     stack = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, Obj):
-            stack.extend(child for _, child in reversed(item.pairs))
+            stack.extend(_told(item))
         elif isinstance(item, Arr | list):
             stack.extend(reversed(item.items if isinstance(item, Arr) else item))
         elif isinstance(item, str) and item.strip():
