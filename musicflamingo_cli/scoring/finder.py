@@ -12,7 +12,7 @@ from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
 from musicflamingo_cli.scoring.labels import is_mislabelled
 from musicflamingo_cli.scoring.marks import MEMBER_FOLLOWS, NUMBER_GOES_ON
 from musicflamingo_cli.scoring.nodes import Arr, Budget, Obj, Page, read_strict
-from musicflamingo_cli.scoring.objects import Harvest, harvest
+from musicflamingo_cli.scoring.objects import Harvest, harvest, is_named
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.thinking import Stretch
@@ -212,6 +212,8 @@ class Finder:
         joined: list[Candidate] = []
         for candidate in found:
             last = joined[-1] if joined else None
+            if last is not None and self._are_of_several(last, candidate):
+                self.orphans |= {last.start, candidate.start}
             is_joined = last is not None and "separate_objects" in last.repairs
             if last is None or not self._continues(last, candidate) or (not is_joined and self.is_rejected(last)):
                 joined.append(candidate)
@@ -223,6 +225,14 @@ class Finder:
             last.said.strings.extend(candidate.said.strings)
             last.said.numbers += candidate.said.numbers
         return joined
+
+    def _are_of_several(self, last: Candidate, candidate: Candidate) -> bool:
+        """Whether two objects of one list say the same of two things that they name: `"aspect": "guitar"`."""
+        return (
+            self.page.folded[last.end : candidate.start].strip() == ","
+            and bool(last.said.members.keys() & candidate.said.members.keys() & self.index.scored)
+            and all(is_named(one.root.pairs, self.index) for one in (last, candidate))
+        )
 
     def _continues(self, last: Candidate, candidate: Candidate) -> bool:
         between = self.page.folded[last.end : candidate.start]

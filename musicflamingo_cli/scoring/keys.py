@@ -119,10 +119,11 @@ class FieldIndex:
                 base = _SUFFIX.sub("", joined) or joined
                 for variant in (base, base + "score", base + "rating"):
                     self._variant.setdefault(variant, field)
+        self._spelled = sorted(self.fields, key=lambda f: -len(_WORD.findall(_CAMEL.sub(" ", f.name))))
         names = self._name_patterns()
         alternatives = "|".join(f"({name})" for name in names) or "(?!)"
         self.label = re.compile(rf"(?<!\w)(?<!\w[-./'’])(?:{alternatives})(?!\w)(?![-./]\w)(?!\[\d)", re.IGNORECASE)
-        """Finds a field's name in prose; the matched group's number is the field's position plus 1."""
+        """Finds a field's name in prose, the longest that fits; `named` says which."""
         any_name = "|".join(names) or "(?!)"
         self.quoted_key = re.compile(
             rf"[\"'“](?:{any_name})(?:\s?\([^()\n]{{0,24}}\))?\\{{0,8}}[\"'”]\s{{0,8}}:", re.IGNORECASE
@@ -144,19 +145,27 @@ class FieldIndex:
         field = self._variant.get(joined)
         return (field, False) if field is not None else None
 
+    def named(self, found: re.Match[str]) -> Field:
+        """The field whose name `label` found."""
+        return self._spelled[(found.lastindex or 1) - 1]
+
     def known(self, key: str) -> bool:
         """Whether a key means a field."""
         return self.match(key) is not None
 
     def _name_patterns(self) -> list[str]:
         patterns = []
-        for field in self.fields:
+        for field in self._spelled:
             words = [w.lower() for w in _WORD.findall(_CAMEL.sub(" ", field.name))]
             suffix = ""
             if field.kind != "text":
-                if len(words) > 1 and words[-1] in ("score", "rating"):
+                base = "".join(words[:-1])
+                if len(words) > 1 and words[-1] in ("score", "rating") and base not in self._exact:
                     words.pop()
-                suffix = r"(?:[ \t_\\\-\xa0]{0,3}(?:score|rating))?"
+                endings = [end for end in ("score", "rating") if "".join(words) + end not in self._exact]
+                own = [end for end in ("score", "rating") if self._exact.get("".join(words) + end) is field]
+                if endings or own:
+                    suffix = rf"(?:[ \t_\\\-\xa0]{{0,3}}(?:{'|'.join([*endings, *own])}))?"
             patterns.append((r"[ \t_\\\-\xa0]{0,3}".join(re.escape(w) for w in words) or r"(?!)") + suffix)
         return patterns
 

@@ -16,7 +16,8 @@ _CLOSED = re.compile(r"</[A-Za-z][\w -]{1,40}>")
 _NO_ANSWER = re.compile(r"\b(?:wrong|bad|incorrect|invalid)\b", re.IGNORECASE)
 _NOT_THE_ANSWER = re.compile(
     r"(?<![a-z])(?:examples?|e\.g|template|schema|weights?|weightings?|confidences?|placeholder|previous|reference|old"
-    r"|earlier|drafts?|initial|discarded|ignored?|outdated|users?)\b|^\W*(?:and |but )?(?:do )?not\b|\brather than\W*\Z|\bdon't\b",
+    r"|earlier|drafts?|initial|discarded|ignored?|outdated|users?)\b|^\W*(?:and |but )?(?:do )?not\b"
+    r"|\brather than\W*\Z|\bdon't\b",
     re.IGNORECASE,
 )
 _THE_ANSWER = re.compile(

@@ -56,6 +56,12 @@ _SHARES = re.compile(r"[\s*_-]{0,4}(?:stars?\b|points?\b(?!\s+\w+er\b)|[★☆�
 """What a fraction of a scale may count: `4 out of 5 stars`."""
 _CJK_POINTS = re.compile(r"\A\s?[分点](?![\d之钟鐘钱])")
 _STARS = re.compile(r"\A[\s(]{0,2}[★☆⭐✩✮]{3,10}[\s)]?")
+_RHYTHM = re.compile(
+    r"(?:\b|_)(?:rhythm\w*|meter|metre|groove|drum\w*|beat|feel|bass|percussion|time|pulse|swing|tempo)(?:\b|_)",
+    re.IGNORECASE,
+)
+"""Fields for which `4/4` and `6/8` are time signatures."""
+_NEGATIVE = re.compile(r"[\s*_]{0,4}[(\[,–—-]\s?(?:negative|minus)\b", re.IGNORECASE)
 _LIST_MARK = re.compile(r"[.)]\s+\w")
 _ASIDE = re.compile(
     r"[(\[]?\s{0,2}\b(?:weight(?:ed|ing)?|confidence|certainty)\b[^\d\n(]{0,16}[\d.]{1,6}\s?%?\s{0,2}[)\]]?"
@@ -150,11 +156,15 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
         top, rest = Decimal(100), rest[unit.end() :]
     elif unit := _FRACTION.match(rest):
         top, rest = to_decimal(unit.group(1)), rest[unit.end() :]
+        if top in (4, 8, 16) and _RHYTHM.search(field.name):
+            return Reading(reason="ambiguous")
         if cut and (not rest or (rest.strip(" ,") and is_cut(unit.group(1), rest))):
             return Reading(reason="cut_off")
         if top is None or top <= 0:
             return Reading(reason="ambiguous")
         rest = rest[share.end() :] if (share := _SHARES.match(rest)) else rest
+    if field.low is not None and field.low < 0 and number > 0 and _NEGATIVE.match(rest):
+        return Reading(reason="ambiguous")
     rest = _without_marks(rest, number, literal if top is None else "")
     stated = NO_SCALE
     rest = _without_repeat(rest, number, top, field)
@@ -227,7 +237,7 @@ def _spoiled(literal: str, rest: str, field: Field, top: Decimal | None) -> str 
         return spoiled_by(rest, whole, None)
     if _OTHER_UNIT.match(rest) or (whole and _POINTS.match(rest)):
         return "not_a_number"
-    if whole and _LIST_MARK.match(rest):
+    if whole and _LIST_MARK.match(rest) and ((field.high or 0) <= 1 or re.search(r"\b\d{1,2}[.)]\s", rest)):
         return "ambiguous"
     return spoiled_by(rest, whole, top is not None)
 

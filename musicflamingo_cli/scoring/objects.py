@@ -15,8 +15,14 @@ from musicflamingo_cli.scoring.values import Member, bears
 
 _MAX_NODES = 20_000
 _NAMES = ("name", "dimension", "metric", "criterion", "category", "field", "key", "aspect", "label", "attribute")
+_TELLING = frozenset((*_NAMES, "item", "instrument", "song", "track", "title")) - {"key"}
 _CALLED = ("name", "tool", "toolname", "function", "action")
-_PART_KEYS = frozenset("section sectionname part segment time timestamp timerange interval".split())  # noqa: SIM905
+_PART_KEYS = frozenset(("section", "sectionname", "part", "segment"))
+_TIME_KEYS = frozenset(("time", "timestamp", "timerange", "interval", "start", "end", "starttime", "endtime"))
+_PLACE = re.compile(
+    r"\W*\d{1,2}:\d\d(?:\W{1,4}(?:to\s)?\d{1,2}:\d\d)?\W*|\W*\d{1,4}(?:\.\d+)?\s?(?:s|secs?|seconds?)\W*"
+)
+"""A place in a song: `1:00`, `0:30 - 1:00`, `45 s`; no date and no metre."""
 _WHOLE_SONG = re.compile(
     r"\b(?:full|whole|entire|all|overall|complete|none|null|scores?|ratings?|evaluation|final)\b", re.IGNORECASE
 )
@@ -141,8 +147,10 @@ def _notes_in_name(name: str) -> tuple[str, ...]:
 def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_Place]]:
     node = Node(place.depth, obj.closed, place.known)
     inner: list[_Place] = []
-    if _calls_other(obj.pairs) or _is_of_part(obj.pairs):
+    if _calls_other(obj.pairs) or _is_of_part(obj.pairs, index):
         return node, inner
+    if is_named(obj.pairs, index):
+        node.known = False
     if any(read_key(key).joined in _NAMES and isinstance(v, str) and index.known(v) for key, v in obj.pairs):
         _read_named_pair(obj, node, index, scale_notes(obj.pairs, own=False) or place.notes)
         if node.members:
@@ -217,12 +225,24 @@ def _calls_other(pairs: list[tuple[str, object]]) -> bool:
     return called is not None and any(key in keys for key in _ARGUMENTS) and is_other_name(called)
 
 
-def _is_of_part(pairs: list[tuple[str, object]]) -> bool:
+def _is_of_part(pairs: list[tuple[str, object]], index: FieldIndex) -> bool:
     """Whether an object speaks of one part of the song: `"section": "intro"`, `"time": "1:00"`."""
-    for key, value in pairs[:8]:
-        said = words_of(value)
-        if read_key(key).joined in _PART_KEYS and said.strip() and not _WHOLE_SONG.search(said):
+    for key, value in pairs[:64]:
+        joined, said = read_key(key).joined, words_of(value)
+        if index.match(key) is not None or not said.strip():
+            continue
+        if joined in _PART_KEYS and not _WHOLE_SONG.search(said):
             return True
+        if joined in _TIME_KEYS and _PLACE.fullmatch(said):
+            return True
+    return False
+
+
+def is_named(pairs: list[tuple[str, object]], index: FieldIndex) -> bool:
+    """Whether an object says what it is about, and that is no field: of several such objects none is the answer."""
+    for key, value in pairs[:8]:
+        if read_key(key).joined in _TELLING and index.match(key) is None and words_of(value).strip():
+            return not index.known(words_of(value)) and standing_of(words_of(value)) != "answer"
     return False
 
 

@@ -132,7 +132,7 @@ class _ProseReader:
         spotted = [found for found in index.label.finditer(body) if found.lastindex]
         if len(spotted) > 2 * _MOST_NAMES:
             spotted = spotted[:_MOST_NAMES] + spotted[-_MOST_NAMES:]
-        self.names = [Name(index.fields[(m.lastindex or 1) - 1], m.start(), m.end()) for m in spotted]
+        self.names = [Name(index.named(m), m.start(), m.end()) for m in spotted]
         self.finder = NumberFinder(body, self.assume, are_bracketed(body, self.names, index), self.prompt)
         first = next((n for n in self.names if n.field.kind != "text"), None)
         if first is not None and begins_line(lead_of(body, first.start)):

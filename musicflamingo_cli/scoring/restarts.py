@@ -76,5 +76,5 @@ def said_otherwise(text: str, stated: Mapping[str, float], index: FieldIndex) ->
     for name in index.label.finditer(text):
         number = _NUMBER.match(text, name.end()) if name.lastindex else None
         if number is not None:
-            last[index.fields[(name.lastindex or 1) - 1].name] = float(number.group(1))
+            last[index.named(name).name] = float(number.group(1))
     return frozenset(name for name, value in stated.items() if last.get(name, value) != value)

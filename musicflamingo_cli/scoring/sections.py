@@ -49,12 +49,12 @@ _MARKS = ("-", "*", "+", "•", "|")
 
 def _names_score(text: str, index: FieldIndex) -> bool:
     """Whether the name of a field that asks for a number stands in a text."""
-    return any(m.lastindex and index.fields[m.lastindex - 1].kind != "text" for m in index.label.finditer(text))
+    return any(m.lastindex and index.named(m).kind != "text" for m in index.label.finditer(text))
 
 
 def _scores(text: str, index: FieldIndex) -> bool:
     """Whether a number stands behind the name of a field that asks for one."""
-    names = (m for m in index.label.finditer(text) if m.lastindex and index.fields[m.lastindex - 1].kind != "text")
+    names = (m for m in index.label.finditer(text) if m.lastindex and index.named(m).kind != "text")
     return (first := next(names, None)) is not None and re.search(r"\d", text[first.end() :]) is not None
 
 
@@ -133,7 +133,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     led = _GLUED_LABEL.search(stripped)
     is_glued = led is not None and is_other_name(led.group(1))
     is_plain = is_introduction(title)
-    is_bad = is_glued or (begins is not None and is_other_name(begins.group(1)))
+    is_bad = is_glued or (begins is not None and is_other_name(begins.group(1)) and not index.known(begins.group(1)))
     told = stripped.partition(":")[0] if ":" in stripped else ""
     is_bad = is_bad or (0 < len(told) < 120 and not _names_score(told, index) and is_other_lead(told))
     is_bad = is_bad and not is_plain

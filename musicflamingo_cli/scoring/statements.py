@@ -10,6 +10,7 @@ from musicflamingo_cli.scoring.leads import begins_line, is_label, lead_of, may_
 from musicflamingo_cli.scoring.notes import is_note, stated_scale
 from musicflamingo_cli.scoring.numbers import Reading, read_number
 from musicflamingo_cli.scoring.other_leads import is_other_lead
+from musicflamingo_cli.scoring.parents import is_song_part
 from musicflamingo_cli.scoring.phrases import (
     ANNOTATED,
     ASPECTS,
@@ -58,6 +59,9 @@ _TORN_LEAD = re.compile(r"\bwas\b|\A\W*of\s*\Z", re.IGNORECASE)
 """Words between a label and a number that leave it none: the number itself is lost, or belongs to the past."""
 _MINUS = re.compile(r"\b(?:is|at|of)\s{1,4}[-–—]\s{0,4}\Z", re.IGNORECASE)
 """A dash behind a verb, which may be a minus."""
+_VERDICT = re.compile(r"(?:\A|[\W_])(?:low|poor|weak|bad|great|excellent|high|strong)[\s*_]{1,3}\Z", re.IGNORECASE)
+_OF_VERDICT = re.compile(r"[\s*_]{0,3}(?:of|at|score|rating)\b", re.IGNORECASE)
+"""`a low production quality of 0.3` is its score; `Low production quality: 0.3` may be how low it is."""
 _WORD_BEFORE = re.compile(r"([^\W\d_][\w'’-]*)[\s*_]{1,4}\Z")
 _OWN_SCORE = frozenset(
     """a an the my final overall its so and total this with of is are i i'd i'll get gets gives give earns
@@ -111,6 +115,8 @@ class NumberFinder:
             return None
         if NO_VALUE.match(self.body, name.end):
             return None
+        if _VERDICT.search(lead) and _OF_VERDICT.match(self.body, name.end) is None:
+            return None
         if first := NUMBER_FIRST.fullmatch(lead):
             return self._number_first(name, first, stop=self.body.find("\n", name.end))
         label = is_label(self.body, lead, name.start, boundary)
@@ -136,6 +142,8 @@ class NumberFinder:
                 told = self._at(name, self.body.index(note, name.end), stop, scale)
             return told
         connected = CONNECTOR.match(self.body, after, stop)
+        if connected is not None and not connected.group().strip() and is_song_part(self.body[name.start : name.end]):
+            return None  # `Verse 2`
         if connected is not None:
             if TURNS.search(connected.group()) and not is_topic:
                 return None

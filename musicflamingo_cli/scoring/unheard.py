@@ -128,7 +128,8 @@ _SHORT_REMARK = re.compile(
     re.IGNORECASE,
 )
 _FOREIGN_REMARK = re.compile(
-    rf"{FOREIGN_UNREAL}|{FOREIGN_OTHER}|权重|權重|重み|平均|改为|改成|应为|應為|应该是|正しくは|訂正|更正|置信度|信頼度|(?:人声|人聲|ボーカル)(?=\W*\Z|のみ|だけ|部分|单独|仅)"
+    rf"{FOREIGN_UNREAL}|{FOREIGN_OTHER}|权重|權重|重み|平均|改为|改成|应为|應為|应该是|正しくは|訂正|更正|置信度|信頼度|(?:人声|人聲|ボーカル)(?=\W*\Z|のみ"
+    rf"|だけ|部分|单独|仅)"
     rf"|草稿|下書き|如果"
     rf"|(?<!\w)例(?!\w)"
     r"|\b(?:pesos?|poids|gewicht\w*|moyenne\w*|promedio|media|média|durchschnitt\w*|nur\s+\w+"
