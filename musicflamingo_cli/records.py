@@ -359,7 +359,7 @@ class Rules:
     min_coverage: float = 1.0
     """Share of the weight that must be answered for an overall score, 0..1."""
     assume_scale: float | None = None
-    """What a bare number out of range counts out of, where a person says so."""
+    """What every bare number counts out of, where a person says so; None leaves it on its field's own range."""
     min_number_mass: float = 0.5
     """Probability that must fall on valid numbers for a score with a distribution to count, 0..1."""
     score_from: Literal["expected", "written"] = "expected"

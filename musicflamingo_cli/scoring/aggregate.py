@@ -36,9 +36,11 @@ def aggregate(
     """
     scores = [f for f in fields if f.kind == "score"]
     shares = {f.name: (f.weight if weights is None else weights.get(f.name, 0.0)) for f in scores}
-    total = math.fsum(shares.values())
-    if total <= 0.0:
+    largest = max(shares.values(), default=0.0)
+    if largest <= 0.0:
         return Score(None, 0.0)
+    shares = {name: weight / largest for name, weight in shares.items()}
+    total = math.fsum(shares.values())
     terms: list[tuple[float, float]] = []
     for f in scores:
         held = answer.fields.get(f.name)
@@ -90,14 +92,15 @@ def parse_weights(spec: str, fields: Sequence[Field]) -> dict[str, float]:
         if name in weights:
             raise UsageError(f"{where}: {name!r} is given twice")
         weights[name] = _weight(where, name, value)
-    if math.fsum(weights.values()) <= 0.0:
+    if max(weights.values(), default=0.0) <= 0.0:
         raise UsageError(f"{where}: the weights sum to 0; at least one must be above 0")
     return {name: weights.get(name, 0.0) for name in known}
 
 
 def _weight(where: str, name: str, value: object) -> float:
     try:
-        weight = math.nan if isinstance(value, bool) or not isinstance(value, str | int | float) else float(value)
+        is_number = isinstance(value, str | int | float) and not isinstance(value, bool) and "_" not in str(value)
+        weight = float(value) if is_number else math.nan  # type: ignore[arg-type]
     except (ValueError, OverflowError):
         weight = math.nan
     if not math.isfinite(weight) or weight < 0.0:

@@ -25,6 +25,7 @@ _ENTITY = re.compile(
 )
 """Entities that JSON is written with, and any that touches a digit: `0&#46;82`."""
 _PART_OF_ENTITY = re.compile(r"&#?\w{0,8}\Z")
+_FENCED = re.compile(r"\s*```[ \t]{0,4}\w{0,16}\s+(\{.*\})\s*```\s*", re.DOTALL)
 _STRING = re.compile(
     r"(?:`{3,8}[ \t]{0,4}\w{0,16}\s)?\s{0,16}(\"(?:\\[nrt]|\s){0,8}\{.*\")\s{0,16}(?:`{3,8})?", re.DOTALL
 )
@@ -90,7 +91,10 @@ def parse_reply(
         return _failed(index, "empty")
     repairs: tuple[str, ...] = ()
     is_plain_json = text.lstrip(" \t\r\n\ufeff").startswith("{") and text.rstrip().endswith("}")
-    if _ENTITY.search(text) and not (is_plain_json and is_strict(text.strip(" \t\r\n\ufeff"))):
+    bare = (
+        fenced.group(1) if (fenced := _FENCED.fullmatch(text)) else text.strip(" \t\r\n\ufeff") if is_plain_json else ""
+    )
+    if _ENTITY.search(text) and not (bare and is_strict(bare)):
         cut = text if stopped else _PART_OF_ENTITY.sub("", text)
         text, repairs = html.unescape(cut), ("html_entities",)
     if (inner := _unstrung(text)) is not None:

@@ -8,6 +8,7 @@ from musicflamingo_cli.scoring.marks import (
     ITEM_BOUND,
     NUMBER_BOUND,
     NUMERIC_START,
+    STRICT_VALUE,
     TEXT_BOUND,
 )
 from musicflamingo_cli.scoring.nodes import Bare
@@ -39,6 +40,8 @@ def read_bare(text: str, folded: str, span: tuple[int, int], in_list: bool) -> t
         raw, cut = raw + ",", True
     if not numeric and raw.strip() in ("None", "True", "False", "undefined"):
         repairs.append("python_literals")
+    elif not (cut or number or "\\" in raw) and not STRICT_VALUE.fullmatch(text[start:pos].strip()):
+        repairs.append("number_spelling" if numeric else "unquoted_value")
     if numeric and "\\" in raw:
         raw = ESCAPED_MARK.sub(r"\1", raw)
         repairs.append("bad_escape")

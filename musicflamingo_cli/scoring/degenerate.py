@@ -109,11 +109,19 @@ def _repeats_characters(text: str) -> bool:
     return any(tail[period:] == tail[:-period] for period in range(25, longest) if " " not in tail[-period:])
 
 
+_JSON_SIGNS = re.compile(r"[{}\[\]\":,]|(?<![\w.])\d+(?:\.\d+)?(?:\s?/\s?\d+|%)?(?![\w.])")
+"""What JSON and its numbers are written with: that it holds no words says nothing of it."""
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Letters of scripts that put no spaces between words."""
+
+
 def is_gibberish(text: str) -> bool:
     """Whether hardly anything in the text is words."""
-    sample = text[:20_000]
+    sample = _JSON_SIGNS.sub("", text[:20_000])
+    if not sample.strip() and text.strip():
+        return False
     letters = sum(c.isalpha() for c in sample)
     if letters < 0.4 * len("".join(sample.split())):
         return True
-    words = sample.split()
+    words = _WIDE.sub(" ", sample).split()
     return max((len(w) for w in words), default=0) > 300 or (len(words) > 30 and letters / len(words) > 25)

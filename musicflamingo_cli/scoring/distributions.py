@@ -77,7 +77,13 @@ def _field_answer(spread: Distribution, least: float, score_from: Literal["expec
 
 
 def _reason(answer: Answer, laid: Mapping[str, FieldAnswer], status: str) -> str | None:
-    """Keep the parser's reason while its status holds; a score that lost its value to its mass is named first."""
+    """Keep the parser's reason while it holds; a score that lost its value to its mass is named first."""
     if any(one.reason == LOW_NUMBER_MASS for one in laid.values()):
         return LOW_NUMBER_MASS
-    return answer.reason if status == answer.status else None if status == "ok" else answer.reason
+    if status == "ok":
+        return answer.reason if answer.status == "ok" else None
+    reasons = [one.reason for one in laid.values() if one.value is None]
+    is_of_field = any(one.reason == answer.reason for one in answer.fields.values())
+    if not is_of_field or answer.reason in reasons:
+        return answer.reason
+    return next((reason for reason in reasons if reason != "missing"), "missing")

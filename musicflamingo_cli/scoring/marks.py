@@ -26,6 +26,8 @@ KEY_BEGUN = re.compile(r"[\"'“][A-Za-z][^\"'“”{}\n:]{0,80}\Z")
 ELLIPSIS = re.compile(r"(?:\.{2,}|…)")
 STRAY_QUOTE = re.compile(r"\\{0,8}[\"'`“”‘’](?=\s{0,32}(?:[,;}\]\n]|\Z))")
 NUMERIC_START = re.compile(r"[-+~≈]?[.,]?\d")
+STRICT_VALUE = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|NaN|-?Infinity")
+"""A number or literal as JSON has it, and what Python adds."""
 PLAIN_ITEMS = re.compile(r"(?:(?:\"[^\"\\\n]{0,200}\"|-?\d{1,20}(?:\.\d{1,20})?)[ \n]{0,8},[ \n]{0,8})+")
 SOLID = frozenset("{}[](),:;\"'=abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 """Characters that begin neither space nor a comment."""

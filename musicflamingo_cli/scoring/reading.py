@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby, islice
 
 from musicflamingo_cli.records import FieldAnswer
@@ -73,7 +74,11 @@ class ReplyReader:
         whole = self._whole()
         if whole is not None:
             return whole
-        page = without_echo(_unquoted(self.page), self.prompt)
+        unquoted = _unquoted(self.page)
+        found = self._read_turns(without_echo(unquoted, self.prompt))
+        return found if unquoted is self.page else _repaired(found, "quoted_lines")
+
+    def _read_turns(self, page: Page) -> Found:
         for turn in self._turns(page):
             own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
             if own.answers(self.index.wanted):
@@ -291,6 +296,14 @@ def _unquoted(page: Page) -> Page:
         return page
     text, folded = (_LINE_MARK.sub(r"\1 ", text) for text in (page.text, page.folded))
     return Page(text, folded, page.stopped)
+
+
+def _repaired(found: Found, repair: str) -> Found:
+    """What was found, marked as read out of a text that was repaired first."""
+    fields = {
+        n: replace(one, obtained="repaired") if one.obtained == "json" else one for n, one in found.fields.items()
+    }
+    return replace(found, fields=fields, repairs=(repair, *found.repairs))
 
 
 def _paragraph_end(text: str, start: int) -> int:

@@ -20,7 +20,8 @@ PROMPT_CHANGED = Failure("intake", "not_cached", "the cached reply answers anoth
 
 def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) -> Answer:
     """Read one raw reply, for the fields that were asked."""
-    answer = parse_reply(reply.text, asked, prompt, reply.finish_reason, assume_scale=rules.assume_scale)
+    scale = None if reply.measured else rules.assume_scale
+    answer = parse_reply(reply.text, asked, prompt, reply.finish_reason, assume_scale=scale)
     if reply.scores:
         mass, source = rules.min_number_mass, rules.score_from
         answer = with_distributions(answer, reply.scores, asked, min_number_mass=mass, score_from=source)

@@ -186,7 +186,7 @@ class StringReader:
 
     def _decode(self, start: int, end: int, slashes: int) -> str:
         raw = self.text[start:end]
-        if any(ord(c) < 32 for c in raw):
+        if any(ord(c) < 32 for c in (raw[:-1] if end == len(self.text) and raw.endswith("\n") else raw)):
             self.repairs["control_characters"] = None
         if "\\" not in raw:
             return raw

@@ -28,7 +28,7 @@ def test_reply(name: str, fields: tuple[Field, ...]) -> None:
     answer = parse_reply(read(name), fields, "", expected["finish_reason"])
     assert {key: one.value for key, one in answer.fields.items()} == expected["values"]
     assert (answer.status, answer.reason) == (expected["status"], expected.get("reason"))
-    assert set(expected["repairs"]) <= set(answer.repairs)
+    assert list(answer.repairs) == expected["repairs"]
     if expected["obtained"] is not None:
         assert {one.obtained for one in answer.fields.values() if one.value is not None} == {expected["obtained"]}
 
