@@ -65,9 +65,17 @@ def test_weights_from_pairs_and_files(scores: tuple[Field, ...], tmp_path: Path)
     assert parse_weights(str(flat), scores) == wanted
 
 
+@pytest.mark.parametrize("spec", ["production_quality=1e308,content_enjoyment=1e308", "production_quality=5e-324"])
+def test_weights_of_any_size_weigh(spec: str, scores: tuple[Field, ...]) -> None:
+    held = {name: FieldAnswer(0.85, "json") for name in ("production_quality", "content_enjoyment")}
+    score = aggregate(Answer(held, "partial"), scores, parse_weights(spec, scores))
+    assert (score.overall, score.coverage) == (0.85, 1.0)
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
+        ("production_quality=1_0", "0 or more"),
         ("quality=1", "no score named 'quality'"),
         ("genre=1", "no score named 'genre'"),
         ("production_quality=-1", "0 or more"),

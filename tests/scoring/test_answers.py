@@ -193,3 +193,66 @@ def test_importing_the_parser_loads_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        '{"a": 1}',
+        "[0.8, 0.7, 0.9]",
+        '{"mood": null}',
+        "これはとても良い曲で、声も楽器もはっきり聞こえる。" * 20,
+    ],
+)
+def test_what_is_language_or_json_is_no_gibberish(text: str, fields: tuple[Field, ...]) -> None:
+    answer = parse_reply(text, fields, "", "stop")
+    assert answer.status == "failed"
+    assert answer.reason != "gibberish"
+
+
+@pytest.mark.parametrize(
+    ("text", "repairs"),
+    [
+        ('{"production_quality": .9}', ("number_spelling",)),
+        ('{"production_quality": 00.8}', ("number_spelling",)),
+        ('{"production_quality": 0.8 because it is clean}', ("number_spelling",)),
+        ('{"genre": dream pop, "production_quality": 0.8}', ("unquoted_value",)),
+        ('> {\n> "production_quality": 0.8\n> }\n', ("quoted_lines",)),
+        ('{"production_quality": "0.8', ("truncated",)),
+    ],
+)
+def test_what_is_no_json_is_repaired_and_says_how(
+    text: str, repairs: tuple[str, ...], fields: tuple[Field, ...]
+) -> None:
+    answer = parse_reply(text, fields, "", "stop")
+    assert (answer.fields["production_quality"].obtained, answer.repairs) == ("repaired", repairs)
+
+
+def test_an_entity_in_valid_json_stays_as_it_is_in_a_fence_too(fields: tuple[Field, ...]) -> None:
+    text = '{"genre": "R&amp;B &#39;n&#39; soul", "production_quality": 0.8}'
+    for reply in (text, f"```json\n{text}\n```"):
+        answer = parse_reply(reply, fields, "", "stop")
+        assert answer.fields["genre"].value == "R&amp;B &#39;n&#39; soul"
+        assert answer.repairs == ()
+
+
+@pytest.mark.parametrize(
+    ("member", "is_read"),
+    [
+        ('"timestamp": "2025-01-01T12:00:00Z"', True),
+        ('"time": "4/4"', True),
+        ('"section": "full song"', True),
+        ('"title": "Midnight Drive"', True),
+        ('"section": "verse"', False),
+        ('"time": "0:30 - 1:00"', False),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_member_beside_the_scores_takes_them_away_only_if_they_are_a_part_of_the_song(
+    member: str, is_read: bool, first: bool, fields: tuple[Field, ...]
+) -> None:
+    scores = '"production_quality": 0.8, "content_enjoyment": 0.7'
+    text = f"{{{member}, {scores}}}" if first else f"{{{scores}, {member}}}"
+    assert (parse_reply(text, fields, "", "stop").fields["production_quality"].value == 0.8) == is_read

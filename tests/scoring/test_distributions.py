@@ -96,3 +96,18 @@ def test_names_that_were_not_asked_and_text_fields_are_left_alone():
 def test_the_mean_never_leaves_the_range_by_rounding():
     spread = Distribution((0.0, 0.1, 0.2, 1.0), (0.0, 0.0, 0.0, 0.7), 0.7, 1.0)
     assert moments(spread) == (1.0, 0.0)
+
+
+def test_a_reason_that_no_field_has_any_more_goes():
+    parsed = Answer(
+        {
+            "mood": FieldAnswer(reason="missing"),
+            "quality": FieldAnswer(reason="out_of_range", written=8.0),
+            "joy": FieldAnswer(0.9, "json", written=0.9),
+        },
+        "partial",
+        "out_of_range",
+    )
+    got = with_distributions(parsed, {"quality": SURE}, FIELDS)
+    assert (got.status, got.reason) == ("partial", "missing")
+    assert with_distributions(parsed, {"joy": SURE}, FIELDS).reason == "out_of_range"
