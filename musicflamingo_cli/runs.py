@@ -98,9 +98,9 @@ class Summary:
     flags: Counter[str] = field(default_factory=Counter)
     """Rows by audio flag."""
     cached: int = 0
-    """Replies that were there before."""
+    """Rows with an answer whose reply was there before."""
     answered: int = 0
-    """Replies paid for in this run."""
+    """Rows with an answer whose reply was paid for in this run."""
     repeated: int = 0
     """Manifest rows left out because their id was seen before."""
     repeated_ids: tuple[str, ...] = ()

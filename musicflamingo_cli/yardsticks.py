@@ -12,7 +12,7 @@ QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
 
 def collapse(name: str, songs: int, distinct: int, top_value: float, top_share: float) -> str | None:
-    """Return one sentence if a column holds too few values to rank songs, else None.
+    """Return one sentence if a column holds too few values to rank songs, else None; two songs collapse nothing.
 
     Args:
         name: The column.

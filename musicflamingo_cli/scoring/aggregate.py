@@ -155,7 +155,7 @@ class ColumnSummary:
     std: float | None
     """Population standard deviation."""
     quantiles: Mapping[float, float]
-    """By probability (0.01 to 0.99), linear between neighbours; exact unless `approximate`."""
+    """By probability (0.01 to 0.99), linear between neighbours, of values at that resolution (see `distinct`)."""
     distinct: int
     """Distinct values, at a resolution of 1e-6 (coarser where `approximate`)."""
     top_value: float | None
@@ -247,7 +247,7 @@ class ColumnStatistics:
 
 
 def collapse_warning(summary: ColumnSummary) -> str | None:
-    """One sentence if one value holds more than 60 % of the column, or under 10 values serve over 100 songs."""
+    """One sentence if one value holds over 60 % of 3 songs or more, or under 10 values serve over 100 songs."""
     if summary.top_value is None or summary.top_share is None:
         return None
     return collapse(summary.name, summary.count, summary.distinct, summary.top_value, summary.top_share)

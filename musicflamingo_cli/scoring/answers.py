@@ -56,6 +56,7 @@ def parse_reply(
     - JSON is read as it is, and repaired where it is broken: quotes, commas, braces, comments, escapes, Python and
       JavaScript leftovers, entities, a missing end. Keys match in any case and spelling of their words (`Production
       Quality (0-1)`), with or without `score`; no other key does.
+    - What follows a line such as `Let me start again.` counts over what precedes it; a user's turn is nobody's.
     - Prose states a score behind a label, in a cell or a heading, or in a sentence whose words before the name only
       lead up to it. Two statements that differ leave null, unless words between them say that the later one counts.
     - A number is `0.85`, `.9`, `0,85`, `85%`, `8/10`, `8 out of 10`, or such a number before a remark or words that go
@@ -81,7 +82,7 @@ def parse_reply(
         scale turned the written number into the value), or null with a reason: `missing`, `cut_off`, `out_of_range`,
         `not_a_number`, `ambiguous`, `unclear_scale`, `placeholder`. The status is `ok` if every asked field has a
         value, `failed` if none has. The answer's reason is `loop_detected` (also beside a complete answer),
-        `token_cap`, `empty`, `gibberish`, `no_answer`, or that of the first field without a value.
+        `token_cap`, `empty`, `gibberish`, `no_answer`, or that of the first field without a value whose reason is not `missing`.
     """
     if assume_scale is not None and not (math.isfinite(assume_scale) and assume_scale > 0):
         raise ValueError(f"assume_scale is {assume_scale!r}; it must be a number above 0")
