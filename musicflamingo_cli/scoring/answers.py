@@ -82,7 +82,8 @@ def parse_reply(
         scale turned the written number into the value), or null with a reason: `missing`, `cut_off`, `out_of_range`,
         `not_a_number`, `ambiguous`, `unclear_scale`, `placeholder`. The status is `ok` if every asked field has a
         value, `failed` if none has. The answer's reason is `loop_detected` (also beside a complete answer),
-        `token_cap`, `empty`, `gibberish`, `no_answer`, or that of the first field without a value whose reason is not `missing`.
+        `token_cap`, `empty`, `gibberish`, `no_answer`, or that of the first field without a value whose reason is not
+        `missing`.
     """
     if assume_scale is not None and not (math.isfinite(assume_scale) and assume_scale > 0):
         raise ValueError(f"assume_scale is {assume_scale!r}; it must be a number above 0")
