@@ -37,6 +37,8 @@ _RUN_END = 64
 """Of a run of brackets without a member between them, only a loop, so many characters are looked at."""
 
 
+_IN_WORDS = re.compile(r"[A-Za-z,][ \t]{1,4}[(\[]?\Z|[A-Za-z][ \t]{0,4}[(\[]\Z")
+"""Words right before a quoted key: it is only spoken of, in a sentence or a text."""
 _ABRIDGED = re.compile(r"[,{]\s{0,4}(?:\.{3}|…)\s{0,4}\}\Z")
 """The end of an object that leaves the rest of it out."""
 _FORM = re.compile(r"\b(?:form(?:at)?|schema|structure|shape|like|template|pattern|as)\b[\s:]{0,4}\Z", re.IGNORECASE)
@@ -184,6 +186,8 @@ class Finder:
                 while at > stretch.start and key.start() - at < 8 and self.page.folded[at - 1] == "\\":
                     at -= 1
                 if taken.hold(at) or at < stop or len(found) >= _MAX_BRACELESS:
+                    continue
+                if _IN_WORDS.search(self.page.folded[max(stretch.start, at - 64) : at]):
                     continue
                 if OTHER_LABEL.search(self.page.folded, max(stretch.start, looked - 80), at):
                     break

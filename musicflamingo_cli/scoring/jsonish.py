@@ -70,6 +70,7 @@ class ObjectReader:
         self.stack: list[Obj | Arr] = []
         self._skips = 0
         self._quoted_style = False
+        self._escaped_style = False
         self._separated = True
         self.last = LastMember(page.folded, self.end)
         self._broke = False
@@ -228,6 +229,8 @@ class ObjectReader:
                 return self._recover()
             self.repairs["missing_colon"] = None
         key = found.group(3) if found.group(3) is not None else found.group(4)
+        if found.group(1) and not self._escaped_style and self._quoted_style:
+            return self._recover()
         quoted = found.group(3) is not None or '"' in found.group()
         if not quoted and self._quoted_style and not self.known(key):
             return self._recover()
@@ -237,6 +240,7 @@ class ObjectReader:
         if not self._separated:
             self.repairs["missing_comma"] = None
         self._quoted_style = self._quoted_style or quoted
+        self._escaped_style = self._escaped_style or bool(found.group(1))
         self.repairs.update(dict.fromkeys(repairs_of(found, quoted)))
         self.pos = found.end()
         self._skips = 0

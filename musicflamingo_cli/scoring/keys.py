@@ -130,7 +130,8 @@ class FieldIndex:
         )
         """Finds a field's name as a quoted key with its colon."""
         loose = "|".join(_loose(f.name) for f in self.fields) or "(?!)"
-        self.mention = re.compile(rf"{loose}|\b(?:{'|'.join(HOLDERS)})\b", re.IGNORECASE)
+        holders = HOLDERS if len(self.scored) != 1 else (*HOLDERS, *VALUE_NAMES)
+        self.mention = re.compile(rf"{loose}|\b(?:{'|'.join(holders)})\b", re.IGNORECASE)
         """Finds any spelling of a field's name, or a name such as `answer` that may hold prose."""
 
     def match(self, key: str) -> tuple[Field, bool] | None:

@@ -182,7 +182,16 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
             member.notes = scale_notes(obj.pairs, False, read_key(name).joined) or member.notes
     if not node.members:
         _read_named_pair(obj, node, index, notes)
+    if not node.members and len(index.scored) == 1 and place.depth == 0:
+        _read_lone(obj, node, index, notes)
     return node, inner
+
+
+def _read_lone(obj: Obj, node: Node, index: FieldIndex, notes: tuple[str, ...]) -> None:
+    """`{"score": 0.8}`, where one score is asked and the object says nothing else."""
+    if len(obj.pairs) == 1 and read_key(obj.pairs[0][0]).joined in VALUE_NAMES:
+        key, value = obj.pairs[0]
+        node.members[next(iter(index.scored))] = Member(value, key, False, notes)
 
 
 def _standings(obj: Obj, index: FieldIndex) -> Callable[[str, object], Standing]:

@@ -16,12 +16,13 @@ from musicflamingo_cli.scoring.echo import without_echo
 from musicflamingo_cli.scoring.finder import Finder
 from musicflamingo_cli.scoring.found import Found, of_reading, of_statement
 from musicflamingo_cli.scoring.keys import FieldIndex, read_key
+from musicflamingo_cli.scoring.lone import read_lone
 from musicflamingo_cli.scoring.nodes import Obj, Page, words_of
 from musicflamingo_cli.scoring.prose import disputed_by, read_prose
 from musicflamingo_cli.scoring.restarts import last_restart, said_otherwise
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
-from musicflamingo_cli.scoring.thinking import ANSWER, Stretch, answer_stretches
+from musicflamingo_cli.scoring.thinking import ANSWER, OUTSIDE, Stretch, answer_stretches
 from musicflamingo_cli.scoring.unheard import marks_unheard
 from musicflamingo_cli.scoring.values import read_score, read_text
 
@@ -38,6 +39,10 @@ _NEXT_TURN = re.compile(
 _RUN_ON = re.compile(
     r"[\"”»'’]\s{0,8}[,;]?[^\w\"“«']{0,12}[\"“«'*_]{1,4}(?=[A-Za-z]|\Z)|[\"”»]\s{0,8}[,;][^\w]{0,12}(?=[a-z]+_[a-z])"
 )
+_FENCED = re.compile(r"\A\s*```\w{0,16}\s+([^`]{1,200})```\s*\Z")
+_STATES = re.compile(r"\d")
+_GIVES = re.compile(r"\\{0,2}[\"'”’]?\s{0,4}[:=]\s{0,4}\\{0,2}[\"'“‘]?[\d.]")
+"""A number behind a field's name: a text with such a member in it may have run on into it."""
 _KEYED = re.compile(r"[\w ]{1,40}[\"”»'*]{0,4}(?:\s{0,4}:|\s{0,8}\Z)")
 """The end of a text and, behind it, the beginning of a member."""
 _OTHERS_TURN = re.compile(
@@ -85,7 +90,24 @@ class ReplyReader:
                 return own
         page = _without_others_turns(page)
         anew = self._anew(page)
-        return anew if anew is not None else self._read_page(page)
+        found = anew if anew is not None else self._read_page(page)
+        return found if found.answers(self.index.wanted) else self._lone(page) or found
+
+    def _lone(self, page: Page) -> Found | None:
+        """What a reply states that is nothing but a number, where one is asked."""
+        scores = [field for field in self.index.fields if field.kind == "score"]
+        if len(scores) != 1 or len(self.index.scored) != 1:
+            return None
+        stretches = answer_stretches(page.folded)
+        best = max((s.rank for s in stretches), default=0)
+        last = [s for s in stretches if s.rank == best][-1:]
+        whole = len(last) == 1 and (best > OUTSIDE or len(stretches) == 1)
+        if not whole:
+            return None
+        text = _FENCED.sub(r"\1", page.folded[last[0].start : last[0].end])
+        stopped = page.stopped or last[0].end < len(page.folded)
+        reading = read_lone(text, scores[0], stopped, self.assume)
+        return None if reading is None else Found({scores[0].name: of_reading(reading, "prose")})
 
     def _anew(self, page: Page) -> Found | None:
         """What the reply states behind a line on which it begins once more, if that answers and is no torn object."""
@@ -195,6 +217,10 @@ class ReplyReader:
 
     def _runs_on(self, text: str) -> bool:
         """Whether a text ran on into the members behind it, because of a damaged quote."""
+        if _STATES.search(text) and any(
+            name.lastindex and _GIVES.match(text, name.end()) for name in self.index.label.finditer(text[:4000])
+        ):
+            return True
         near = _RUN_ON.search(text)
         return near is not None and (
             near.end() == len(text)

@@ -57,8 +57,8 @@ _GLUED = re.compile(r"[a-z][A-Z][a-z]+\s{0,2}[^\n.]{0,40}\Z")
 """A name that a lost space or newline glues to the word before it, in the words before a number."""
 _TORN_LEAD = re.compile(r"\bwas\b|\A\W*of\s*\Z", re.IGNORECASE)
 """Words between a label and a number that leave it none: the number itself is lost, or belongs to the past."""
-_MINUS = re.compile(r"\b(?:is|at|of)\s{1,4}[-–—]\s{0,4}\Z", re.IGNORECASE)
-"""A dash behind a verb, which may be a minus."""
+_MINUS = re.compile(r"\b(?:is|at|of)\s{1,4}[-–—]\s{0,4}\Z|\bis\s+of\s*\Z", re.IGNORECASE)
+"""A dash behind a verb, which may be a minus; words between which a number is lost."""
 _VERDICT = re.compile(r"(?:\A|[\W_])(?:low|poor|weak|bad|great|excellent|high|strong)[\s*_]{1,3}\Z", re.IGNORECASE)
 _OF_VERDICT = re.compile(r"[\s*_]{0,3}(?:of|at|score|rating)\b", re.IGNORECASE)
 """`a low production quality of 0.3` is its score; `Low production quality: 0.3` may be how low it is."""

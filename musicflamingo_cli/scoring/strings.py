@@ -91,6 +91,12 @@ def repairs_of(key: re.Match[str], quoted: bool) -> Iterator[str]:
         yield "equals_signs"
 
 
+def _is_inside(key: str, quote: str) -> bool:
+    """Whether a key on the next line stands in the string: its quotes are escaped, or others than the string's."""
+    begins = key.lstrip()[:1]
+    return begins == "\\" or (quote == '"' and begins == "'")
+
+
 class StringReader:
     """Reads one quoted value after another out of the same text."""
 
@@ -128,7 +134,8 @@ class StringReader:
         for token in _TOKENS[quote].finditer(self.folded, start, self.end):
             at = token.start()
             if token.group(3):
-                if not slashes and _KEY_NEXT_LINE.match(self.folded, token.end(), self.end) and len(quote) == 1:
+                ahead = None if slashes or len(quote) > 1 else _KEY_NEXT_LINE.match(self.folded, token.end(), self.end)
+                if ahead is not None and not _is_inside(ahead.group(), quote):
                     return self._missing_quote(start, at)
                 if not slashes and _ANEW.match(self.folded, token.end(), self.end):
                     return self._decode(start, at, slashes), False, at

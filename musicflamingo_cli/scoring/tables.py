@@ -38,6 +38,10 @@ _SCORE_WORDS = re.compile(
 )
 
 
+_SHIFTED = re.compile(r"\s*(?!n/?a\b|none|null|nan|tbd|unknown)(?:[^\W\d_][^\d]*)?")
+"""A first cell under a field's name that holds no number but words, or nothing: the row began one column earlier."""
+
+
 @dataclass(slots=True)
 class Tables:
     """What the tables of a text say."""
@@ -193,6 +197,8 @@ def _read_columns(rows: list[Row], columns: list[Field | None], assume: float | 
     if len(usable) != 1:
         return
     row = usable[0]
+    if columns[0] is not None and _SHIFTED.fullmatch(row.cells[0][1]):
+        return
     for number, (name, (at, text)) in enumerate(zip(columns, row.cells, strict=False)):
         if name is None:
             continue

@@ -68,3 +68,58 @@ def test_a_damaged_label_still_says_what_it_is(reply: str, fields: Sequence[Fiel
 )
 def test_a_remark_that_the_end_cuts_off_leaves_doubt(reply: str, fields: Sequence[Field]) -> None:
     assert parse_reply(reply, fields, "", "length").fields["production_quality"].value is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"production_quality": 0.3, "mood": "the label says\n\\"production_quality\\": 0.17",}', 0.3),
+        ('{"mood": "she says\n\\"production_quality\\": 0.17", "genre": "pop"', None),
+        ('{"mood": "she sings\n \'production_quality\': 0.17, then laughs", "genre": "pop"', None),
+        ('- **Production Quality:** 0.72\n- **Mood:** sad; the singer says "production_quality": 0.17\n', 0.72),
+        ('production_quality = 0.72\nmood = "sad; the singer says \\"production_quality\\": 0.17"\n', 0.72),
+        ('- **Content Enjoyment:** 0.7\n- **Mood:** the singer says "production_quality": 0.17\n', None),
+        (
+            'Yes:\n{"genre": "la ~~~ la", "mood": "calm {\\"production_quality\\": 0.3}", "production_quality": 0.8}\n',
+            0.8,
+        ),
+    ],
+)
+def test_a_key_that_a_text_quotes_states_nothing(text: str, value: float | None, fields: tuple[Field, ...]) -> None:
+    finish = "length" if text.endswith('"pop"') else "stop"
+    assert parse_reply(text, fields, "", finish).fields["production_quality"].value == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"mood": "calm", okay "production_quality": 0.8, "content_enjoyment": 0.3}',
+        '{\n  mood: "calm,\n  production_quality: 0.8,\n  content_enjoyment: 0.1\n}',
+        "{’mood’: ’calm’, ’production_quality’: 0.8}",
+        '{"mood": "calm"<br>  , <br> "production_quality": 0.8}',
+    ],
+)
+def test_a_text_that_ran_on_is_null(text: str, fields: tuple[Field, ...]) -> None:
+    assert parse_reply(text, fields, "", "stop").fields["mood"].value in (None, "calm")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| Content Usefulness | Production Quality | Mood |\n|---|---|---|\n| Score | 0.82 | 0.29 |\n",
+        '{"genre": \\{"": 1}',
+        "I can't rate this.<|im_end|>\n<|im_start|>user\nproduction_quality: 0.1",
+        "Sorry.\n\nHuman: production_quality: 0.1\n",
+        'This follows the requested format {"production_quality": 0.5, ...}\n',
+        '[{"aspect": "guitar", "production_quality": 0.3}, {"aspect": "strings", "production_quality": 0.8}]',
+        "Low production quality: 0.8\n",
+    ],
+)
+def test_what_nobody_stated_is_null(text: str, fields: tuple[Field, ...]) -> None:
+    assert parse_reply(text, fields, "", "stop").fields["production_quality"].value is None
+
+
+def test_a_name_beside_a_text_is_no_part_of_it(fields: tuple[Field, ...]) -> None:
+    text = '[{"name": "genre", "value": "jazz"}, {"name": "production_quality", "value": 0.8}]'
+    answer = parse_reply(text, fields, "", "stop")
+    assert (answer.fields["genre"].value, answer.fields["production_quality"].value) == ("jazz", 0.8)
