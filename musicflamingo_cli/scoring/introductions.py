@@ -42,7 +42,7 @@ _ALONE = (
     r"|after\s+(?:careful(?:ly)?\s+|one\s+|a\s+(?:full|careful|close)\s+)?(?:listen(?:ing)?|hearing)"
     r"|in\s+(?:(?:the|a|valid)\s+)?(?:(?:requested|specified|required|desired|json|same|given|exact)\s+){0,2}"
     r"(?:format|order|structure|form)(?:\s+(?:that\s+)?you\s+(?:specified|requested|asked(?:\s+for)?|wanted|required))?"
-    r"|in\s+the\s+order\s+(?:that\s+)?you\s+\w+|json\s+format"
+    r"|in\s+the\s+order\s+(?:that\s+)?you\s+\w+|json\s+format|export\s+default"
     r"|(?:according\s+to|following)\s+(?:the|your)\s+(?:instructions?|criteria|rubric|scale|guidelines)"
 )
 _INTRODUCES = re.compile(

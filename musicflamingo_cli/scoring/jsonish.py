@@ -34,7 +34,7 @@ from musicflamingo_cli.scoring.marks import (
 )
 from musicflamingo_cli.scoring.nodes import Arr, Bare, Cut, Obj, Page, Torn
 from musicflamingo_cli.scoring.parents import standing_of
-from musicflamingo_cli.scoring.remarks import doubts, speaks_of_scale
+from musicflamingo_cli.scoring.remarks import doubts, may_go_on, speaks_of_scale
 from musicflamingo_cli.scoring.strings import DAMAGED_KEY, KEY, MISSING_COLON, QUOTE, StringReader, repairs_of
 
 MAX_DEPTH = 64
@@ -132,7 +132,7 @@ class ObjectReader:
         if not is_cut and not comment.strip("/*#<!-> \t"):
             return
         if self.last.is_on_line_of(at):
-            self.last.doubt(is_cut or doubts(comment), comment)
+            self.last.doubt(is_cut or (self.last.is_number() and doubts(comment)), comment)
         elif isinstance(self.stack[-1], Obj) and speaks_of_scale(comment):
             self.stack[-1].pairs.append(("rating_scale", comment.strip("/*#<!-> \t")))
 
@@ -305,7 +305,7 @@ class ObjectReader:
             self.pos = garbage.end()
             return False
         if garbage is not None and garbage.end() == len(self.folded) and not self._separated:
-            self.last.doubt(True, garbage.group())
+            self.last.doubt(self.last.is_on_line_of(self.pos) or may_go_on(garbage.group()), garbage.group())
         if not (self._separated and KEY_BEGUN.match(self.folded, self.pos)):
             self.last.leave(self.pos, garbage.end() if garbage else self.pos + 1)
         self.pos = garbage.end() if garbage else self.pos + 1

@@ -33,6 +33,11 @@ class LastMember:
         near = self.node is not None and place - self.stop < _REACH
         return near and "\n" not in self.folded[self.stop : place]
 
+    def is_number(self) -> bool:
+        """Whether the member's value is no text."""
+        value = self.node.pairs[-1][1] if self.node is not None and self.node.pairs else None
+        return not isinstance(value, str) or value[:1].isdigit() or value[:1] in ("-", "+", ".", "~", "≈")
+
     def doubt(self, doubtful: bool, why: str) -> None:
         """Give up the member's value if it is doubtful."""
         if doubtful and self.node is not None and self.node.pairs:

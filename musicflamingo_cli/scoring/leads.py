@@ -21,7 +21,7 @@ from musicflamingo_cli.scoring.phrases import (
 _CLAUSES = re.compile(r":(?!\d)|;|—|,\s+(?:so|but|thus|hence|yet)\s", re.IGNORECASE)
 _REACH = 400
 _LONGEST_LABEL = 120
-_REMARK = re.compile(r"(?<=[\d%])\s?\([^()\d\n]{1,120}\)(?=[;,])")
+_REMARK = re.compile(r"(?<=[\d%])\s?\((?![^()\n]{0,120}(?:\d[.,]\d|\d\s?[%/]))[^()\n]{1,120}\)(?=[;,])")
 """A remark on the number of the name before: it says nothing of the next one."""
 _GOES_ON = frozenset(
     "and with whose of a an the its in to for say is are which that at by while but or than as".split()  # noqa: SIM905

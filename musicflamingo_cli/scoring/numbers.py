@@ -56,6 +56,7 @@ _SHARES = re.compile(r"[\s*_-]{0,4}(?:stars?\b|points?\b(?!\s+\w+er\b)|[★☆�
 """What a fraction of a scale may count: `4 out of 5 stars`."""
 _CJK_POINTS = re.compile(r"\A\s?[分点](?![\d之钟鐘钱])")
 _STARS = re.compile(r"\A[\s(]{0,2}[★☆⭐✩✮]{3,10}[\s)]?")
+_STARS_FIRST = re.compile(r"\A[\s*_]{0,4}[★☆⭐✩✮]{3,10}[\s*_:–-]{1,4}(?=[\d.(])")
 _RHYTHM = re.compile(
     r"(?:\b|_)(?:rhythm\w*|meter|metre|groove|drum\w*|beat|feel|bass|percussion|time|pulse|swing|tempo)(?:\b|_)",
     re.IGNORECASE,
@@ -137,6 +138,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
     if assume is None and scale is NO_SCALE and not cut and (plain := _PLAIN.fullmatch(raw)):
         return in_range(Decimal(plain.group()), None, field)
     raw = _ESCAPED.sub("", fold(raw))
+    raw = _STARS_FIRST.sub("", raw)
     if _RANGE_ECHO.match(raw):
         return Reading(reason="ambiguous")
     start = _START.match(raw)
@@ -208,7 +210,7 @@ def _without_marks(rest: str, number: Decimal, bare: str) -> str:
     that shows a number between 0 and 1 once more."""
     if not bare.isdigit():
         rest = _CJK_POINTS.sub("", rest, count=1)
-    return _STARS.sub(" ", rest, count=1) if 0 <= number <= 1 else rest
+    return _STARS.sub(" ", rest, count=1) if 0 <= number <= 1 or not bare else rest
 
 
 def _without_repeat(rest: str, number: Decimal, top: Decimal | None, field: Field) -> str:

@@ -201,6 +201,12 @@ SCORE_LINE = re.compile(
     re.IGNORECASE,
 )
 """The line of a score under a heading; group 1 is a note in brackets."""
+SCORE_AT_END = re.compile(
+    rf"([^\n\d]{{4,300}}[.!)][\s*_]{{1,4}})(?:Score|Rating)[ \t*_]{{0,4}}[:=][ \t*_]{{0,4}}"
+    rf"({LITERAL}(?:\s?%|\s?(?:/|out\s+of)\s?{LITERAL})?)[ \t*_.]{{0,6}}\n",
+    re.IGNORECASE,
+)
+"""A line of words under a heading that ends in its score: `The mix is clean. Score: 0.8`. Groups: words, score."""
 SCALE_LINE = re.compile(
     r"^[ \t>*+\-•|_\"'`#]*(?:max(?:imum)?|min(?:imum)?|out[ _]of|scale|range|best|worst|total|units?|denominator|of)"
     r"[ \t*_\"'`]{0,6}[:=]"

@@ -21,7 +21,7 @@ _BEFORE = re.compile(
 _COMPARES = re.compile(
     r"\b(?:against|compared\s+(?:to|with)|versus|vs\.?|above|below)\s+(?:an?\s+"
     r"|the\s+)?[\d.,]*\d(?:\s+as\s+(?:an?\s+|the\s+)?average)?"
-    r"|\b(?:could|would|might)\s+be\s+[\d.,]*\d\s+(?:with|if|after|once)\b|\A\W*[\d.,]*\d\s+would\s+(?:need"
+    r"|\b(?:could|would|might)\s+be\s+[\d.,]*\d\s+(?:with|if|after|once)\b|\A\W*[\d.,]*\d\s+would\s+(?:need|be"
     r"|require|take)\b",
     re.IGNORECASE,
 )
@@ -63,6 +63,32 @@ def doubts(comment: str) -> bool:
         re.search(r"\d|%|scale|range|stars|percent|ten|hundred", text) or len(text.split()) < 3
     )
     return bool(is_scale) or _DECIMAL.search(text) is not None or _NOT_FINAL.search(text) is not None
+
+
+_GOING_ON = (
+    "out",
+    "of",
+    "percent",
+    "per",
+    "or",
+    "to",
+    "on",
+    "in",
+    "max",
+    "maximum",
+    "minus",
+    "plus",
+    "points",
+    "stars",
+)
+
+
+def may_go_on(words: str) -> bool:
+    """Whether words at the end of an unfinished text, on a line below a number, may be the beginning of its unit."""
+    said = re.findall(r"[^\W\d_]+", words.lower())[:2]
+    if not said or not words.lstrip()[:1].isalpha():
+        return True
+    return said[0] in _GOING_ON or (len(said) == 1 and any(word.startswith(said[0]) for word in _GOING_ON))
 
 
 def belongs_to_number(rest: str, same_line: bool) -> bool:

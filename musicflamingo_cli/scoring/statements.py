@@ -38,6 +38,7 @@ from musicflamingo_cli.scoring.phrases import (
     PREDICATE,
     SCALE_BEFORE,
     SCALE_LINE,
+    SCORE_AT_END,
     SCORE_LINE,
     SCORE_WORD,
     SENTENCE_END,
@@ -260,6 +261,9 @@ class NumberFinder:
                     return self._at(name, scored.end(), min(end, limit), stated if stated != NO_SCALE else scale)
                 if pos < limit < end:
                     return None
+                ended = SCORE_AT_END.fullmatch(self.body, pos, end)
+                if ended is not None and not STRONG.search(ended.group(1)):
+                    return self._at(name, ended.start(2), min(end, limit), scale)
                 alone = NUMBER_LINE.match(self.body, pos, end) if lines == 1 else None
                 if alone is not None and (
                     self.numbers_above

@@ -48,8 +48,9 @@ _SPECIFIC = (
     r"(?!(?:an?|most|other|others|similar|all|any|each|every|comparison|reference|example|instance|now|\d)\b|[\"'“‘])"
 )
 _AFTER_ANY = re.compile(
-    rf"(?:(?:{_REASONS})\b{_SPECIFIC}|and\s+(?!a\s+half|up\b|above|below|over|under|more|less|then|now"
-    rf"|\d)(?:\Z|(?=[a-z]+[\s_]))|(?:seems|feels|sounds)\s+(?:fair|right|about\s+right|appropriate"
+    rf"(?:(?:{_REASONS})\b{_SPECIFIC}|and\s+(?!a\s+half"
+    r"|(?:up|above|below|over|under|more|less|then|now)\b|\d)(?:\Z|(?=[a-z]+[\s_])|[a-z]\Z)"
+    rf"|(?:seems|feels|sounds)\s+(?:fair|right|about\s+right|appropriate"
     rf"|reasonable|apt)\b)",
     re.IGNORECASE,
 )

@@ -39,11 +39,19 @@ _OTHER_SCORE = re.compile(
     re.IGNORECASE,
 )
 """What in a remark could be a score as well."""
-_METRE = re.compile(r"(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])|\b\d{1,2}:\d\d\b")
+_COUNTED = re.compile(
+    r"(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])|\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d(?:s\b|(?![\d.,]))|\b\d{2}s\b"
+    r"|(?<![\d.,])[-+~≈]?\s?\d{1,4}(?:[.,]\d+)?(?:\s?[-–]\s?\d+)?[\s-]?(?:dB\w*|LUFS|k?Hz|kbps|bpm|bars?|beats?"
+    r"|tracks?|voices?"
+    r"|chords?|layers?|seconds?|minutes?|m?s|bit|strings?|inch|years?|semitones?|cents|notes?|times|instruments?|parts"
+    r"|sections?|am|pm|steps?|octaves?|o'clock|people)\b",
+    re.IGNORECASE,
+)
+"""Numbers of music in a remark: metres, times, years, levels, counts."""
 _TAKES_BACK = re.compile(
     r"\b(?:wait|sorry|oops|scratch|strike|ignore|disregard|retract\w*|correction|n/?a|tbd|tba|not\s+(?:rated|scored"
     r"|applicable|available|final|assess\w*)|placeholder|guess(?:ed)?|default|dummy|made\s+up|copied|weight(?:s"
-    r"|ing|ed)?(?=\s*[:=(]|\W*\Z)"
+    r"|ing|ed)?(?=\s*[:=(])|(?:\A|[(])\W*weight(?:ing|ed)?\W*\Z"
     r"|confidence|certainty|hypothetical\w*|would\s+(?:have\s+been|get|score|rate|deserve)|cannot"
     r"|can't\s+(?:rate|judge|hear|tell|score)|could\s+not"
     r"|not\s+sure|unsure|mean\b|maybe\s+(?:higher|lower)|too\s+(?:high|low|generous|harsh|kind|strict|lenient)"
@@ -120,7 +128,7 @@ def _look_at(body: str, name: Name) -> _Line | None:
         if found is None:
             continue
         remark = body[found.end("number") : end] if where == "first" else found.group("words")
-        plain = _METRE.sub(" ", remark)
+        plain = _COUNTED.sub(" ", remark)
         if (
             names_other_thing(remark)
             or _OTHER_SCORE.search(plain)

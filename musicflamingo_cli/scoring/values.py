@@ -16,7 +16,8 @@ from musicflamingo_cli.scoring.remarks import speaks_of_scale
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale
 
 _HARMLESS = frozenset(
-    "id index order position start end timestamp duration year page no bpm tempo stars_given version line".split()  # noqa: SIM905
+    """id index order position start end timestamp duration year page no bpm tempo stars_given version line
+    improvement improvements potential goal gap agreement roomforimprovement""".split()  # noqa: SIM905
 )
 """Numbers that may stand beside a score in its object and are none."""
 _BROKEN = re.compile(
