@@ -218,6 +218,12 @@ class Finder:
             last = joined[-1] if joined else None
             if last is not None and self._are_of_several(last, candidate):
                 self.orphans |= {last.start, candidate.start}
+            if (
+                last is not None
+                and self._is_listed_with(last, candidate)
+                and is_mislabelled(self.page.folded, last.start)
+            ):
+                self.orphans |= {last.start, candidate.start}
             is_joined = last is not None and "separate_objects" in last.repairs
             if last is None or not self._continues(last, candidate) or (not is_joined and self.is_rejected(last)):
                 joined.append(candidate)
@@ -230,10 +236,14 @@ class Finder:
             last.said.numbers += candidate.said.numbers
         return joined
 
+    def _is_listed_with(self, last: Candidate, candidate: Candidate) -> bool:
+        """Whether nothing but the comma of a list stands between two objects."""
+        return self.page.folded[last.end : candidate.start].strip() == ","
+
     def _are_of_several(self, last: Candidate, candidate: Candidate) -> bool:
         """Whether two objects of one list say the same of two things that they name: `"aspect": "guitar"`."""
         return (
-            self.page.folded[last.end : candidate.start].strip() == ","
+            self._is_listed_with(last, candidate)
             and bool(last.said.members.keys() & candidate.said.members.keys() & self.index.scored)
             and all(is_named(one.root.pairs, self.index) for one in (last, candidate))
         )

@@ -32,7 +32,7 @@ _HOW = (
     r"|required|gave))?"
     r"|\s+(?:based\s+on|according\s+to|following|per|using)\s+(?:the|your)\s+(?:(?:provided|given|above|same)\s+)?"
     r"(?:instructions?|criteria|rubric|scale|guidelines|schema|format|dimensions)(?:\s+provided)?"
-    r"|\s+with\s+(?:reasons?|reasoning|explanations?|comments?|justifications?)"
+    r"|,?\s+with\s+(?:(?:short|brief)\s+)?(?:reasons?|reasoning|explanations?|comments?|justifications?)"
     r"|,?\s+\(?(?:where\s+)?(?:higher|1(?:\.0+)?)\s*(?:is|=|means)\s*(?:better|best|(?:the\s+)?(?:best|highest))\)?"
     r"|\s+\(?(?:from\s+)?0(?:\.0+)?\s?(?:-|–|to)\s?1(?:\.0+)?\)?){0,3}"
 )

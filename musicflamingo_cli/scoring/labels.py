@@ -7,7 +7,7 @@ import re
 from musicflamingo_cli.scoring.folding import without_strays
 from musicflamingo_cli.scoring.introductions import is_introduction
 from musicflamingo_cli.scoring.keys import HEARD, is_other_name
-from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
+from musicflamingo_cli.scoring.other_leads import OWN_TITLE, announces_other, ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import standing_of
 
 _FENCE_BEFORE = re.compile(r"(?:`{3,8}|~{3,8})[ \t]{0,4}[\w+-]{0,20}\s{0,16}\Z")
@@ -82,6 +82,8 @@ def is_mislabelled(text: str, start: int) -> bool:
     )
     if is_introduction(line):
         return False
+    if announces_other(lines[-1]):
+        return True
     is_label = own_line or line.endswith((":", "=", ":**")) or ends_open(line) or is_title
     if not is_label:
         return False

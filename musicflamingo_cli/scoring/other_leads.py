@@ -158,6 +158,22 @@ def ends_open(line: str) -> bool:
     return _OPEN_END.search(line[-40:].rstrip()) is not None
 
 
+_ANNOUNCES = re.compile(
+    r"\W*(?:(?:here|below|following|next|these|this)\s+(?:is|are|come|follows?)\b|the\s+following\s+(?:is|are)\b"
+    r"|let\s+me\b"
+    r"|(?:[\w',’-]+\s+){1,14}(?:these|the\s+following|such)\s+(?:(?:scores|ratings|values|numbers|figures)\b)?\W*\Z)",
+    re.IGNORECASE,
+)
+
+
+def announces_other(line: str) -> bool:
+    """Whether a sentence announces numbers that are no scores of this song: `Here are the weights I used.`"""
+    line = line.strip(" \t*_#>")
+    if not 8 < len(line) < 160 or line[-1] not in ".!" or ":" in line:
+        return False
+    return _ANNOUNCES.match(line) is not None and _leads_elsewhere(line.rstrip(".! "))
+
+
 def speaks_of_others(words: str) -> bool:
     """Whether words speak of other songs or of what others say."""
     words = _TITLES.sub(" ", words[-240:])

@@ -143,7 +143,8 @@ PLACED = re.compile(
 STRONG = re.compile(
     r"(?<![A-Za-z_])(?:weigh(?:t|ts|ted|ting|tings|s|ed)?|confiden(?:t|ce|ces)|certainty|examples?|e\.g|template"
     r"|thresholds?|minimum|maximum|"
-    r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|average|typical|typically|benchmark|baseline"
+    r"hypothetical\w*|uncertainty|percentile|ranks?|ranked|(?<!above\s)(?<!below\s)(?<!about\s)average|typical"
+    r"|typically|benchmark|baseline"
     r"|previous\w*|doubt\w*"
     r"|false|claim(?:s|ed)?|nobody|no\s+one|who|whether|disagree|deny|unlikely|wish|hope|imagine|suppose|assum\w+"
     r"|at\s+first,?\s+i\s+\w+|some\s+(?:people\s+)?(?:would|might|may|could)?\s?(?:say|rate|give|put|call)"

@@ -208,7 +208,9 @@ class _ProseReader:
     ) -> Statement | None:
         """What the text states on one name."""
         if name.start in self.uniform:
-            start, end = self.uniform[name.start]
+            start, end, is_doubtful = self.uniform[name.start]
+            if is_doubtful:
+                return Statement(Reading(reason="ambiguous"), at=start)
             reading = read_number(self.body[start:end] + "\n", name.field, False, scale, self.assume)
             if reading.value is not None:
                 return Statement(reading, at=start)

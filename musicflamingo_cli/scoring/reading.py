@@ -32,7 +32,8 @@ _NEXT_TURN = re.compile(
     r"|<(?:end|start)_of_turn>"
     r"|<tool_response>|\[INST\]|\n\[user\]|\n<user>"
     r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|HUMAN|User|USER|user|Question|Prompt)\**(?:[ \t]{0,2}[:>])"
-    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}(?:Instruction|User|Human|Input|Question|Task)[ \t]*:?[ \t]*\n|\n(?:user"
+    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}(?:Instruction|User|Human|Input|Question|Task)[ \t]*:?[ \t]*\n"
+    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}Instruction[ \t]*:|\n(?:user"
     r"|human|User|Human)\n"
 )
 """Where a model that does not stop goes on with the next turn of a conversation that nobody had."""
@@ -84,11 +85,12 @@ class ReplyReader:
         return found if unquoted is self.page else _repaired(found, "quoted_lines")
 
     def _read_turns(self, page: Page) -> Found:
-        for turn in self._turns(page):
+        turns = self._turns(page)
+        page = _without_others_turns(page)
+        for turn in turns:
             own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
             if own.answers(self.index.wanted):
                 return own
-        page = _without_others_turns(page)
         anew = self._anew(page)
         found = anew if anew is not None else self._read_page(page)
         return found if found.answers(self.index.wanted) else self._lone(page) or found

@@ -13,11 +13,11 @@ from musicflamingo_cli.scoring.parents import standing_of
 _INTERJECTION = (
     r"(?:(?:oh|ok(?:ay)?|(?:i'm\s+|i\s+am\s+)?sorry|(?:my\s+)?apologies|oops|wait|hmm|no|actually)[,.!:-]{0,3}\s+){0,3}"
 )
-_IT = r"(?:\s+(?:this|it|that|all|everything|(?:the|my)\s+(?:\w+\s+)?\w+))?"
 _WHAT = (
     r"(?:answer|response|reply|result|output|json|evaluation|assessment|analysis|review|ratings?|scores?|version|object"
     r"|table|list)"
 )
+_IT = rf"(?:\s+(?:this|it|that|all|everything|(?:the|my)\s+(?:(?:whole|full|complete|entire|json|final)\s+)?{_WHAT}))?"
 _ANEW = re.compile(
     rf"^[ \t*_#>-]{{0,8}}{_INTERJECTION}(?:"
     r"(?:let\s+me|let's|i(?:'ll|\s+will|\s+should|\s+must|\s+need\s+to|\s+have\s+to)|allow\s+me\s+to)\s+(?:please\s+)?"

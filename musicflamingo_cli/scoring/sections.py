@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.introductions import is_introduction
 from musicflamingo_cli.scoring.keys import HEARD, FieldIndex, is_other_name
-from musicflamingo_cli.scoring.other_leads import OWN_TITLE, ends_open, is_other_lead
+from musicflamingo_cli.scoring.other_leads import OWN_TITLE, announces_other, ends_open, is_other_lead
 from musicflamingo_cli.scoring.parents import is_song_part, standing_of
 from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
 from musicflamingo_cli.scoring.stated_scales import scale_of_sentence
@@ -123,6 +123,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
         or stripped.startswith("#")
         or (len(stripped) < 120 and ends_open(stripped))
+        or announces_other(stripped)
         or (
             len(stripped) < 48
             and not _BULLET.match(stripped)
@@ -145,7 +146,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
     is_unlike = len(title.split()) <= 4 and standing_of(title) == "other" and not OWN_TITLE.search(title)
     is_unlike = is_unlike and "other words" not in title.lower() and not _WITH_REASONS.search(title)
     is_other = is_bad or is_unlike or (is_other_name(last) and not OWN_TITLE.search(last)) or is_other_lead(title)
-    is_other = is_other and not is_plain
+    is_other = (is_other and not is_plain) or announces_other(stripped)
     kind = NO_SCALE
     if score is not None:
         kind = scale_of_sentence(title, score) or (scale_of(last, score) if _STATES.search(last) else NO_SCALE)

@@ -38,6 +38,19 @@ _SCORE_WORDS = re.compile(
 )
 
 
+_CORRECTS = re.compile(
+    r"(?:(?:should|ought|must)\b|actually\b|correct(?:ion|ed)\b|no,|make\s+(?:it|that)\b|instead\b|rather\b|->"
+    r"|→)[^\d]{0,24}\d"
+    r"|made\s+up\b|(?:please\s+)?(?:ignore|disregard)\b|withdrawn\b|not\s+(?:rated|scored|final"
+    r"|applicable)\b",
+    re.IGNORECASE,
+)
+_OTHER_THING = re.compile(
+    r"(?:(?:an?|the|my|its|just|only)\s+){0,2}(?:weight|default|placeholder|example|guess|target|maximum|minimum"
+    r"|template|reference"
+    r"|baseline|average|confidence|potential)(?:\s+(?:values?|scores?|ratings?|only))?\W*",
+    re.IGNORECASE,
+)
 _SHIFTED = re.compile(r"\s*(?!n/?a\b|none|null|nan|tbd|unknown)(?:[^\W\d_][^\d]*)?")
 """A first cell under a field's name that holds no number but words, or nothing: the row began one column earlier."""
 
@@ -157,11 +170,21 @@ def _read_row(
         possible = [p for p in possible if _accounted(p[2])]
     scored = any(_names_scores(title) and not _is_other(title) for title in titles[named + 1 :])
     chosen = [p for p in possible if _names_scores(p[2])] if scored else possible
+    if any(_withdraws(text) for _, text in row.cells[named + 1 :]):
+        return (Reading(reason="ambiguous"), chosen[0][1]) if chosen else None
     if not chosen or (row.cut and not scored and len(row.cells) < columns):
         return None
     if len({(c[0].value, c[0].reason) for c in chosen}) > 1:
         return Reading(reason="ambiguous"), chosen[0][1]
     return chosen[0][0], chosen[0][1]
+
+
+def _withdraws(cell: str) -> bool:
+    """Whether a remark in a row says that its number is something else, or puts another in its place."""
+    words = cell.strip(" *_\n")
+    return (
+        bool(words) and not words[0].isdigit() and (_OTHER_THING.fullmatch(words) or _CORRECTS.match(words)) is not None
+    )
 
 
 def _is_other(title: str) -> bool:

@@ -26,13 +26,18 @@ _LAST = re.compile(
     r"(?P<words>[^\n]{1,400}?)(?P<mark>[(\[][ *_]{0,4}|[.!。][ \t*_]{1,8}|[.!]?[ \t](?:score"
     r"|rating)[ \t]{0,2}[:=][ \t*_]{0,4}"
     r"|[ \t][–—-][ \t]{1,3}[*_]{0,3}|[,;][ \t]{1,3}[*_]{0,3}"
-    r"|[.!,][ \t](?:so[ \t])?i(?:'d|[ \t]would|'ll)?[ \t](?:rate|give|score)[ \t]it[ \t](?:at[ \t]|an?[ \t])?)"
+    r"|[.!,;–—→-][ \t](?:(?:so|and|hence|thus)[ \t])?(?:i(?:'d|[ \t]would|'ll)?[ \t](?:rate|give|score"
+    r"|put)[ \t](?:it|this)[ \t](?:at[ \t]|an?[ \t])?"
+    r"|i(?:'d|[ \t]would)[ \t]say[ \t](?:an?[ \t])?|i(?:'d|'ll|[ \t]will)[ \t]go[ \t]with[ \t](?:an?[ \t])?"
+    r"|(?:it|this)[ \t](?:gets|deserves|earns)[ \t](?:an?[ \t])?|giving[ \t]it[ \t](?:an?[ \t])?|so[ \t]))"
     rf"(?P<number>{_SCORE})[*_)\] \t.]{{0,6}}",
     re.IGNORECASE,
 )
 """A remark and, as the last thing on the line, the number."""
 _BEFORE = re.compile(rf"[ \t*_>•+-]{{0,12}}(?P<number>{_SCORE})[*_ \t]{{1,8}}", re.IGNORECASE)
 """A number that begins the line of the name behind it."""
+_BEHIND_NAME = re.compile(r"[\s*_.:]{0,8}|[ \t*_]{0,4}(?:[:–—]|-(?=\s)|\()([^\n]{0,400})")
+"""What may stand behind such a name. Group 1: a remark."""
 _OTHER_SCORE = re.compile(
     r"(?<![\d.,:])[01]?[.,]\d|\d\s?%|\bout\s+of\b|\d\s?/\s?\d{1,3}(?!\s?[a-z])|[-–—+±<>=≈~]\s?\d|\bpercent"
     r"|\d{1,3}\W{0,3}\Z",
@@ -68,6 +73,23 @@ _TAKES_BACK = re.compile(
     re.IGNORECASE,
 )
 """What in a remark makes its number something else, whatever the other lines look like."""
+_DOUBTS = re.compile(
+    r"\b(?:(?:my|the)\s+(?:own\s+)?(?:confidence|certainty)(?:\s+in\s+th\w+)?\W*\Z|(?:last\s+(?:week|month|year"
+    r"|time)'?s?|my\s+(?:earlier|previous|old))"
+    r"\s+(?:score|rating|value)|weight\s+in\s+the|(?:how\s+much\s+it|that's\s+what\s+it)\s+counts"
+    r"|(?:relative\s+)?importance\W*\Z"
+    r"|how\s+(?:sure|certain|confident)\s+i\s+am|belongs?\s+to\s+(?:an)?other\s+(?:song|track)"
+    r"|(?:an)?other\s+(?:song|track)'s"
+    r"|(?:the\s+)?target\s+for|(?:its|the)\s+(?:full\s+)?potential\W*\Z|if\s+it\s+were|(?:an?\s+)?(?:upper"
+    r"|lower)\s+bound"
+    r"|not\s+(?:yet\s+)?heard|please\s+(?:disregard|ignore)|random\s+number|lower\s+is\s+better"
+    r"|(?:a\s+)?typo\W*\Z|made\s+up"
+    r"|withdrawn|what\s+(?:most\s+)?(?:listeners|critics|others|people)\s+gave|multiplier|(?:^"
+    r"|[(–—-]\s*)placeholder\W*\Z"
+    r"|too\s+(?:high|low|generous|harsh)(?:,?\s+(?:honestly|really|though))?\W*\Z)",
+    re.IGNORECASE,
+)
+"""What in a remark leaves its number nobody's."""
 _FEWEST = 3
 
 
@@ -80,10 +102,13 @@ class _Line:
     """Where the number stands, and its unit."""
     span: tuple[int, int]
     """The number with its unit."""
+    doubtful: bool = False
+    """True if its remark says that the number is something else."""
 
 
-def uniform_numbers(body: str, names: Sequence[Name]) -> dict[int, tuple[int, int]]:
-    """Where the numbers stand that lines of one shape give to their fields, by where the field's name begins.
+def uniform_numbers(body: str, names: Sequence[Name]) -> dict[int, tuple[int, int, bool]]:
+    """Where the numbers stand that lines of one shape give to their fields, by where the field's name begins, and
+    whether they are doubtful.
 
     There are at least three such lines, no field has two, and no line that begins with a field's name has another
     shape: a remark can then hold any words but those that speak of the number itself.
@@ -98,7 +123,7 @@ def uniform_numbers(body: str, names: Sequence[Name]) -> dict[int, tuple[int, in
         return {}
     if len(shapes) > 1 or sum(shapes.values()) < _FEWEST:
         return {}
-    return {line.name.start: line.span for line in lines if line is not None}
+    return {line.name.start: (*line.span, line.doubtful) for line in lines if line is not None}
 
 
 def _heads(lead: str) -> bool:
@@ -113,8 +138,12 @@ def _look_at(body: str, name: Name) -> _Line | None:
     before = _BEFORE.fullmatch(lead)
     if before is not None:
         start = name.start - len(lead)
-        ends = end < len(body) and not body[name.end : end].strip(" \t*_.:")
-        return _Line(name, ("before", _unit(before)), _shifted(before.span("number"), start)) if ends else None
+        rest = _BEHIND_NAME.fullmatch(body, name.end, end)
+        if end == len(body) or rest is None:
+            return None
+        doubt = _doubt_of(rest.group(1) or "")
+        span = _shifted(before.span("number"), start)
+        return None if doubt is None else _Line(name, ("before", _unit(before)), span, doubt)
     annotated = ANNOTATED.match(body, name.end, end)
     if annotated is not None and (annotated.group(1) or annotated.group(2) or annotated.group(3)):
         return None
@@ -128,16 +157,19 @@ def _look_at(body: str, name: Name) -> _Line | None:
         if found is None:
             continue
         remark = body[found.end("number") : end] if where == "first" else found.group("words")
-        plain = _COUNTED.sub(" ", remark)
-        if (
-            names_other_thing(remark)
-            or _OTHER_SCORE.search(plain)
-            or _TAKES_BACK.search(plain)
-            or unheard_remark(remark)
-        ):
-            return None
-        return _Line(name, (where, _unit(found)), found.span("number"))
+        doubt = _doubt_of(remark)
+        return None if doubt is None else _Line(name, (where, _unit(found)), found.span("number"), doubt)
     return None
+
+
+def _doubt_of(remark: str) -> bool | None:
+    """Whether a remark leaves its number nobody's; None if only the words around it can tell."""
+    plain = _COUNTED.sub(" ", remark)
+    if _OTHER_SCORE.search(plain):
+        return None
+    if _DOUBTS.search(plain):
+        return True
+    return None if names_other_thing(remark) or _TAKES_BACK.search(plain) or unheard_remark(remark) else False
 
 
 def _unit(found: re.Match[str]) -> str:
