@@ -14,6 +14,7 @@ from musicflamingo_cli.scoring.objects import Harvest
 from musicflamingo_cli.scoring.values import Member, is_placeholder
 
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,20})?")
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 _DECIMAL = re.compile(r"\d{1,9}\.\d{1,20}")
 
 
@@ -79,6 +80,8 @@ def is_echo(candidate: Candidate, index: FieldIndex, prompt: str) -> bool:
     """Whether all that an object says stands in the prompt as well, each value after its key."""
     if not prompt:
         return False
+    if "\\u" in prompt:
+        prompt += "\n" + _ESCAPED.sub(lambda letter: chr(int(letter.group(1), 16)), prompt)
     said = [(n, m) for n, m in candidate.said.members.items() if _is_whole(m.value)]
     numbers = [(name, member) for name, member in said if name in index.scored]
     ordered = numbers + [(name, member) for name, member in said if name not in index.scored]

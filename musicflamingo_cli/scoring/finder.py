@@ -116,7 +116,7 @@ class Finder:
                 reader = ObjectReader(self.page, (pos, end), self.index.known)
                 root, stop = reader.read()
                 repairs = tuple(reader.repairs) or ("nonstandard_signs",)
-                self._read += reader.nodes // 2
+                self._read += reader.nodes // 2 + reader.members // 4
                 depth = len(reader.stack) + reader.gave_up
                 self.torn = self.torn or (reader.gave_up and not root.pairs)
             if root.pairs:

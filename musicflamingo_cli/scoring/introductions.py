@@ -11,7 +11,10 @@ _SAYS = (
     r"(?:\s+(?:in\s+mind|said))?|that\s+said|without\s+(?:any\s+)?further\s+(?:ado|delay)|as\s+requested"
     r"|as\s+instructed|based\s+on\s+(?:this|that|the\s+(?:audio|music|song|track))"
     r"|after\s+(?:careful(?:ly)?\s+|one\s+|a\s+(?:full|careful|close)\s+)?(?:listen(?:ing)?|hearing|analysis)"
-    r"(?:\s+to\s+(?:the|this)\s+(?:\w+\s+)?(?:song|track|audio|music|piece|clip|recording))?)[,.!;:]?\s+)"
+    r"(?:\s+to\s+(?:the|this)\s+(?:\w+\s+)?(?:song|track|audio|music|piece|clip|recording))?"
+    r"|after\s+(?:analy[sz]ing|considering|reviewing|evaluating|assessing)\s+(?:the|this)\s+(?:\w+\s+)?(?:song"
+    r"|track|audio|music|piece"
+    r"|clip|recording))[,.!;:]?\s+)"
 )
 _KIND = (
     r"(?:(?:the|my|your|our|its|a|an|full|complete|final|detailed|honest|overall|requested|structured|formatted"
@@ -45,8 +48,28 @@ _ALONE = (
     r"|in\s+the\s+order\s+(?:that\s+)?you\s+\w+|json\s+format|export\s+default"
     r"|(?:according\s+to|following)\s+(?:the|your)\s+(?:instructions?|criteria|rubric|scale|guidelines)"
 )
+_WOULD = r"(?:'?d|'?ll|\s+(?:would|will|should|can|could))"
+_SPEAKS = (
+    r"(?:(?:putting\s+it\s+all\s+together|on\s+(?:second|further|closer)\s+(?:thought|listen(?:ing)?|inspection)"
+    r"|(?:after|on)\s+(?:another|a\s+second|a\s+closer|further|repeated)\s+listen(?:ing|s)?"
+    r"|considering\s+[^:,.!?]{2,60}"
+    r"|if\s+(?:(?:i\s+(?:am|was|were)\s+)?(?:forced|asked|pressed)|i\s+(?:consider|put|think|look|sum))\b[^:,.!?]{0,50}"
+    r"|compared\s+(?:to|with)\s+my\s+(?:first|earlier|initial)\s+impression|i\s+think)[,:]?\s*)?"
+    rf"(?:(?:i{_WOULD}|i)\s+(?:now\s+|finally\s+|then\s+|rather\s+|probably\s+)?(?:answer|rate|give|score|assess"
+    rf"|evaluate|provide"
+    r"|adjust|revise|lower|raise|change|correct)(?:\s+(?:it|this|that|(?:the|this)\s+(?:song|track|piece|music"
+    r"|recording)|(?:the"
+    r"|a\s+few|some|my)\s+(?:scores?|ratings?)|the\s+following(?:\s+\w+)?))?(?:\s+(?:a\s+bit|slightly|to"
+    r"|as\s+follows|like\s+this|with))?"
+    rf"|(?:(?:the|my|a|an)\s+(?:(?:final|json|fairer|better|honest|corrected|revised|full"
+    rf"|complete)\s+){{0,3}}{_THING}(?:\s+object)?|that|this|it|(?:the|this)\s+(?:song|track"
+    r"|piece|recording))\s+(?:would|will|should)\s+(?:be|read)(?:\s+(?:rated|scored|a\s+json\s+object"
+    r"|as\s+follows))?(?:\s+as\s+follows)?"
+    rf"|(?:the|my)\s+final\s+(?:json\s+)?{_THING}(?:\s+object)?\s+would\s+look\s+like\s+this)?"
+)
 _INTRODUCES = re.compile(
-    rf"[\W_]*{_SAYS}{{0,4}}(?:{_ALONE}|(?:(?:here(?:'?s|\s+is|\s+are|\s+come)|this\s+is|below\s+(?:is|are))\s+)?"
+    rf"[\W_]*(?:in\s+json,?\s+)?{_SAYS}{{0,4}}(?:{_ALONE}|better|once\s+more,\s+with\s+corrections|{_SPEAKS}"
+    rf"|(?:(?:here(?:'?s|\s+is|\s+are|\s+come)|this\s+is|below\s+(?:is|are))\s+)?"
     rf"{_KIND}{_THING}(?:\s*(?:,|&|and)\s+(?:my\s+)?(?:{_THING}|reasons?|reasoning))?{_HOW}"
     r"(?:\s+(?:is|are)(?:\s+(?:as\s+follows|below))?)?)[\W_]*",
     re.IGNORECASE,

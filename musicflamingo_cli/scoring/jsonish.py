@@ -39,6 +39,8 @@ from musicflamingo_cli.scoring.strings import DAMAGED_KEY, KEY, MISSING_COLON, Q
 
 MAX_DEPTH = 64
 """Deeper nesting ends an object; what is inside is then found as an object of its own."""
+_MOST_MEMBERS = 8192
+"""More members only a loop has."""
 _MAX_SKIPS = 3
 
 
@@ -76,6 +78,8 @@ class ObjectReader:
         self._broke = False
         self.nodes = 1
         """Objects and lists that were begun."""
+        self.members = 0
+        """Members that were begun."""
         self.gave_up = False
         """True if reading ended at a damaged name of something that is not the answer."""
 
@@ -211,6 +215,9 @@ class ObjectReader:
     def _member(self, node: Obj) -> bool:
         """Read a key and its value; False where this object can't be followed any further."""
         folded, pos = self.folded, self.pos
+        self.members += 1
+        if self.members > _MOST_MEMBERS:
+            return False
         if folded[pos] in "{[(":
             if node.pairs or len(self.stack) >= MAX_DEPTH:
                 self.last.leave(pos, min(self.end, pos + 80))

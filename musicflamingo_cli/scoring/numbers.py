@@ -88,6 +88,8 @@ _ESCAPED = re.compile(r"\\(?=[./%,+()\[\]-])")
 """A backslash of Markdown before a sign that belongs to a number: `0\\.82`."""
 _RANGE_ECHO = re.compile(r"[\s\"'*]{0,4}(?:in\s|∈)?\s?[\[({]\s?[01]\s?,\s?(?:1|5|10|100)\s?[\])}]")
 """A range as it is written in mathematics: `[0,1]`."""
+_INDEXED = re.compile(r"[^\n\d]{0,24}[A-Za-z_]\[\d{1,3}\]")
+"""An item of a list: `scores[1]`."""
 _OTHER = re.compile(rf"(?<![\w.,])({LITERAL})(?![\w])")
 _COUNTS = re.compile(
     r"-[a-z]{2,}|[ \t]{1,2}(?!out\b|percent\b|points?\b|stars?\b|max\b|possible\b)[A-Za-z]{3,}", re.IGNORECASE
@@ -139,7 +141,7 @@ def read_number(raw: str, field: Field, cut: bool, scale: Scale = NO_SCALE, assu
         return in_range(Decimal(plain.group()), None, field)
     raw = _ESCAPED.sub("", fold(raw))
     raw = _STARS_FIRST.sub("", raw)
-    if _RANGE_ECHO.match(raw):
+    if _RANGE_ECHO.match(raw) or _INDEXED.match(raw):
         return Reading(reason="ambiguous")
     start = _START.match(raw)
     if start is None:

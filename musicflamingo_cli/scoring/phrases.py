@@ -187,9 +187,14 @@ PREDICATE = re.compile(
 )
 """What begins a sentence about a name, so that a number in brackets at its end is the name's: ` is clean (0.8)`."""
 IN_BRACKETS = re.compile(
-    rf"[(\[]\s{{0,2}}(?:score[:\s]{{1,3}}|rating[:\s]{{1,3}})?(?={LITERAL}[^()\[\]\n]{{0,16}}[)\]])", re.IGNORECASE
+    rf"[(\[]\s{{0,2}}(?:score[:\s]{{1,3}}|rating[:\s]{{1,3}})(?={LITERAL}[^()\[\]\n]{{0,16}}[)\]])"
+    r"|\(\s{0,2}(?=(?:0?[.,]\d{1,4}|[01][.,]\d{1,4}|[2-9]\.\d)\s{0,2}(?:/|out\s+of|\))"
+    r"|\d{1,3}(?:[.,]\d{1,2})?\s{0,2}(?:/|out\s+of)\s{0,2}(?:1|5|10|20|100)(?:[.,]0+)?\s{0,2}\))"
+    r"|(?:(?<=good)|(?<=high)|(?<=poor)|(?<=weak)|(?<=fair)|(?<=okay)|(?<=great)|(?<=solid)|(?<=clean)|(?<=clear)"
+    r"|(?<=excellent))\s?\(\s{0,2}(?=\d{1,3}(?:[.,]\d)?\s?%\s?\))",
+    re.IGNORECASE,
 )
-"""A number alone in brackets."""
+"""A number alone in brackets that may be a score: no time signature, no note, no share of something."""
 SCORE_WORD = re.compile(
     r"\b(?:score|rating|rated|scored)(?:\s+(?:is|of|at|it))?[\s*_:=–—-]{1,6}(?:a\s+)?(?=[~≈]?[+-]?[.,]?\d)",
     re.IGNORECASE,

@@ -61,6 +61,8 @@ _NEXT_QUESTION = re.compile(r"\n[ \t]{0,4}Q:")
 _QUESTION = re.compile(r"(?:\A|\n)[ \t]{0,4}[QA]:")
 _QUOTED_LINE = re.compile(r"^[ \t]{0,4}>[ \t]{0,8}(?:[{}]|[\"'][\w ]{1,60}[\"']\s?:)", re.MULTILINE)
 _LINE_MARK = re.compile(r"^([ \t]{0,4})>", re.MULTILINE)
+_LONGEST = 20_000
+"""Characters from a broken object's beginning on in which the answer may begin anew."""
 _MOST_OTHERS = 16
 """So many objects beside the answer are looked through for texts that it does not hold."""
 
@@ -184,7 +186,9 @@ class ReplyReader:
             self._heed_words(found, answer, page, (stretches, Spans(finder.spans)))
             if not answer.root.closed or "separate_objects" in answer.repairs:
                 written = {n: float(one.written) for n, one in found.fields.items() if one.written is not None}
-                self._leave_out(found, said_otherwise(page.folded[answer.start :], written, self.index))
+                self._leave_out(
+                    found, said_otherwise(page.folded[answer.start : answer.start + _LONGEST], written, self.index)
+                )
             return found
         holding = choose([c for c in objects if c.said.members], finder.is_rejected)
         found = self._of_object(holding, []) if holding else Found()

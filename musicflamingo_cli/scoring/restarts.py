@@ -38,7 +38,9 @@ _WHOLE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """What says so only behind an answer that broke off."""
-_NUMBER = re.compile(r"\W{1,8}(?:(?:score|value|rating)\W{1,8})?(\d{1,3}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(?:\s?\([^()\n]{0,24}\))?\W{1,8}(?:(?:score|value|rating)\W{1,8})?(\d{1,3}(?:\.\d{1,9})?)(?![\w.])", re.IGNORECASE
+)
 """What follows a key that has a number, or an object with one."""
 _HOLDER = re.compile(r"[\"']([\w -]{1,60})[\"']\s{0,8}:\s{0,8}[\[{]")
 _MOST = 64

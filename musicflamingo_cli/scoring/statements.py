@@ -58,6 +58,7 @@ _GLUED = re.compile(r"[a-z][A-Z][a-z]+\s{0,2}[^\n.]{0,40}\Z")
 """A name that a lost space or newline glues to the word before it, in the words before a number."""
 _TORN_LEAD = re.compile(r"\bwas\b|\A\W*of\s*\Z", re.IGNORECASE)
 """Words between a label and a number that leave it none: the number itself is lost, or belongs to the past."""
+_FOOTNOTE = re.compile(r"\[\d{1,3}\]")
 _MINUS = re.compile(r"\b(?:is|at|of)\s{1,4}[-–—]\s{0,4}\Z|\bis\s+of\s*\Z", re.IGNORECASE)
 """A dash behind a verb, which may be a minus; words between which a number is lost."""
 _VERDICT = re.compile(r"(?:\A|[\W_])(?:low|poor|weak|bad|great|excellent|high|strong)[\s*_]{1,3}\Z", re.IGNORECASE)
@@ -148,7 +149,7 @@ class NumberFinder:
         if connected is not None:
             if TURNS.search(connected.group()) and not is_topic:
                 return None
-            if _MINUS.search(connected.group()):
+            if _MINUS.search(connected.group()) or _FOOTNOTE.match(self.body, connected.end()):
                 return Statement(Reading(reason="ambiguous"), at=connected.end())
             return self._at(name, connected.end(), stop, scale)
         if given := (AT_ONCE.match(self.body, after, stop) if is_topic else THEN_GIVEN.match(self.body, after, stop)):
@@ -211,7 +212,7 @@ class NumberFinder:
             return statement
         connected = CONNECTOR.match(self.body, start, stop)
         if connected is not None and connected.end() > start:
-            if _TORN_LEAD.search(connected.group()):
+            if _TORN_LEAD.search(connected.group()) or _FOOTNOTE.match(self.body, connected.end()):
                 return Statement(Reading(reason="ambiguous"), at=connected.end())
             return self._at(name, connected.end(), stop, scale)
         if not self.body[start:stop].strip(" \t*_\"'`:|\n"):

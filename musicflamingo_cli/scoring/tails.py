@@ -55,11 +55,12 @@ _AFTER_ANY = re.compile(
     re.IGNORECASE,
 )
 _AFTER_DECIMAL = re.compile(
-    r"(?:seems|feels|and(?!\s+(?:up|above|below|over|under|more|less|a\s+half))|which|reflects?|reflecting"
+    r"(?:(?:seems|feels)(?!\s+(?:\w+\s+)?too\b)|and(?!\s+(?:up|above|below|over|under|more|less|a\s+half))|which"
+    r"|reflects?|reflecting"
     r"|indicating|showing|suggesting"
     r"|score|rating|points?(?!\s+(?:\w+er|more|less|above|below|lost|off|deduct\w*|added|taken|removed|behind"
     r"|ahead|short)\b)|mark|grade|total|the|(?:it|there)(?!\s+(?:would|could|might))|its|despite"
-    r"|to\s+(?:reflect|indicate|show)|very|quite|rather|so|well|too|near|almost|"
+    r"|to\s+(?:reflect|indicate|show)|very|quite|rather|so|well|too(?=\W*\Z|[,.;])|near|almost|"
     r"good|great|excellent|solid|strong|high|low|poor|weak|decent|fair|moderate|average|mid|okay|ok|fine|nice|superb"
     r"|outstanding|exceptional|perfect|crisp|clear|warm|wide|tight|rich|lush|raw|rough|muddy|thin|dense|complex|simple"
     r"|sparse|catchy|fun|memorable|competent|consistent|modern|punchy|smooth|sharp|bright|dark|loud|quiet|professional"

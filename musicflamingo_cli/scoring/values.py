@@ -20,6 +20,12 @@ _HARMLESS = frozenset(
     improvement improvements potential goal gap agreement roomforimprovement""".split()  # noqa: SIM905
 )
 """Numbers that may stand beside a score in its object and are none."""
+_RIVAL = re.compile(
+    r"final|adjust|revis|correct|actual|new|updat|weight|normal|raw|total|overall|average|mean|median|scor"
+    r"|rat(?:ing|ed)|out|of|max|top"
+    r"|scale|number|points|old|prev|value|estimat|predict|true|real|alt|second|other"
+)
+"""Names of numbers that may be meant instead of the score beside them."""
 _BROKEN = re.compile(
     r"[\s\"'“”‘’`~≈]{0,8}[+-]?(?:\d{0,80}[.,](?=\s*\Z|[A-Za-z_])"
     r"|(?:\d{1,80}[.,]?\d{0,80}|[.,]\d{1,80})\s{0,3}(?:[\\{}&]|[|;](?!\s)"
@@ -132,13 +138,16 @@ def _read_object(obj: Obj, field: Field, scale: Scale, assume: float | None) -> 
         return Reading(reason="ambiguous")
     held: list[tuple[str, object]] = []
     rival = told = False
+    names = {"score", "value", "rating"} & {read_key(key).joined for key, _ in obj.pairs}
     for key, value in obj.pairs:
         joined = read_key(key).joined
         if joined in VALUE_NAMES or joined == own:
             held.append((key, value))
         elif isinstance(value, Bare | str) and not (is_bound(key) or is_other_name(key) or joined in _HARMLESS):
             told = told or (isinstance(value, str) and speaks_of_scale(value))
-            rival = rival or _LONE_NUMBER.fullmatch(value.raw if isinstance(value, Bare) else value) is not None
+            is_rival = not names or _RIVAL.search(joined) is not None
+            written = value.raw if isinstance(value, Bare) else value
+            rival = rival or (is_rival and _LONE_NUMBER.fullmatch(written) is not None)
     notes = scale_notes(obj.pairs, own=True)
     scale = scale_from(notes, field) if notes else scale
     plain = [(key, value) for key, value in held if not isinstance(value, Obj)]
