@@ -18,6 +18,8 @@ _OTHER_LABEL = re.compile(r"[-*•+]?[ \t]{0,4}[A-Z][\w /&-]{1,30}[ *_]{0,4}:(?=
 _FOLD = re.compile(r"[|>][+-]?")
 """The mark with which YAML begins a text of several lines."""
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_SHORT = frozenset(("genre", "subgenre", "tempo", "bpm", "key", "mode", "title", "artist", "language"))
+"""Fields whose words never go on below the line of their label."""
 _LONGEST = 20_000
 """Characters of a description of several paragraphs; more only a loop has."""
 _ALONE = re.compile(r"[\s*_#:\"'`]{0,12}\Z")
@@ -43,6 +45,8 @@ class Label:
     end: int
     is_last: bool
     """True if no other field's name heads words behind it: what other labels head then belongs to it."""
+    is_closing: bool = False
+    """True if every other field has had its words before it: what any label heads then belongs to it."""
 
 
 def read_description(
@@ -64,7 +68,7 @@ def read_description(
     separator = SEPARATOR.match(body, annotated.end() if annotated else label.end, stop)
     if separator is None:
         heads = line_end >= 0 and _ALONE.match(body, label.end, stop) is not None
-        return told(_paragraphs(body, line_end + 1, index, label.is_last), label.name) if heads else None
+        return told(_paragraphs(body, line_end + 1, index, label), label.name) if heads else None
     for start, end in following:
         if start >= stop:
             break
@@ -77,10 +81,10 @@ def read_description(
     text = _tidy(body[begins:stop])
     text = "" if _FOLD.fullmatch(body[separator.end() : stop].strip()) else text
     if not text:
-        return told(_paragraphs(body, stop + 1, index, label.is_last), label.name) if stop == line_end else None
-    if stop < line_end or index.scored:
+        return told(_paragraphs(body, stop + 1, index, label), label.name) if stop == line_end else None
+    if stop < line_end or index.scored or (label.name in _SHORT and not label.is_closing):
         return told(text, label.name)
-    more = _paragraphs(body, stop + 1, index, label.is_last)
+    more = _paragraphs(body, stop + 1, index, label)
     gap = "\n\n" if _BLANK_LINE.match(body, stop) else "\n"
     return told(None if more is None else text + gap + more, label.name)
 
@@ -115,7 +119,7 @@ def _collapse(text: str) -> str:
     return _BEFORE_MARK.sub("", re.sub(r"[ \t]{2,}", " ", text))
 
 
-def _paragraphs(body: str, start: int, index: FieldIndex, is_last: bool) -> str | None:
+def _paragraphs(body: str, start: int, index: FieldIndex, label: Label) -> str | None:
     """The lines from `start` to the next label or heading, or, beside numbers, to the end of a paragraph or list.
 
     Lines that are all items of a list are joined by commas. None where the text breaks off in them.
@@ -131,7 +135,8 @@ def _paragraphs(body: str, start: int, index: FieldIndex, is_last: bool) -> str 
         if line and not line.strip("-*_= "):
             pos = stop + 1 if stop >= 0 else end
             continue
-        if line.startswith("#") or _is_label(line, index) or (not is_last and _OTHER_LABEL.match(line)):
+        is_labelled = not label.is_closing and _is_label(line, index)
+        if line.startswith("#") or is_labelled or (not label.is_last and _OTHER_LABEL.match(line)):
             break
         item = _LIST_ITEM.match(line)
         is_list_over = item is None and len(items) == len(lines)

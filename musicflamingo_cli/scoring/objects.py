@@ -161,7 +161,7 @@ def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_
         if isinstance(value, str) and not place.strict and _opens_another(value):
             break
         found = index.match(key) if key else None
-        if found is None and isinstance(value, Bare):
+        if found is None and isinstance(value, Bare) and (place.strict or not _is_torn_open(value)):
             continue
         if found is None:
             standing = standing_in(key, value)

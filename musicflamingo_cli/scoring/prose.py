@@ -279,7 +279,13 @@ class _ProseReader:
         if not begins_line(lead) and not re.search(r"(?:[.;|,]|\s/)\s{0,4}\Z", lead):
             return
         spots = [(n.start, n.end) for n in following if n.field.name not in self.headed or self._heads_line(n)]
-        label = Label(name.field.name, name.end, name is self.last_head)
+        told = {field.name for field, one in self.claims if one.description is not None}
+        others = {field.name for field in self.index.fields} - {self.index.fields[-1].name}
+        is_all_told = not self.index.scored and bool(others) and others <= told
+        if is_all_told and self.index.fields[-1].name in told:
+            return  # what the last field's words say of the others
+        is_closing = is_all_told and name.field == self.index.fields[-1]
+        label = Label(name.field.name, name.end, name is self.last_head or is_closing, is_closing)
         description = read_description(self.body, label, spots, self.index)
         if description is not None:
             self.claims.append((name.field, Statement(description=description, at=name.start)))
