@@ -12,7 +12,10 @@ from musicflamingo_cli.scoring.answers import parse_reply
 from musicflamingo_cli.scoring.distributions import with_distributions
 from musicflamingo_cli.scoring.tempo_key import key_of, tempo_bpm
 from musicflamingo_cli.scoring.thinking import final_words, thinking_of
+from musicflamingo_cli.scoring.unheard import is_unheard
 
+_REFUSAL = 400
+"""A longer caption tells of the song, whatever it says that it could not hear."""
 NOT_CACHED = Failure("intake", "not_cached", "the cache holds no reply for this song under these settings", True)
 OTHER_AUDIO = Failure("intake", "not_cached", "the cached reply is about audio of another name", True)
 PROMPT_CHANGED = Failure("intake", "not_cached", "the cached reply answers another prompt", True)
@@ -55,6 +58,10 @@ def _with_words(answer: Answer, reply: Reply, asked: Sequence[Field]) -> Answer:
     answer = replace(answer, words=words, thinking=thinking)
     if len(asked) != 1 or asked[0].kind != "text" or not words or answer.reason in ("gibberish", "empty"):
         return answer
+    if len(words) < _REFUSAL and is_unheard(words):
+        return replace(
+            answer, fields={asked[0].name: FieldAnswer(reason="ambiguous")}, status="failed", reason="ambiguous"
+        )
     one = answer.fields.get(asked[0].name)
     if one is not None and one.obtained in ("json", "repaired"):
         return replace(answer, words=str(one.value))

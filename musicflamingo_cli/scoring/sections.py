@@ -58,6 +58,16 @@ def _scores(text: str, index: FieldIndex) -> bool:
     return (first := next(names, None)) is not None and re.search(r"\d", text[first.end() :]) is not None
 
 
+def _lists_scores(body: str, start: int, index: FieldIndex) -> bool:
+    """Whether the paragraph that begins here states most scores: the song's, whatever part was told of before."""
+    end = body.find("\n\n", start)
+    lines = body[start : end if 0 <= end < start + 1200 else start + 1200].splitlines()
+    named = {
+        index.named(m).name for line in lines if _scores(line, index) for m in index.label.finditer(line) if m.lastindex
+    }
+    return len(named & index.scored) >= min(3, len(index.scored)) and bool(lines) and _scores(lines[0], index)
+
+
 def _names_one_score(text: str, index: FieldIndex) -> bool:
     """Whether one field's name and number stand in the rest of a line: the first of several such lines."""
     return sum(m.lastindex is not None for m in index.label.finditer(text)) == 1 and not text.rstrip().endswith(".")
@@ -152,10 +162,11 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         kind = scale_of_sentence(title, score) or (scale_of(last, score) if _STATES.search(last) else NO_SCALE)
     rest = stripped.partition(":")[2]
     lists = is_glued or (inline and (rest.lstrip(" *_").startswith(_MARKS) or _names_one_score(rest, index)))
+    is_part = (is_unlike or is_other) and is_song_part(title) and not is_other_name(title)
     is_vague = (
         not is_other and len(title.split()) < 4 and standing_of(title) == "unknown" and not OWN_TITLE.search(title)
     )
-    return _Line(True, inline, lists, is_other, kind, is_unlike and is_song_part(title), is_vague)
+    return _Line(True, inline, lists, is_other, kind, is_part, is_vague)
 
 
 _NO_HEADING = _Line(False, False, False, False, NO_SCALE)
@@ -169,6 +180,7 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
     seen: dict[str, _Line] = {}
     head, headings = _NO_HEADING, 0
     divided: set[int] = set()
+    was_blank = False
     pos, opened, indent, inner, depth = 0, -1, 0, -1, 0
     for line in [*body.splitlines(keepends=True), None]:
         stripped = line.strip() if line is not None else ""
@@ -187,6 +199,17 @@ def sections(body: str, index: FieldIndex) -> tuple[list[tuple[int, int]], list[
                 others.append((opened, pos))
             opened = -1
         level = len(stripped) - len(stripped.lstrip("#"))
+        if (
+            opened >= 0
+            and head.is_part
+            and inner >= 0
+            and not known.heads
+            and was_blank
+            and _lists_scores(body, pos, index)
+        ):
+            others.append((opened, pos))
+            opened = -1
+        was_blank = not stripped.strip("-*_= ") and line is not None
         if (known.heads or known.is_vague) and opened >= 0 and head.is_part and _scores(body[opened:pos], index):
             divided.add(depth)
         if known.is_vague and level in divided:

@@ -157,3 +157,78 @@ def test_a_loop_inside_one_field_is_told(fields: tuple[Field, ...]) -> None:
 def test_words(text: str, mood: str | None, fields: tuple[Field, ...]) -> None:
     prompt = "mood: the mood in a few words"
     assert parse_reply(text, fields, prompt, "stop").fields["mood"].value == mood
+
+
+LISTED = "- Content Usefulness: 0.71\n- Production Quality: 0.8\n- Content Enjoyment: 0.6\n"
+
+
+@pytest.mark.parametrize("part", ["### Vocals\nBreathy.\n\n", "**Chorus**\nBig.\n\n", "### Drums\nTight.\n\n---\n\n"])
+def test_scores_behind_a_paragraph_on_a_part_are_the_songs(part: str, fields: tuple[Field, ...]) -> None:
+    assert quality(part + LISTED, fields) == 0.8
+    assert quality(part.partition("\n")[0] + "\n" + LISTED, fields) is None
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "70s style",
+        "average",
+        "not the best mix, yet clean",
+        "in 6/8 time",
+        "would suit a film",
+        "rather plain",
+        "unlike most",
+    ],
+)
+@pytest.mark.parametrize(
+    "line", ["{}: 0.8 – {}", "{}: {} (0.8)", "{}: {}. Score: 0.8", "{}: {}, I'd rate it 0.8", "0.8 {} – {}"]
+)
+def test_in_lines_of_one_shape_a_remark_changes_nothing(line: str, remark: str, fields: tuple[Field, ...]) -> None:
+    names = ("Content Usefulness", "Production Quality", "Content Enjoyment", "Production Complexity")
+    text = "\n".join(line.format(name, remark if name == "Production Quality" else "clean and warm") for name in names)
+    assert quality(text + "\n", fields) == 0.8
+
+
+@pytest.mark.parametrize("remark", ["my confidence", "last week's score", "a typo", "not yet heard", "importance"])
+def test_in_lines_of_one_shape_a_remark_on_the_number_leaves_it_out(remark: str, fields: tuple[Field, ...]) -> None:
+    names = ("Content Usefulness", "Production Quality", "Content Enjoyment")
+    text = "\n".join(f"{name}: 0.8 – {remark if name == 'Production Quality' else 'clean'}" for name in names)
+    assert quality(text + "\n", fields) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Production Quality: Clean mix in common time (4/4)\n",
+        "Production Quality: some reverb (20%)\n",
+        "Production quality: excellent [1]\n",
+        "production_quality: scores[1]\n",
+        '{"production_quality": "0.2 too low"}',
+        "Production quality is 0.2 too low.",
+        "| Criterion | Score | Remark |\n|---|---|---|\n| Production Quality | 0.85 | placeholder |\n",
+        "| Criterion | Score | Remark |\n|---|---|---|\n| Production Quality | 0.85 | should be 0.6 |\n",
+        "Here are the weights I used.\n\n- Production Quality: 0.3\n- Content Enjoyment: 0.25\n",
+        'Here are the weights I used.\n\n{"production_quality": 0.3, "content_enjoyment": 0.25}',
+        'Weights:\n[{"name": "content_enjoyment", "value": 0.25}, {"name": "production_quality", "value": 0.3}]',
+    ],
+)
+def test_these_numbers_are_no_scores(text: str, fields: tuple[Field, ...]) -> None:
+    assert quality(text, fields) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"production_quality": 0.3}\n\nOn second thought:\n\n{"production_quality": 0.8}',
+        '- Production Quality: 0.3\n- Content Enjoyment: 0.4\n\nThe JSON would be:\n\n{"production_quality": 0.8}',
+        'If forced to be precise:\n\n{"production_quality": 0.8}',
+        '{"production_quality": {"mix": 0.3, "master": 0.9, "score": 0.8}}',
+        '{"Mood": "calm", "Content Usefulness (0-1)": 0.42, "Production Quality (0-1)": 0.8,',
+        "Production Quality: 0.8 ★★★★☆\nContent Enjoyment: ★★★☆☆ 0.6\n",
+        "- Production Quality: 0.8\n\nThe drop at 1:30 is the best moment.\n",
+        '{"production_quality": 0.8}\n\nLas puntuaciones van de 0.0 a 1.0.',
+        '{"content_enjoyment": 0.3, "production_quality": 0.8\n\n\nThe mix is clean.',
+    ],
+)
+def test_these_are(text: str, fields: tuple[Field, ...]) -> None:
+    assert quality(text, fields) == 0.8
