@@ -77,8 +77,9 @@ _FAIRER = re.compile(
 )
 _CHANGED = re.compile(
     r"\b(?:lower|rais|chang|adjust|revis|correct|updat|replac|bump|drop|reduc|increas|downgrad|upgrad|reconsider"
-    r"|re-?rat|re-?scor"
-    r"|amend|modif|mov|knock|nudg|fix|hindsight|nearer|swap|korrigier|corrig)\w*|\b(?:should|ought|meant"
+    r"|re-?rat|re-?scor|misread"
+    r"|amend|modif|mov|knock|nudg|fix|hindsight|nearer|swap|korrigier|corrig)\w*|\A\W*(?:no,|make\s"
+    r"|let's\s+say\b)|->|\b(?:should|ought|must\s+be|meant"
     r"|make\s+that|actually|instead"
     r"|rather|final|new|better"
     r"|wait|sorry|oops|hm+|typo|mistake|error|edit|scratch|second\s+thought|reflection|second\s+listen"
@@ -123,8 +124,16 @@ _REVISES = re.compile(
     r"|stand\s+by|right\s+(?:values|scores|numbers))\b|更正|訂正|修正|改为|改成|应为|正しくは|→",
     re.IGNORECASE,
 )
-_SCORES = re.compile(r"(?<![\w.,])(?:\d{0,3}[.,]\d{1,4}%?|\d{1,3}%|\d{1,3}(?=\s?/\s?\d))(?![\w%])")
+_SCORES = re.compile(r"(?<![\w.,])(?:\d{0,3}[.,]\d{1,4}%?|\d{1,3}%|\d{1,3}(?=\s?/\s?\d|\s+out\s+of\b))(?![\w%])")
 """Numbers in a sentence that may be scores."""
+_LOOSE_SCORE = re.compile(r"(?<![\w.,])[.,]\d|\b\d{1,3}\s+out\s+of\s+\d")
+_I_CHANGE = re.compile(
+    r"\bi(?:'d|'ll|\s+would|\s+will)?\s+(?:now\s+|rather\s+|then\s+)?(?:rais|lower|chang|adjust|revis|correct"
+    r"|updat|bump|drop|reduc|increas"
+    r"|decreas)\w*",
+    re.IGNORECASE,
+)
+"""Words with which the writer changes a score, whatever else the sentence speaks of."""
 _WIDE = 20_000
 """Characters at the beginning and the end of a text in which words that take all scores back are looked for."""
 
@@ -155,7 +164,8 @@ def takes_back(body: str, start: int, end: int, stated: float | None = None) -> 
     begin = max((e.end() for e in SENTENCE_END.finditer(body, max(0, start - 240), start)), default=max(0, start - 240))
     stop = SENTENCE_END.search(body, end, min(len(body), end + 240))
     sentence = body[begin : stop.start() if stop else min(len(body), end + 240)]
-    if _FAIRER.search(sentence) and DECIMAL.search(sentence):
+    has_score = DECIMAL.search(sentence) is not None or _LOOSE_SCORE.search(sentence) is not None
+    if (_FAIRER.search(sentence) or _I_CHANGE.search(sentence)) and has_score:
         return True
     if _SUPPOSED.search(sentence) or speaks_of_others(body[begin:start]):
         return False
@@ -163,7 +173,7 @@ def takes_back(body: str, start: int, end: int, stated: float | None = None) -> 
         return True
     if stated is not None and all(_is_number(number, stated) for number in _SCORES.findall(sentence)):
         return False
-    return _CHANGED.search(sentence) is not None and DECIMAL.search(sentence) is not None
+    return _CHANGED.search(sentence) is not None and has_score
 
 
 def _is_number(written: str, value: float) -> bool:

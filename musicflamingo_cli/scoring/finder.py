@@ -41,6 +41,7 @@ _IN_WORDS = re.compile(r"[A-Za-z,][ \t]{1,4}[(\[]?\Z|[A-Za-z][ \t]{0,4}[(\[]\Z")
 """Words right before a quoted key: it is only spoken of, in a sentence or a text."""
 _ABRIDGED = re.compile(r"[,{]\s{0,4}(?:\.{3}|…)\s{0,4}\}\Z")
 """The end of an object that leaves the rest of it out."""
+_ANNOUNCED = re.compile(r"\b(?:should|would|could|will)\b[^\n{}]{0,60}\s{0,4}(?:```\w{0,12}\s{0,4})?\Z")
 _FORM = re.compile(r"\b(?:form(?:at)?|schema|structure|shape|like|template|pattern|as)\b[\s:]{0,4}\Z", re.IGNORECASE)
 
 
@@ -277,6 +278,19 @@ class Finder:
             )
             or is_mislabelled(self.page.folded, candidate.start)
             or self._repeats_mislabelled(candidate)
+        )
+
+    def may_be_meant(self, candidate: Candidate) -> bool:
+        """Whether a whole object is rejected for what leads up to it alone, and that may as well announce the answer:
+        `The output should look like this:`."""
+        before = self.page.folded[max(0, candidate.start - 120) : candidate.start]
+        is_whole = candidate.root.closed and self.index.scored <= candidate.said.members.keys()
+        texts = [text for _, text in candidate.said.strings if text.strip()]
+        return (
+            is_whole
+            and bool(texts)
+            and _ANNOUNCED.search(before) is not None
+            and not is_template(candidate, self.index)
         )
 
     def _shows_form(self, candidate: Candidate) -> bool:

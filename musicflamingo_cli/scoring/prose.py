@@ -46,6 +46,10 @@ from musicflamingo_cli.scoring.uniform import uniform_numbers
 
 _JSON_KEY = re.compile(r"\\{0,8}[\"'”’]\s{0,8}[:=]")
 """What follows a name that is a key of JSON: where no object could be read, prose does not read it either."""
+_MARKED_NEW = re.compile(
+    r"[\d.,/%]{1,12}[ \t]{0,3}[(\[–—-][ \t]?(?:corrected|revised|updated|final|new|adjusted|instead)\b", re.IGNORECASE
+)
+"""A number that a remark calls the new one."""
 _DIGITS = re.compile(r"[\d.,]*\d")
 _LONG_DECIMAL = re.compile(r"[01]?[.,]\d{3,}")
 _AFTER_INDEX = re.compile(r"[.)][ \t*_]{1,4}")
@@ -89,7 +93,7 @@ def disputed_by(
         name
         for name, one in found.items()
         if one.reading is not None and one.reading.value is not None and one.reading.value != stated.get(name)
-        if is_broken or revises(body[: max(0, one.at)])
+        if is_broken or revises(body[: max(0, one.at)]) or _MARKED_NEW.match(body, max(0, one.at))
     }
     return frozenset((later | reader.withdrawn) & stated.keys())
 

@@ -195,6 +195,8 @@ class ReplyReader:
         broken = holding is not None and not holding.root.closed
         if broken or any(not c.root.closed for c in rejected) or _ends_in_object(page, finder):
             return found
+        if any(finder.may_be_meant(c) for c in rejected):
+            return found
         numbered = (c for c in rejected if c.said.members.keys() & self.index.wanted)
         after = ((c.end, _paragraph_end(page.folded, c.end)) for c in numbered)
         self._add_prose(found, page, stretches, Spans((*finder.spans, *after)))
