@@ -165,9 +165,9 @@ def takes_back(body: str, start: int, end: int, stated: float | None = None) -> 
     stop = SENTENCE_END.search(body, end, min(len(body), end + 240))
     sentence = body[begin : stop.start() if stop else min(len(body), end + 240)]
     has_score = DECIMAL.search(sentence) is not None or _LOOSE_SCORE.search(sentence) is not None
-    if (_FAIRER.search(sentence) or _I_CHANGE.search(sentence)) and has_score:
+    if _FAIRER.search(sentence) and has_score:
         return True
-    if _SUPPOSED.search(sentence) or speaks_of_others(body[begin:start]):
+    if _SUPPOSED.search(sentence) or (_I_CHANGE.search(sentence) is None and speaks_of_others(body[begin:start])):
         return False
     if _WITHDRAWN.search(sentence):
         return True

@@ -181,7 +181,8 @@ CONNECTOR = re.compile(
 )
 """What may stand between a name and its number in a sentence."""
 PREDICATE = re.compile(
-    r"[\s*_\"'`]{0,6}(?:[-–—|](?=\s)|(?:is|are|sounds?|feels?|seems?|remains?|appears?|comes\s+across|stands\s+out"
+    r"[\s*_\"'`]{0,6}(?:[-–—|](?=\s)|(?:is(?!\s+(?:down|up|off|important|weighted|worth|lacking)\b)|are|sounds?"
+    r"|feels?|seems?|remains?|appears?|comes\s+across|stands\s+out"
     r"|here\s+is|deserves?|earns?|gets?)\b(?!\s+(?:in|on|at|from|by|than|for|of)\b))",
     re.IGNORECASE,
 )

@@ -39,6 +39,8 @@ _LONE = re.compile(r"\W*\d[\d.,]*\W*")
 _NOT_FINAL = re.compile(
     r"\b(?:example|placeholder|default|dummy|weights?(?=\s*[:=(]|\W*\Z|\s+(?:of|is)\b)|confidence|todo|tbd|wrong"
     r"|made up|n/a|not final"
+    r"|(?:a\s+)?typo|too\s+(?:high|low)\W*\Z|should\s+be\s+(?:lower|higher|\d)|lower\s+is\s+better|withdrawn"
+    r"|(?:a\s+|my\s+)?guess\W*\Z|previous\s+(?:score|rating|version)"
     r"|(?:genre|the|an|overall|dataset|industry)\s+average|average\s+(?:of|for|score|rating|value)|template"
     r"|filler|unknown|unrated)\b",
     re.IGNORECASE,

@@ -48,7 +48,7 @@ _CORRECTS = re.compile(
 _OTHER_THING = re.compile(
     r"(?:(?:an?|the|my|its|just|only)\s+){0,2}(?:weight|default|placeholder|example|guess|target|maximum|minimum"
     r"|template|reference"
-    r"|baseline|average|confidence|potential)(?:\s+(?:values?|scores?|ratings?|only))?\W*",
+    r"|baseline|average|confidence|potential|genre\s+average)(?:\s+(?:values?|scores?|ratings?|only))?\W*",
     re.IGNORECASE,
 )
 _SHIFTED = re.compile(r"\s*(?!n/?a\b|none|null|nan|tbd|unknown)(?:[^\W\d_][^\d]*)?")

@@ -34,7 +34,7 @@ _LAST = re.compile(
     re.IGNORECASE,
 )
 """A remark and, as the last thing on the line, the number."""
-_BEFORE = re.compile(rf"[ \t*_>•+-]{{0,12}}(?P<number>{_SCORE})[*_ \t]{{1,8}}", re.IGNORECASE)
+_BEFORE = re.compile(rf"[ \t*_>•]{{0,12}}(?:-\s)?[ \t*_]{{0,4}}(?P<number>{_SCORE})[*_ \t]{{1,8}}", re.IGNORECASE)
 """A number that begins the line of the name behind it."""
 _BEHIND_NAME = re.compile(r"[\s*_.:]{0,8}|[ \t*_]{0,4}(?:[:–—]|-(?=\s)|\()([^\n]{0,400})")
 """What may stand behind such a name. Group 1: a remark."""
@@ -84,7 +84,10 @@ _DOUBTS = re.compile(
     r"|lower)\s+bound"
     r"|not\s+(?:yet\s+)?heard|please\s+(?:disregard|ignore)|random\s+number|lower\s+is\s+better"
     r"|(?:a\s+)?typo\W*\Z|made\s+up"
-    r"|withdrawn|what\s+(?:most\s+)?(?:listeners|critics|others|people)\s+gave|multiplier|(?:^"
+    r"|withdrawn|at\s+(?:the\s+very\s+)?(?:most|least)\W*\Z|höchstens\W*\Z|au\s+maximum\W*\Z|(?:\A\W*"
+    r"|its\s+)(?:share\s+)?of\s+the\s+(?:total|overall|final)\b|\A\W*(?:drums|vocals|instrumental|guitars?"
+    r"|bass)\s+(?:alone|only)\W*\Z|(?:genre|catalogue)\s+average\W*\Z|old\s+value|inverted"
+    r"|what\s+(?:most\s+)?(?:listeners|critics|others|people)\s+gave|multiplier|(?:^"
     r"|[(–—-]\s*)placeholder\W*\Z"
     r"|too\s+(?:high|low|generous|harsh)(?:,?\s+(?:honestly|really|though))?\W*\Z)",
     re.IGNORECASE,
