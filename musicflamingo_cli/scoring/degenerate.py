@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _DIGITS = re.compile(r"\d+")
@@ -51,6 +52,8 @@ def loops(text: str, stopped: bool = False) -> bool:
     words = text.split()
     if _is_varied(words) and _is_varied(words[-_LAST_WORDS:]):
         return False
+    if stopped and max(Counter(words).values()) < _PAST_REPEATS - 1:
+        return False  # no word stands as often as the fewest periods of a loop that the model came out of
     tokens = _TOKEN.findall(text[-8 * _MAX_TOKENS :].lower())[-_MAX_TOKENS:]
     if _repeats(tokens, (_RUN, _REPEATS), stopped):
         return True

@@ -28,6 +28,13 @@ _AROUND = {
     "number lines": ("production quality: 0.8\n", "0.8\n", ""),
     "objects in a list": ('{"mood": [', '{"a":1},', "]}"),
     "names": ("", "production quality: 0.8. ", ""),
+    "objects opened": ("", '{"a":', ANSWER),
+    "strings opened": ("", '{"a":"', ANSWER),
+    "scores opened": ("", '{"scores":', ANSWER),
+    "nested answers": ("", '{"a":{"production_quality":0.8,', ""),
+    "restarts": ("", "Let me start again.\n", ANSWER),
+    "turns": ("", "\nUser: hi\nAssistant: no", ANSWER),
+    "lines of one shape": ("", "- Production Quality: 0.8 – clean\n", ""),
 }
 CASES: dict[str, tuple[str, str, str]] = {
     **{f"{unit!r} {where}": (start, unit, "") for unit in _UNITS for where, start in _STARTS.items()},
