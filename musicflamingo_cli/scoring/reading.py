@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import groupby
 
 from musicflamingo_cli.records import FieldAnswer
 from musicflamingo_cli.scoring.bodies import prose_body
@@ -23,20 +23,11 @@ from musicflamingo_cli.scoring.restarts import last_restart, said_otherwise
 from musicflamingo_cli.scoring.spans import Spans
 from musicflamingo_cli.scoring.stated_scales import scale_around
 from musicflamingo_cli.scoring.thinking import ANSWER, OUTSIDE, Stretch, answer_stretches
+from musicflamingo_cli.scoring.turns import first_of_answer, next_turns, without_others_turns
 from musicflamingo_cli.scoring.unheard import marks_unheard
 from musicflamingo_cli.scoring.values import read_score, read_text
 
 _BEGUN = re.compile(r"\{\s{0,64}(?:[\"'“]?[\w \\-]{0,80}[\"'”]?\s{0,8})?\Z")
-_NEXT_TURN = re.compile(
-    r"<\|(?:im_end|endoftext|eot_id|end|eos|user|im_start|start_header_id)\|>|</s>(?=\s*(?:\Z|\n|<))|<eos>"
-    r"|<(?:end|start)_of_turn>"
-    r"|<tool_response>|\[INST\]|\n\[user\]|\n<user>"
-    r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|HUMAN|User|USER|user|Question|Prompt)\**(?:[ \t]{0,2}[:>])"
-    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}(?:Instruction|User|Human|Input|Question|Task)[ \t]*:?[ \t]*\n"
-    r"|\n[ \t]{0,4}#{2,3}[ \t]{0,2}Instruction[ \t]*:|\n(?:user"
-    r"|human|User|Human)\n"
-)
-"""Where a model that does not stop goes on with the next turn of a conversation that nobody had."""
 _RUN_ON = re.compile(
     r"[\"”»'’]\s{0,8}[,;]?[^\w\"“«']{0,12}[\"“«'*_]{1,4}(?=[A-Za-z]|\Z)|[\"”»]\s{0,8}[,;][^\w]{0,12}(?=[a-z]+_[a-z])"
 )
@@ -46,20 +37,6 @@ _GIVES = re.compile(r"\\{0,2}[\"'”’]?\s{0,4}[:=]\s{0,4}\\{0,2}[\"'“‘]?[\
 """A number behind a field's name: a text with such a member in it may have run on into it."""
 _KEYED = re.compile(r"[\w ]{1,40}[\"”»'*]{0,4}(?:\s{0,4}:|\s{0,8}\Z)")
 """The end of a text and, behind it, the beginning of a member."""
-_OTHERS_TURN = re.compile(
-    r"<\|(?:im_start|start_header_id)\|>\s{0,4}user\b|<start_of_turn>\s{0,4}user\b|<\|user\|>|\[INST\]"
-    r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|HUMAN|User|USER|user)\**[ \t]{0,2}:"
-)
-"""Where the user of a chat seems to speak."""
-_OTHERS_HINT = re.compile(r"user|human|\[INST\]", re.IGNORECASE)
-_OWN_TURN = re.compile(
-    r"<\|(?:im_start|start_header_id)\|>\s{0,4}assistant\b(?:<\|end_header_id\|>)?|<start_of_turn>\s{0,4}model\b"
-    r"|<\|assistant\|>|\[/INST\]|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Assistant|ASSISTANT|assistant|AI|Model|Answer)"
-    r"\**[ \t]{0,2}:"
-)
-"""Where the model speaks again."""
-_NEXT_QUESTION = re.compile(r"\n[ \t]{0,4}Q:")
-_QUESTION = re.compile(r"(?:\A|\n)[ \t]{0,4}[QA]:")
 _QUOTED_LINE = re.compile(r"^[ \t]{0,4}>[ \t]{0,8}(?:[{}]|[\"'][\w ]{1,60}[\"']\s?:)", re.MULTILINE)
 _LINE_MARK = re.compile(r"^([ \t]{0,4})>", re.MULTILINE)
 _LONGEST = 20_000
@@ -88,8 +65,8 @@ class ReplyReader:
         return found if unquoted is self.page else _repaired(found, "quoted_lines")
 
     def _read_turns(self, page: Page) -> Found:
-        turns = self._turns(page)
-        page = _without_others_turns(page)
+        turns = next_turns(page)
+        page = without_others_turns(page)
         for turn in turns:
             own = self._read_page(Page(f"{page.text[: turn.start()]}\n", f"{page.folded[: turn.start()]}\n", True))
             if own.answers(self.index.wanted):
@@ -117,24 +94,13 @@ class ReplyReader:
     def _anew(self, page: Page) -> Found | None:
         """What the reply states behind a line on which it begins once more, if that answers and is no torn object."""
         line = last_restart(page.folded)
-        if line is None or line.start < _first_of_answer(page):
+        if line is None or line.start < first_of_answer(page):
             return None
         before = Page(page.text[: line.start], page.folded[: line.start], True)
         if not line.forgets and not self._read_page(before).broken:
             return None
         found = self._read_page(Page(page.text[line.end :], page.folded[line.end :], page.stopped))
         return found if found.answers(self.index.wanted) and not found.broken else None
-
-    def _turns(self, page: Page) -> Iterable[re.Match[str]]:
-        """Where a turn that nobody took may begin: not in the thinking, nor at a question that the reply answers."""
-        turns = list(islice(_NEXT_TURN.finditer(page.folded), 4))
-        question = _NEXT_QUESTION.search(page.folded)
-        if question and not _QUESTION.search(page.folded, 0, question.start()):
-            turns.append(question)
-        if not turns:
-            return turns
-        first = _first_of_answer(page)
-        return [turn for turn in turns if turn.start() >= first]
 
     def _read_page(self, page: Page) -> Found:
         stretches = sorted(answer_stretches(page.folded), key=lambda s: -s.rank)
@@ -292,28 +258,6 @@ class ReplyReader:
         for name in names:
             if name in found.fields and found.fields[name].value is not None:
                 found.fields[name] = FieldAnswer(reason="ambiguous", written=found.fields[name].written)
-
-
-def _without_others_turns(page: Page) -> Page:
-    """The page with blanks where the user of a chat seems to speak: it says nothing for the model."""
-    if _OTHERS_HINT.search(page.folded) is None:
-        return page
-    spans: list[tuple[int, int]] = []
-    for turn in islice(_OTHERS_TURN.finditer(page.folded), 16):
-        answer = _OWN_TURN.search(page.folded, turn.end())
-        spans.append((turn.start(), answer.end() if answer else len(page.folded)))
-    text, folded = page.text, page.folded
-    for start, end in spans:
-        blank = " " * (end - start - 1) + "\n"
-        text, folded = text[:start] + blank + text[end:], folded[:start] + blank + folded[end:]
-    return Page(text, folded, page.stopped) if spans else page
-
-
-def _first_of_answer(page: Page) -> int:
-    """Where the part of a reply begins that may hold the answer, behind the thinking."""
-    stretches = answer_stretches(page.folded)
-    best = max((s.rank for s in stretches), default=0)
-    return min((s.start for s in stretches if s.rank == best), default=0)
 
 
 def _lacks_scale(broken: Obj, answer: Candidate) -> bool:
