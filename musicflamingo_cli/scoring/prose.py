@@ -93,9 +93,17 @@ def disputed_by(
         name
         for name, one in found.items()
         if one.reading is not None and one.reading.value is not None and one.reading.value != stated.get(name)
-        if is_broken or revises(body[: max(0, one.at)]) or _MARKED_NEW.match(body, max(0, one.at))
+        if is_broken or revises(body[: max(0, one.at)])
     }
-    return frozenset((later | reader.withdrawn) & stated.keys())
+    marked = {name for name, one in found.items() if _is_marked_new(body, one.at, stated.get(name))}
+    return frozenset((later | marked | reader.withdrawn) & stated.keys())
+
+
+def _is_marked_new(body: str, at: int, stated: float | str | None) -> bool:
+    """Whether a remark calls the number at `at` the new one, and it is another than what was stated."""
+    number = _DIGITS.match(body, at) if at >= 0 and _MARKED_NEW.match(body, at) else None
+    value = to_decimal(number.group()) if number else None
+    return value is not None and float(value) != stated
 
 
 def _under(stated: Reading, scale: Scale, field: Field) -> Reading:

@@ -44,7 +44,8 @@ _NUMBER = re.compile(
 """What follows a key that has a number, or an object with one."""
 _HOLDER = re.compile(r"[\"']([\w -]{1,60})[\"']\s{0,8}:\s{0,8}[\[{]")
 _HINT = re.compile(
-    r"\b(?:again|over|anew|afresh|once\s+more|scratch|restart|redo|retry|rewrite|repeat|properly|beginning|attempt|second\s+try|top"
+    r"\b(?:again|over|anew|afresh|once\s+more|scratch|restart|redo|retry|rewrite|repeat|properly|beginning"
+    r"|attempt|second\s+try|top"
     r"|complete|full|whole|entire|finished|proper|valid)\b",
     re.IGNORECASE,
 )

@@ -14,7 +14,7 @@ from musicflamingo_cli.scoring.scales import NO_SCALE, Scale, scale_of
 from musicflamingo_cli.scoring.stated_scales import scale_of_sentence
 
 _STATES = re.compile(
-    r"\A\W*(?:\w+\W+){0,3}?\W*(?:/\s?\d+|out\s+of\s+\d+|%|\d+(?:\.0)?\s?[-–]\s?\d+(?:\.0)?)\W*\Z", re.IGNORECASE
+    r"\A\W*(?:\w+\W+){0,3}?\W*(?:/\s?\d+|out\s+of\s+\d+|%|\d+(?:\.0)?\s?(?:-|–|to)\s?\d+(?:\.0)?)\W*\Z", re.IGNORECASE
 )
 """A short heading that ends in a scale."""
 _FIRST_LABEL = re.compile(r"[\s#*_>-]{0,12}([A-Za-z]+)[*_ ]{0,4}(?::|-\s|\Z)")
@@ -28,6 +28,11 @@ _FENCE_WORD = re.compile(r"(?:json\w?|jsonl|ya?ml|toml|xml|text|markdown|md|py(?
 """What a fence says of itself; it ends nothing that a heading began."""
 _SONG_TITLE = re.compile(r"(?<=[#\w:] )[\"“]([^\"”\n]{1,60})[\"”](?:\s?\([^()\n]{1,30}\))?")
 """The title of the song in a heading: `# "The Draft" (Remix) - Review`."""
+_SCALED_TITLE = re.compile(
+    r"[A-Z][A-Za-z ]{2,30}(?:\(\s?(?:0\s?(?:-|–|to)\s?\d{1,3}|out of \d{1,3}|/\s?\d{1,3})\s?\)"
+    r"|,? (?:out of \d{1,3}|0 to \d{1,3}))"
+)
+"""A title that lost its marks and states a scale: `Ratings (0-10)`, `Scores out of 10`."""
 _BULLET = re.compile(r"[-*•+]\s+(?![*_])")
 _BARE_TITLE = re.compile(r"[A-Z][a-z]+(?: [\w&]+){0,2}")
 """A line that could be a title that lost its marks."""
@@ -133,6 +138,7 @@ def _look_at(stripped: str, index: FieldIndex, score: Field | None) -> _Line:
         (stripped.rstrip("*_\"'` ").endswith((":", "=")) and len(stripped) < 120)
         or stripped.startswith("#")
         or (len(stripped) < 120 and ends_open(stripped))
+        or _SCALED_TITLE.fullmatch(stripped) is not None
         or announces_other(stripped)
         or (
             len(stripped) < 48
