@@ -53,7 +53,9 @@ def merge(  # noqa: PLR0913 - a command's options
     ] = None,
     allow_mixed: Annotated[
         bool,
-        typer.Option("--allow-mixed", help="Merge other engines, models and prompts too.", rich_help_panel=SHARDS),
+        typer.Option(
+            "--allow-mixed", help="Merge other engines, models, prompts and weights too.", rich_help_panel=SHARDS
+        ),
     ] = False,
     conflicts: Annotated[
         str | None, typer.Option(help="Rows of songs with two different ok scores.", rich_help_panel=SHARDS)

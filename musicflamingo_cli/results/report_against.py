@@ -23,7 +23,7 @@ CROSSINGS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Thresholds, as shares of the range."""
 SHOWN = 60
 """Characters of a setting's value."""
-MEANING = ("engine", "model", "revision", "pack", "prompt_hash", "decode", "weights")
+MEANING = ("engine", "model", "revision", "pack", "prompt_hash", "decode", "weights", "assume_scale", "score_from")
 """Settings without which a score is another score."""
 EXACT = ("prompt", "fields", "system")
 """Settings too long to show; `prompt_hash` stands for them."""

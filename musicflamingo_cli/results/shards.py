@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
-from musicflamingo_cli.results.shard_cards import is_one_run, merged_card
+from musicflamingo_cli.results.shard_cards import is_one_run, merged_card, unlike_rules
 from musicflamingo_cli.results.shard_columns import STAGED, known, read_as, score_names, sql_type, together
 from musicflamingo_cli.results.sources import OVERALL, Reject, Table, id_column, id_sql
 
@@ -210,6 +210,8 @@ class Shards:
                 if name in self.tables[t].schema.names:
                     seen.setdefault(name, {}).setdefault(value, self.tables[t].name)
         mixed = {name: values for name, values in seen.items() if len(values) > 1}
+        for rule, told_by in unlike_rules(self.tables).items():
+            mixed[rule] = {str(value): name for name, value in told_by}
         if mixed:
             told = "; ".join(
                 f"{name} is {' but '.join(f'{value!r} in {where}' for value, where in values.items())}"

@@ -78,3 +78,18 @@ def test_offline_loads_nothing_heavy(bench: Any) -> None:
         [sys.executable, "-c", code, *map(str, words), "--offline"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_tables_of_other_weights_or_scales_are_not_merged_without_a_word(bench: Any) -> None:
+    bench.songs(2)
+    first, second, whole = (bench.folder / f"{name}.parquet" for name in ("first", "second", "whole"))
+    assert bench.score("-o", first) == 0
+    assert bench.score("--offline", "--weights", "production_quality=1", "-o", second) == 0
+    bench.stderr()
+    assert bench.mfq("merge", first, second, "-o", whole) == 2
+    assert "weights is" in bench.stderr() and not whole.exists()
+    assert bench.mfq("merge", first, second, "-o", whole, "--allow-mixed") == 0
+    card = json.loads(pq.read_schema(whole).metadata[b"mfq.run"])
+    assert card["mixed"] == ["weights"] and "weights" not in card["settings"]
+    assert bench.mfq("merge", first, first, "-o", whole) == 0
+    assert "mixed" not in json.loads(pq.read_schema(whole).metadata[b"mfq.run"])
