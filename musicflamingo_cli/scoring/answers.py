@@ -96,7 +96,7 @@ def parse_reply(
     bare = (
         fenced.group(1) if (fenced := _FENCED.fullmatch(text)) else text.strip(" \t\r\n\ufeff") if is_plain_json else ""
     )
-    if _ENTITY.search(text) and not (bare and is_strict(bare)):
+    if "&" in text and _ENTITY.search(text) and not (bare and is_strict(bare)):
         cut = text if stopped else _PART_OF_ENTITY.sub("", text)
         text, repairs = html.unescape(cut), ("html_entities",)
     if (inner := _unstrung(text)) is not None:

@@ -43,13 +43,25 @@ _NUMBER = re.compile(
 )
 """What follows a key that has a number, or an object with one."""
 _HOLDER = re.compile(r"[\"']([\w -]{1,60})[\"']\s{0,8}:\s{0,8}[\[{]")
-_HINT = re.compile(
-    r"\b(?:again|over|anew|afresh|once\s+more|scratch|restart|redo|retry|rewrite|repeat|properly|beginning"
-    r"|attempt|second\s+try|top"
-    r"|complete|full|whole|entire|finished|proper|valid)\b",
-    re.IGNORECASE,
+_HINTS = (
+    *(
+        "again",
+        "over",
+        "anew",
+        "afresh",
+        "once more",
+        "scratch",
+        "restart",
+        "redo",
+        "retry",
+        "rewrite",
+        "repeat",
+        "properly",
+    ),
+    *("beginning", "attempt", "second try", "complete", "full", "whole", "entire", "finished", "proper", "valid"),
+    *("from the start", "from the top"),
 )
-"""A word that every such line has: most replies have none."""
+"""Words one of which every such line has: most replies have none."""
 _MOST = 64
 """More such lines only a loop has."""
 
@@ -66,7 +78,8 @@ class Restart:
 
 def last_restart(text: str) -> Restart | None:
     """The last such line in a text whose quotes are folded."""
-    if _HINT.search(text) is None:
+    lowered = text.lower()
+    if not any(word in lowered for word in _HINTS):
         return None
     lines = [Restart(*one.span(), forgets=True) for one in islice(_ANEW.finditer(text), _MOST)]
     lines += [Restart(*one.span(), forgets=False) for one in islice(_WHOLE.finditer(text), _MOST)]

@@ -23,7 +23,7 @@ _OTHERS_TURN = re.compile(
     r"|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Human|HUMAN|User|USER|user)\**[ \t]{0,2}:"
 )
 """Where the user of a chat seems to speak."""
-_OTHERS_HINT = re.compile(r"user|human|\[INST\]", re.IGNORECASE)
+_OTHERS_HINTS = ("user", "human", "[inst]")
 _OWN_TURN = re.compile(
     r"<\|(?:im_start|start_header_id)\|>\s{0,4}assistant\b(?:<\|end_header_id\|>)?|<start_of_turn>\s{0,4}model\b"
     r"|<\|assistant\|>|\[/INST\]|\n[ \t]{0,4}(?:#{1,3}[ \t]{0,2})?\**(?:Assistant|ASSISTANT|assistant|AI|Model|Answer)"
@@ -48,7 +48,8 @@ def next_turns(page: Page) -> list[re.Match[str]]:
 
 def without_others_turns(page: Page) -> Page:
     """The page with blanks where the user of a chat seems to speak: it says nothing for the model."""
-    if _OTHERS_HINT.search(page.folded) is None:
+    lowered = page.folded.lower()
+    if not any(word in lowered for word in _OTHERS_HINTS):
         return page
     spans: list[tuple[int, int]] = []
     for turn in islice(_OTHERS_TURN.finditer(page.folded), 16):
