@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -11,6 +12,7 @@ from musicflamingo_cli.scoring.disputes import supersedes, taken_back_until
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.numbers import Reading
 
+_CONCLUSION = re.compile(r"^[ \t#*_]{0,8}Conclusion[ \t*_:]{0,6}$", re.MULTILINE)
 Claim = tuple[Field, Statement]
 
 
@@ -85,4 +87,7 @@ def _contradicts(body: str, earlier: Statement | None, later: Statement, setting
     if earlier is None or earlier.reading is None or later.reading is None or later.reading.value is None:
         return False
     differ = settings[0] or earlier.reading.value != later.reading.value
-    return differ and not supersedes(settings[1].label.sub(" ", body[earlier.at : later.at]))
+    between = settings[1].label.sub(" ", body[earlier.at : later.at])
+    if settings[0]:  # a third part of the song, `Conclusion`, says nothing of two others
+        between = _CONCLUSION.sub(" ", between)
+    return differ and not supersedes(between)

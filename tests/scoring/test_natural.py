@@ -97,6 +97,8 @@ def test_is_read(text: str, fields: tuple[Field, ...]) -> None:
         "### Production Quality\n+- 0.05\n",
         "### Vocals\n- Production Quality: 0.5\n\n### Instrumental\n- Production Quality: 0.6\n\n### Mix\n"
         "- Production Quality: 0.8\n",
+        "**Introduction**\n- Production Quality: 0.5\n\n**Development**\n- Production Quality: 0.6\n\n**Conclusion**\n"
+        "- Production Quality: 0.8\n",
         "**Vocals**\n- Production Quality: 0.5\n\n**Mix**\n- Production Quality: 0.8\n",
         '{"vocals": {"production_quality": 0.5}, "instrumental": {"production_quality": 0.6}, "mix": '
         '{"production_quality": 0.8}}',
