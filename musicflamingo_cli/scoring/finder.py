@@ -12,9 +12,10 @@ from musicflamingo_cli.scoring.keys import OTHER_LABEL, FieldIndex
 from musicflamingo_cli.scoring.labels import is_mislabelled
 from musicflamingo_cli.scoring.marks import MEMBER_FOLLOWS, NUMBER_GOES_ON
 from musicflamingo_cli.scoring.nodes import Arr, Budget, Obj, Page, read_strict
-from musicflamingo_cli.scoring.objects import Harvest, harvest, is_named
+from musicflamingo_cli.scoring.objects import Harvest, harvest
 from musicflamingo_cli.scoring.parents import standing_of
 from musicflamingo_cli.scoring.spans import Spans
+from musicflamingo_cli.scoring.subjects import is_named
 from musicflamingo_cli.scoring.thinking import Stretch
 
 _MAX_BRACELESS = 64

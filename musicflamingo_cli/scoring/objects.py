@@ -9,24 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from musicflamingo_cli.scoring.bounds import scale_notes
 from musicflamingo_cli.scoring.keys import HOLDERS, VALUE_NAMES, FieldIndex, is_other_name, read_key
-from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj, Torn, words_of
-from musicflamingo_cli.scoring.parents import NUMBERED, Standing, is_song_part, standing_of
+from musicflamingo_cli.scoring.nodes import Arr, Bare, Obj, Torn
+from musicflamingo_cli.scoring.parents import standing_of
+from musicflamingo_cli.scoring.subjects import NAMES, calls_other, is_named, is_of_part, standings
 from musicflamingo_cli.scoring.values import Member, bears
 
 _MAX_NODES = 20_000
-_NAMES = ("name", "dimension", "metric", "criterion", "category", "field", "key", "aspect", "label", "attribute")
-_TELLING = frozenset((*_NAMES, "item", "instrument", "song", "track", "title")) - {"key"}
-_CALLED = ("name", "tool", "toolname", "function", "action")
-_PART_KEYS = frozenset(("section", "sectionname", "part", "segment"))
-_TIME_KEYS = frozenset(("time", "timestamp", "timerange", "interval", "start", "end", "starttime", "endtime"))
-_PLACE = re.compile(
-    r"\W*\d{1,2}:\d\d(?:\W{1,4}(?:to\s)?\d{1,2}:\d\d)?\W*|\W*\d{1,4}(?:\.\d+)?\s?(?:s|secs?|seconds?)\W*"
-)
-"""A place in a song: `1:00`, `0:30 - 1:00`, `45 s`; no date and no metre."""
-_WHOLE_SONG = re.compile(
-    r"\b(?:full|whole|entire|all|overall|complete|none|null|scores?|ratings?|evaluation|final)\b", re.IGNORECASE
-)
-_ARGUMENTS = ("arguments", "args", "parameters", "input", "toolinput", "actioninput")
 _HOLDERS = frozenset(name.replace("_", "") for name in HOLDERS)
 
 
@@ -147,15 +135,15 @@ def _notes_in_name(name: str) -> tuple[str, ...]:
 def _read_node(place: _Place, obj: Obj, index: FieldIndex) -> tuple[Node, list[_Place]]:
     node = Node(place.depth, obj.closed, place.known)
     inner: list[_Place] = []
-    if _calls_other(obj.pairs) or _is_of_part(obj.pairs, index):
+    if calls_other(obj.pairs) or is_of_part(obj.pairs, index):
         return node, inner
     if is_named(obj.pairs, index):
         node.known = False
-    if any(read_key(key).joined in _NAMES and isinstance(v, str) and index.known(v) for key, v in obj.pairs):
+    if any(read_key(key).joined in NAMES and isinstance(v, str) and index.known(v) for key, v in obj.pairs):
         _read_named_pair(obj, node, index, scale_notes(obj.pairs, own=False) or place.notes)
         if node.members:
             return node, inner
-    standing_in = _standings(obj, index)
+    standing_in = standings(obj, index)
     notes = scale_notes(obj.pairs, own=False) or place.notes
     for key, value in obj.pairs:
         if isinstance(value, str) and not place.strict and _opens_another(value):
@@ -196,20 +184,6 @@ def _read_lone(obj: Obj, node: Node, index: FieldIndex, notes: tuple[str, ...]) 
         node.members[next(iter(index.scored))] = Member(value, key, False, notes)
 
 
-def _standings(obj: Obj, index: FieldIndex) -> Callable[[str, object], Standing]:
-    """How the names in one object are to be taken, given what stands beside them."""
-    is_series = sum(key[-1:].isdigit() and NUMBERED.fullmatch(key) is not None for key, _ in obj.pairs) > 1
-    is_divided = any(isinstance(v, Obj) and is_song_part(key) and not index.match(key) for key, v in obj.pairs)
-
-    def standing_in(key: str, value: object) -> Standing:
-        if is_series and NUMBERED.fullmatch(key):
-            return "unknown"
-        standing = standing_of(key)
-        return "other" if is_divided and standing == "unknown" and isinstance(value, Obj) else standing
-
-    return standing_in
-
-
 def _is_torn_open(value: object) -> bool:
     """Whether the bracket that opens an object or a list was lost or swallowed, so that its members follow."""
     if isinstance(value, str):
@@ -229,34 +203,6 @@ def _begins_anew(inner: Obj, name: str, index: FieldIndex) -> bool:
     return len(known) > 1 and (name in known or name not in index.scored)
 
 
-def _calls_other(pairs: list[tuple[str, object]]) -> bool:
-    """Whether an object is the call of a tool that takes something else than scores: `set_weights`."""
-    keys = {read_key(key).joined: value for key, value in pairs}
-    called = next((value for key in _CALLED if isinstance(value := keys.get(key), str)), None)
-    return called is not None and any(key in keys for key in _ARGUMENTS) and is_other_name(called)
-
-
-def _is_of_part(pairs: list[tuple[str, object]], index: FieldIndex) -> bool:
-    """Whether an object speaks of one part of the song: `"section": "intro"`, `"time": "1:00"`."""
-    for key, value in pairs[:64]:
-        joined, said = read_key(key).joined, words_of(value)
-        if index.match(key) is not None or not said.strip():
-            continue
-        if joined in _PART_KEYS and not _WHOLE_SONG.search(said):
-            return True
-        if joined in _TIME_KEYS and _PLACE.fullmatch(said):
-            return True
-    return False
-
-
-def is_named(pairs: list[tuple[str, object]], index: FieldIndex) -> bool:
-    """Whether an object says what it is about, and that is no field: of several such objects none is the answer."""
-    for key, value in pairs[:8]:
-        if read_key(key).joined in _TELLING and index.match(key) is None and words_of(value).strip():
-            return not index.known(words_of(value)) and standing_of(words_of(value)) != "answer"
-    return False
-
-
 def _lift(inner: Obj, node: Node, index: FieldIndex, notes: tuple[str, ...]) -> None:
     """Where the brace that closes one field's object is missing, the next fields stand in it."""
     for key, value in inner.pairs:
@@ -271,11 +217,11 @@ def _read_named_pair(obj: Obj, node: Node, index: FieldIndex, notes: tuple[str, 
     """An object such as ``{"name": "production_quality", "score": 0.8}``; not one that a lost quote made out of two."""
     keys = [read_key(key).joined for key, _ in obj.pairs]
     by_key = {read_key(key).joined: value for key, value in obj.pairs}
-    names = [value for key in _NAMES if isinstance(value := by_key.get(key), str)]
+    names = [value for key in NAMES if isinstance(value := by_key.get(key), str)]
     found = index.match(names[0]) if names else None
     if found is None or not any(key in by_key for key in VALUE_NAMES):
         return
-    torn = any(keys.count(key) > 1 for key in (*_NAMES, *VALUE_NAMES)) or any(
+    torn = any(keys.count(key) > 1 for key in (*NAMES, *VALUE_NAMES)) or any(
         isinstance(text, str) and _RUN_ON.search(text) for pair in obj.pairs for text in pair
     )
     node.members[found[0].name] = Member(Torn(names[0]) if torn else obj, names[0], found[1], notes)
