@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from musicflamingo_cli.scoring.claims import Name
 from musicflamingo_cli.scoring.keys import FieldIndex
 from musicflamingo_cli.scoring.phrases import DECIMAL
+from musicflamingo_cli.scoring.scales import METRE
 
 _BRACKET = re.compile(
     r"[*_ ]{0,4}\([ \t]?(?:(?:score|rating)[ \t:=]{1,3})?(?:(?P<decimal>0?\.\d{1,4}|[01]\.\d{1,4})"
@@ -16,9 +17,7 @@ _BRACKET = re.compile(
     r"(?:[:–—-](?=[*_ \t]{0,4}[^\s\d.,*_-]|\n)|(?=\n|\Z))",
     re.IGNORECASE,
 )
-_HARMLESS = re.compile(
-    r"(?<![\d.,])0(?:\.0+)?\s?(?:-|–|to|and|到|至|a|à|bis)\s?1(?:\.0+)?(?![\d.,])|(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])"
-)
+_HARMLESS = re.compile(r"(?<![\d.,])0(?:\.0+)?\s?(?:-|–|to|and|到|至|a|à|bis)\s?1(?:\.0+)?(?![\d.,])|" + METRE)
 """The fields' own range, and time signatures."""
 _WEIGHING = re.compile(
     r"\b(?:weights|weighted|weightings?|importances?|confidences?|certaint(?:y|ies)|weight(?=[^\w\s]|\s(?:in|is"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from musicflamingo_cli.scoring.scales import METRE
+
 _OWN_RANGE = re.compile(
     r"\b(?:(?:scale|range)(?: of|:)? )?(?:from |between )?0(?:\.0*)?\s{0,2}(?:-|–|to|and|\.\.|,)\s{0,2}"
     r"1(?:\.0*)?(?![\d.,/])(?: (?:scale|range)\b)?"
@@ -32,7 +34,7 @@ _COUNTS = re.compile(
     re.IGNORECASE,
 )
 """What a comment counts or measures."""
-_METRE = re.compile(r"(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])(?=\W*[A-Za-z])|(?<=[A-Za-z] )\d{1,2}/(?:4|8|16)(?![\d/])")
+_METRE = re.compile(METRE + r"(?=\W*[A-Za-z])|(?<=[A-Za-z] )\d{1,2}/(?:4|8|16)(?![\d/])")
 """A time signature among words."""
 _DECIMAL = re.compile(r"\d[.,]\d|(?<!\w)[.,]\d")
 _LONE = re.compile(r"\W*\d[\d.,]*\W*")

@@ -10,6 +10,8 @@ from musicflamingo_cli.records import Field
 
 LITERAL = r"[+-]?(?:\d+(?:[.,]\d+)*|[.,]\d+(?:[.,]\d+)*)(?:[eE][+-]?\d+)?"
 """A number as written, with every digit group, so that `1.2.3` is seen to be none."""
+METRE = r"(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])"
+"""A time signature: `4/4`, `6/8`."""
 MAX_DIGITS = 60
 """Longer literals are loops, not scores."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from musicflamingo_cli.scoring.claims import Name
 from musicflamingo_cli.scoring.leads import begins_line, lead_of
 from musicflamingo_cli.scoring.phrases import ANNOTATED, SEPARATOR
+from musicflamingo_cli.scoring.scales import METRE
 from musicflamingo_cli.scoring.tails import names_other_thing
 from musicflamingo_cli.scoring.unheard import unheard_remark
 
@@ -45,7 +46,7 @@ _OTHER_SCORE = re.compile(
 )
 """What in a remark could be a score as well."""
 _COUNTED = re.compile(
-    r"(?<![\d.,/])\d{1,2}/(?:4|8|16)(?![\d/])|\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d(?:s\b|(?![\d.,]))|\b\d{2}s\b"
+    METRE + r"|\b\d{1,2}:\d\d\b|\b(?:19|20)\d\d(?:s\b|(?![\d.,]))|\b\d{2}s\b"
     r"|(?<![\d.,])[-+~≈]?\s?\d{1,4}(?:[.,]\d+)?(?:\s?[-–]\s?\d+)?[\s-]?(?:dB\w*|LUFS|k?Hz|kbps|bpm|bars?|beats?"
     r"|tracks?|voices?"
     r"|chords?|layers?|seconds?|minutes?|m?s|bit|strings?|inch|years?|semitones?|cents|notes?|times|instruments?|parts"
