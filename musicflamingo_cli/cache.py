@@ -48,6 +48,8 @@ class Entry:
     """Why the latest try gave no answer; None if it gave one."""
     failed_file: tuple[str, int, int] | None = None
     """(path, size, mtime_ns) of the file that failed, where there was one."""
+    failed_under: str = ""
+    """Fingerprint of the settings that it failed under (`IntakeSettings.remembered_under`); empty in older entries."""
     run: str = ""
     """Which run answered, or failed, last."""
     measures_version: str = ""
@@ -159,6 +161,7 @@ def encode_entry(entry: Entry) -> bytes:
         "replies": [_plain(reply) for reply in entry.replies],
         "failure": _plain(entry.failure),
         "failed_file": entry.failed_file,
+        "failed_under": entry.failed_under,
         "run": entry.run,
         "measures_version": entry.measures_version,
     }
@@ -186,6 +189,7 @@ def decode_entry(raw: bytes, song_id: str) -> Entry | None:
             replies=tuple(_reply(reply) for reply in body["replies"]),
             failure=Failure(**body["failure"]) if body["failure"] else None,
             failed_file=tuple(failed_file) if failed_file else None,
+            failed_under=body.get("failed_under", ""),
             run=body["run"],
             measures_version=body["measures_version"],
         )

@@ -16,8 +16,8 @@ from musicflamingo_cli.engines.parity import Parity, parity
 from musicflamingo_cli.errors import EngineError, UsageError
 from musicflamingo_cli.inference.comparison import first_requests
 from musicflamingo_cli.inference.lookup import look_up
-from musicflamingo_cli.intake.audio import AudioPlan
 from musicflamingo_cli.intake.lengths import expected_seconds
+from musicflamingo_cli.intake.settings import AudioPlan
 from musicflamingo_cli.monitor import STATUS_FILES, read_status
 from musicflamingo_cli.records import Field, Rules
 from musicflamingo_cli.road import open_road

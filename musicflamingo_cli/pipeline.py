@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from musicflamingo_cli.engines.base import asked_fields, provenance, reruns
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
@@ -78,19 +78,15 @@ def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor
     """The dear half: fill the cache."""
     from musicflamingo_cli.inference.journal import Journal
     from musicflamingo_cli.inference.runner import Runner, RunnerSettings
-    from musicflamingo_cli.intake.audio import AudioPlan
 
-    options, rules = road.options, road.lookup_rules
+    options = road.options
     settings = RunnerSettings(
         run=run,
-        rules=rules,
+        rules=road.lookup_rules,
         workers=options.workers,
         batch_items=options.batch_size,
         batch_seconds=options.batch_seconds,
-        decode_seconds=options.decode_seconds,
-        plan=AudioPlan(clip=road.engine.needs_clip, measures=rules.measures, placement=_placement(options)),
         limits=limits,
-        fetching=road.fetching,
     )
     with Journal(road.cache.folder, _shard_name(road, "attempts")) as journal:
         runner = Runner(road.engine, road.cache, road.pack, settings, journal, watch)
@@ -106,7 +102,7 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
     """The cheap half: read the cache back, in manifest order, into the table."""
     form, began = how
     path = road.options.output
-    table = TableForm(road.pack, _keep_types(road), road.options.words, road.lookup_rules.measures == "all")
+    table = TableForm(road.pack, _keep_types(road), road.options.words, road.intake.plan.measures == "all")
     scores = tuple(f.name for f in road.pack.fields if f.kind == "score")
     layout = Layout(table.schema(), scores, lambda: _card(road, summary, began))
     if road.options.words and form == "csv":
@@ -170,10 +166,6 @@ def _take_cache(road: Road, stack: ExitStack, limits: Limits, watch: Watch) -> N
     died = stack.enter_context(lock)
     if died:
         road.cache.sweep(older_than_seconds=0.0 if road.shard is None else 600.0)
-
-
-def _placement(options: ScoreOptions) -> Literal["head", "middle"]:
-    return "middle" if options.long_audio == "middle" else "head"
 
 
 def _check_offline(road: Road) -> None:

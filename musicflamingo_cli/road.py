@@ -20,6 +20,7 @@ from musicflamingo_cli.intake.fetch_settings import FetchSettings
 from musicflamingo_cli.intake.fetch_urls import UrlKey, shown_url
 from musicflamingo_cli.intake.manifest import Manifest, ManifestOptions, open_manifest
 from musicflamingo_cli.intake.packs import load_pack, pack_hash
+from musicflamingo_cli.intake.settings import AudioPlan, IntakeSettings
 from musicflamingo_cli.records import Pack, RejectedRow, Rules, Song
 from musicflamingo_cli.results.table import TableForm
 from musicflamingo_cli.runs import ScoreOptions
@@ -62,15 +63,22 @@ class Road:
     def lookup_rules(self) -> LookupRules:
         """When a cached entry counts."""
         options = self.options
-        every = options.measure or self.engine.needs_measures == "all"
+        return LookupRules(self.intake, options.refresh, options.retry_all, options.verify_audio)
+
+    @property
+    def intake(self) -> IntakeSettings:
+        """What songs are heard for, and within which limits."""
+        every = self.options.measure or self.engine.needs_measures == "all"
         level: Literal["basic", "all"] = "all" if every else "basic"
-        key: UrlKey = "full" if options.url_key == "full" else "path"
-        return LookupRules(level, options.refresh, options.retry_all, key, options.verify_audio)
+        part: Literal["head", "middle"] = "middle" if self.options.long_audio == "middle" else "head"
+        plan = AudioPlan(clip=self.engine.needs_clip, measures=level, placement=part)
+        return IntakeSettings(plan, self.options.decode_seconds, self.fetching)
 
     @property
     def fetching(self) -> FetchSettings:
         """How URLs are fetched."""
         options = self.options
+        key: UrlKey = "full" if options.url_key == "full" else "path"
         return FetchSettings(
             total_seconds=options.fetch_seconds,
             max_bytes=options.max_download_bytes,
@@ -79,7 +87,7 @@ class Road:
             allow_private_hosts=options.allow_private_hosts,
             store_dir=options.audio_store,
             store_bytes=options.audio_store_bytes,
-            url_key=self.lookup_rules.url_key,
+            url_key=key,
         )
 
 

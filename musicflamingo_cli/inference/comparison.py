@@ -8,8 +8,8 @@ from itertools import islice
 
 from musicflamingo_cli.inference.lookup import LookupRules, look_up
 from musicflamingo_cli.inference.sources import Source, Sources
-from musicflamingo_cli.intake.audio import AudioPlan
 from musicflamingo_cli.intake.fetch_settings import FetchSettings
+from musicflamingo_cli.intake.settings import AudioPlan
 from musicflamingo_cli.intake.workers import DecodePool
 from musicflamingo_cli.records import Failure, Pack, Request, Song
 

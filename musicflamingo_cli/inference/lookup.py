@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +11,7 @@ from musicflamingo_cli.cache import Entry
 from musicflamingo_cli.inference.conversation import prompt_hash, render
 from musicflamingo_cli.intake.fetch_urls import UrlKey, is_url, url_facts, url_key
 from musicflamingo_cli.intake.fingerprints import fingerprint, same_file
+from musicflamingo_cli.intake.settings import IntakeSettings
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Song
 
 State = Literal["hit", "failed", "hear", "measure"]
@@ -36,15 +37,31 @@ class Found:
 class LookupRules:
     """When a cached entry counts."""
 
-    measures: Literal["basic", "all"] = "basic"
+    intake: IntakeSettings = field(default_factory=IntakeSettings)
+    """What songs are heard for, and within which limits: a remembered failure belongs to them."""
     refresh: bool = False
     """Ask again, whatever is cached."""
     retry_all: bool = False
     """Try again also what can't pass."""
-    url_key: UrlKey = "path"
-    """What of a URL tells one song from another."""
     verify_audio: bool = False
     """Read every file to compare its content, also where size and time say that it is unchanged."""
+
+    @property
+    def url_key(self) -> UrlKey:
+        """What of a URL tells one song from another."""
+        return self.intake.fetching.url_key
+
+    def failed(self, entry: Entry, failure: Failure, path: str) -> Entry:
+        """The entry of a song that failed now: with it stands all that the failure is remembered against."""
+        under = self.intake.remembered_under(path) or ""
+        return replace(entry, failure=failure, failed_file=file_facts(path, self.url_key), failed_under=under)
+
+    def remembers(self, entry: Entry, path: str) -> bool:
+        """Whether a failure that can't pass still counts: the same file, or URL, under the same settings."""
+        if entry.failure is None or entry.failure.transient or self.retry_all or entry.failed_file is None:
+            return False
+        under = self.intake.remembered_under(path)
+        return entry.failed_file == file_facts(path, self.url_key) and under in (None, entry.failed_under)
 
 
 def look_up(song: Song, pack: Pack, get: Callable[[str], Entry | None], rules: LookupRules) -> Found:
@@ -55,8 +72,7 @@ def look_up(song: Song, pack: Pack, get: Callable[[str], Entry | None], rules: L
     if entry is None or rules.refresh:
         return found
     same_prompt = entry.prompt_hash == found.digest or (entry.failure is not None and entry.failure.stage == "intake")
-    lasting = entry.failure is not None and not entry.failure.transient and same_prompt and not rules.retry_all
-    if lasting and entry.failed_file is not None and entry.failed_file == file_facts(song.path, rules.url_key):
+    if same_prompt and rules.remembers(entry, song.path):
         return replace(found, state="failed")
     if entry.replies and entry.heard and entry.prompt_hash == found.digest:
         return _match_audio(found, entry, rules)
@@ -83,21 +99,20 @@ def _match_audio(found: Found, entry: Entry, rules: LookupRules) -> Found:
         same = url_key(path, rules.url_key) == heard.fingerprint.path
         # Fetched again only to be compared, or because it is another URL: the content decides.
         stale = rules.verify_audio or not same
-        kept = replace(entry, failure=None, failed_file=None)
+        kept = replace(entry, failure=None, failed_file=None, failed_under="")
         state: State = "measure" if stale else _hit_or_measure(heard, entry, rules)
         return replace(found, state=state, entry=kept, changed=kept != entry)
     if rules.verify_audio or not same_file(path, heard.fingerprint):
         now = fingerprint(path)
         if isinstance(now, Failure):
-            failed = replace(entry, failure=now, failed_file=file_facts(path, rules.url_key))
-            return replace(found, state="failed", entry=failed, changed=True)
+            return replace(found, state="failed", entry=rules.failed(entry, now, path), changed=True)
         if now.sha256 != heard.fingerprint.sha256:
             return found
         heard = replace(heard, fingerprint=now)
-    kept = replace(entry, heard=heard, failure=None, failed_file=None)
+    kept = replace(entry, heard=heard, failure=None, failed_file=None, failed_under="")
     return replace(found, state=_hit_or_measure(heard, entry, rules), entry=kept, changed=kept != entry)
 
 
 def _hit_or_measure(heard: Heard, entry: Entry, rules: LookupRules) -> State:
-    enough = heard.measured == "all" or rules.measures == "basic"
+    enough = heard.measured == "all" or rules.intake.plan.measures == "basic"
     return "hit" if enough and entry.measures_version == MEASURES_VERSION else "measure"

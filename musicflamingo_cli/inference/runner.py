@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from musicflamingo_cli.cache import Cache, Entry
@@ -18,11 +18,9 @@ from musicflamingo_cli.inference.batching import audio_room, batches, grouped
 from musicflamingo_cli.inference.journal import Journal
 from musicflamingo_cli.inference.limits import Limits, Pace
 from musicflamingo_cli.inference.lineage import load_as_before
-from musicflamingo_cli.inference.lookup import Found, LookupRules, file_facts, look_up
+from musicflamingo_cli.inference.lookup import Found, LookupRules, look_up
 from musicflamingo_cli.inference.prefetch import Feeder
 from musicflamingo_cli.inference.sources import Source, Sources
-from musicflamingo_cli.intake.audio import AudioPlan
-from musicflamingo_cli.intake.fetch_settings import FetchSettings
 from musicflamingo_cli.intake.workers import DecodePool
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Reply, Request, Song, Tick, Watch
 
@@ -44,11 +42,7 @@ class RunnerSettings:
     """Songs in a batch at most; None for the engine's own choice."""
     batch_seconds: float | None = None
     """Audio in a batch at most (songs times the longest, seconds); None for the engine's own choice."""
-    decode_seconds: float = 120.0
-    """Time that one song's decoding may take."""
-    plan: AudioPlan = field(default_factory=AudioPlan)
     limits: Limits = Limits()
-    fetching: FetchSettings = FetchSettings()
 
 
 class Runner:
@@ -60,7 +54,8 @@ class Runner:
         self._engine, self._cache, self._pack, self._settings = engine, cache, pack, settings
         self._journal, self._watch = journal, watch
         self._pace = Pace(settings.limits.ends)
-        self._sources = Sources(settings.fetching)
+        self._intake = settings.rules.intake
+        self._sources = Sources(self._intake.fetching)
         self._lock = threading.Lock()
         self._tick = Tick("listening", 0, 0)
         self._in_work: dict[str, Found] = {}
@@ -106,12 +101,12 @@ class Runner:
 
     def _work(self, todo: Iterable[Found]) -> None:
         settings = self._settings
-        plan = replace(settings.plan, max_clip_seconds=clip_seconds(self._engine))
+        plan = replace(self._intake.plan, max_clip_seconds=clip_seconds(self._engine))
         feeder: Feeder[Prepared] = Feeder()
-        self._sources = Sources(settings.fetching)
+        self._sources = Sources(self._intake.fetching)
         with ExitStack() as stack:
             stack.callback(feeder.join)  # after the pool is gone, which ends the feeder's source
-            pool = DecodePool(settings.workers, plan, timeout_seconds=settings.decode_seconds)
+            pool = DecodePool(settings.workers, plan, timeout_seconds=self._intake.decode_seconds)
             heard = stack.enter_context(pool).hear(self._local(todo))
             stack.callback(self._sources.close)
             stack.callback(feeder.stop)
@@ -261,8 +256,8 @@ class Runner:
         old = found.entry
         new = Entry(found.song.song_id, found.digest, heard=heard, measures_version=MEASURES_VERSION)
         entry = old if old is not None and old.replies else new
-        facts = file_facts(found.song.path, self._settings.rules.url_key)
-        self._cache.put(replace(entry, failure=failure, failed_file=facts, run=self._settings.run))
+        failed = self._settings.rules.failed(entry, failure, found.song.path)
+        self._cache.put(replace(failed, run=self._settings.run))
         self._count(failure=failure, audio_seconds=heard.audio_seconds if heard else 0.0)
 
     def _count(

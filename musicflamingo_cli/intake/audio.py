@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.intake.audio_formats import AudioFormat, Library, sniff
@@ -23,6 +23,7 @@ from musicflamingo_cli.intake.fingerprints import (
 from musicflamingo_cli.intake.listening import CLIP_RATE, Clip, Head, Samples
 from musicflamingo_cli.intake.promises import data_share, flac_frames, is_ogg_cut, xing_frames
 from musicflamingo_cli.intake.reading import Reader
+from musicflamingo_cli.intake.settings import MEASURED_SECONDS, AudioPlan
 from musicflamingo_cli.intake.verdicts import Unheard, fail
 from musicflamingo_cli.records import Failure, Fingerprint, Heard, Measures
 
@@ -32,27 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AudioPlan", "fingerprint", "hear", "same_file"]
 
-MEASURED_SECONDS = 1200.0
-"""What is measured of a song: its first 20 minutes."""
 MEASURED_BYTES = 512 << 20
 """And at most this much of them, as float32 at the original rate."""
 MIDDLE_SECONDS = 7200.0
 """The middle of a longer file is sought in its first two hours."""
-
-
-@dataclass(frozen=True, slots=True)
-class AudioPlan:
-    """What is wanted of every file."""
-
-    clip: bool = True
-    """The engine wants samples."""
-    measures: Literal["basic", "all"] = "basic"
-    max_clip_seconds: float = MEASURED_SECONDS
-    """Seconds that the engine can use, > 0."""
-    placement: Literal["head", "middle"] = "head"
-    """Which part of a longer song the engine is given."""
-    min_seconds: float = 0.5
-    """Clips of at most this length are `too_short`."""
 
 
 @dataclass(frozen=True, slots=True)

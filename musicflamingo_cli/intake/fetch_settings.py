@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from musicflamingo_cli.intake.fetch_urls import UrlKey
+
+MANNERS = {"manners": True}
+"""Marks a field that changes when or how fast songs come, never whether one comes: no failure depends on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +24,15 @@ class FetchSettings:
     """Size that one song may have, bytes."""
     retries: int = 4
     """Attempts after the first that may be in vain."""
-    per_host: int = 4
+    per_host: int = field(default=4, metadata=MANNERS)
     """Requests to one host at a time."""
-    parallel: int = 8
+    parallel: int = field(default=8, metadata=MANNERS)
     """Songs that are fetched at a time."""
     allow_private_hosts: tuple[str, ...] = ()
     """Hosts that may have a private address, each as `HOST:PORT`."""
     store_dir: str | None = None
     """Folder in which fetched audio is kept; None for none."""
-    store_bytes: int | None = None
+    store_bytes: int | None = field(default=None, metadata=MANNERS)
     """Size that folder may have, bytes; None for no limit."""
     url_key: UrlKey = "path"
     """What of a URL tells one song from another."""

@@ -131,6 +131,15 @@ def url_facts(url: str, how: UrlKey) -> tuple[str, int, int]:
     return url_key(url, how), 0, int(_digest(rest)[:15], 16)
 
 
+def login_mark(url: str) -> str:
+    """20 bits of the hash of a URL's user and password: enough to tell a corrected password, too few to find it."""
+    try:
+        target = parse(url)
+    except Unheard:
+        return ""
+    return "" if target.user is None else _digest(f"{target.user}:{target.password or ''}")[:5]
+
+
 def store_name(target: Target, how: UrlKey) -> str:
     """The name under which a song's bytes may be kept: 64 hexadecimal digits.
 

@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-from musicflamingo_cli.intake.audio import AudioPlan
+from musicflamingo_cli.intake.settings import AudioPlan
 from musicflamingo_cli.intake.verdicts import fail
 from musicflamingo_cli.intake.wire import read_frame, unpack_result, write_frame
 from musicflamingo_cli.records import Failure, Heard
