@@ -155,8 +155,8 @@ BASIC_MEASURES = (
     *("stereo_width", "abrupt_end"),
 )
 """What is always measured; the rest is for engines that need it and for `--measure`."""
-MEASURES_VERSION = "1"
-"""Goes up whenever a figure would come out differently."""
+MEASURES_VERSION = "2"
+"""Goes up whenever a figure would come out differently. 1 differs in more than two channels (layouts) alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class Heard:
     used_seconds: float | None = None
     """Seconds of it that the engine is given (0..audio_seconds)."""
     clip: NDArray[np.float32] | None = None
-    """float32 [n_samples], 16 000 Hz, mono (mean of the channels), or None where the engine wants no samples."""
+    """float32 [n_samples], 16 000 Hz, mono (the channels' mean without LFE); None where no samples are wanted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,4 +115,5 @@ def _match_audio(found: Found, entry: Entry, rules: LookupRules) -> Found:
 
 def _hit_or_measure(heard: Heard, entry: Entry, rules: LookupRules) -> State:
     enough = heard.measured == "all" or rules.intake.plan.measures == "basic"
-    return "hit" if enough and entry.measures_version == MEASURES_VERSION else "measure"
+    alike = entry.measures_version == MEASURES_VERSION or (entry.measures_version == "1" and heard.channels <= 2)
+    return "hit" if enough and alike else "measure"

@@ -56,6 +56,8 @@ class Pass:
     """True if the decoder's last word was an error."""
     sample_rate: int
     channels: int
+    layout: tuple[str, ...] | None
+    """The loudspeaker of every channel, or None where the file does not tell."""
 
     @property
     def short(self) -> bool:
@@ -145,13 +147,16 @@ def listen(fd: int, form: AudioFormat, plan: AudioPlan) -> Pass:
 
 def _listen_with(library: Library, fd: int, form: AudioFormat, plan: AudioPlan, length: int | None = None) -> Pass:
     """Read one file with one library; `length` is its length in frames where an earlier reading has told it."""
+    from musicflamingo_cli.measure.layouts import mono_weights, positions
+
     with closing(open_reader(library, fd, form)) as reader:
         rate = reader.sample_rate
         samples = Samples(reader.channels)
         measured = int(MEASURED_SECONDS * rate)
         head = Head(reader.channels, min(measured, MEASURED_BYTES // (4 * reader.channels)), reader.expected)
         start, stop = _window(plan, rate, length or reader.expected)
-        clip = Clip(rate, start, stop) if plan.clip else None
+        weights = mono_weights(positions(reader.channels, reader.layout))
+        clip = Clip(rate, start, stop, weights) if plan.clip else None
         beyond = 0
         for block in reader.blocks():
             clean = samples.clean(block)
@@ -167,7 +172,7 @@ def _listen_with(library: Library, fd: int, form: AudioFormat, plan: AudioPlan, 
         return _listen_with(library, fd, form, plan, frames)  # The middle was not where the header said.
     return Pass(
         clip.finish() if clip is not None else None, head.samples, samples, frames, promised,
-        reader.damaged, reader.broke_off, rate, reader.channels,
+        reader.damaged, reader.broke_off, rate, reader.channels, reader.layout,
     )  # fmt: skip
 
 
@@ -193,7 +198,7 @@ def _promised(reader: Reader, fd: int, form: AudioFormat, frames: int) -> float 
 def _measure(heard: Pass, plan: AudioPlan) -> Measures:
     from musicflamingo_cli.measure import measure
 
-    return measure(heard.head, heard.sample_rate, plan.measures)
+    return measure(heard.head, heard.sample_rate, plan.measures, heard.layout)
 
 
 def _flags(heard: Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
@@ -203,6 +208,7 @@ def _flags(heard: Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
     is_one_sided = heard.channels == 2 and samples.energy.min() <= 1e-4 * samples.energy.max()
     decoded = min(samples.frames, int(MEASURED_SECONDS * rate))
     raised = {
+        "assumed_layout": heard.layout is None and heard.channels > 2,
         "clipped": (measures.clipped_share or 0.0) > 1e-3,
         "decode_errors": heard.damaged > 0,
         "long_audio": heard.frames > MEASURED_SECONDS * rate,

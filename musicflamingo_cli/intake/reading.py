@@ -29,6 +29,8 @@ class Reader(Protocol):
     sample_rate: int
     """Hz."""
     channels: int
+    layout: tuple[str, ...] | None
+    """The loudspeaker of every channel, by FFmpeg's names, or None where the file does not tell."""
     expected: int | None
     """About how many frames there are, as far as the reader knows."""
     promised: int | None

@@ -36,6 +36,8 @@ BURST_FRAMES = 1024
 """How much is dropped around such a burst."""
 TIMED = frozenset({"mov", "matroska", "ogg", "wv", "ape", "tta", "mpc8"})
 """The demuxers whose durations come from headers (Ogg: the last page) rather than from the file's size."""
+NAMELESS = frozenset({"NONE", "UNK", "UNSD"})
+"""What FFmpeg calls a channel that is for no loudspeaker it knows."""
 COUNTED_SECONDS = 24 * 3600.0
 """Where counting the length of a long file ends."""
 
@@ -55,13 +57,8 @@ class AvReader:
         self._errors = 0
         self._passed = 0
         self._has_tail_junk = form.demuxer == "mp3"
-        options = {"format_whitelist": form.demuxer, "protocol_whitelist": "none"}
-        source = io.BufferedReader(Window(fd, form.start), 1 << 16)
         try:
-            self._container = av.open(
-                source, "r", format=form.demuxer, io_open=_refuse, container_options=options,
-                metadata_errors="replace", buffer_size=1 << 16,
-            )  # fmt: skip
+            self._container = _open(fd, form)
         except (av.FFmpegError, ValueError, OSError, LookupError, MemoryError) as error:
             raise Unheard("decode_error", f"a damaged {form.name} file: {words_of(error)}") from None
         try:
@@ -90,6 +87,7 @@ class AvReader:
             raise Unheard("decode_error", f"no sound could be decoded from this {form.name} file")
         self.sample_rate: int = self._first.sample_rate
         self.channels: int = self._first.layout.nb_channels
+        self.layout = _named(self._first.layout)
         check_shape(self.sample_rate, self.channels)
         seconds = self._seconds(form)
         self.expected: int | None = None if seconds is None else round(seconds * self.sample_rate)
@@ -162,7 +160,8 @@ class AvReader:
         nothing = np.zeros((self.channels, 0), np.float32)
         count, rate = frame.layout.nb_channels, frame.sample_rate
         if frame.format.name == "fltp" and count == self.channels <= MAX_PLANES and rate == self.sample_rate:
-            return np.stack([np.frombuffer(plane, np.float32, frame.samples) for plane in frame.planes])
+            planes = frame.planes[:count]  # Of 8 channels PyAV shows a ninth plane, which is no memory of ours.
+            return np.stack([np.frombuffer(plane, np.float32, frame.samples) for plane in planes])
         if not 1 <= count <= MAX_CHANNELS or not SAMPLE_RATES[0] <= rate <= SAMPLE_RATES[1]:
             self._errors += 1
             return nothing
@@ -215,6 +214,33 @@ class AvReader:
     def close(self) -> None:
         """Close the container."""
         self._container.close()
+
+
+def told_layout(fd: int, form: AudioFormat) -> tuple[str, ...] | None:
+    """The loudspeaker of every channel, as a file's header tells, or None where it does not; decodes nothing."""
+    import av
+
+    try:
+        with _open(fd, form) as container:
+            streams = container.streams.audio
+            return _named(streams[0].codec_context.layout) if streams else None
+    except (av.FFmpegError, ValueError, OSError, LookupError, MemoryError):
+        return None
+
+
+def _named(layout: Any) -> tuple[str, ...] | None:
+    names = tuple(str(channel.name) for channel in layout.channels)
+    return None if any(name in NAMELESS or name.startswith("AMBI") for name in names) else names
+
+
+def _open(fd: int, form: AudioFormat) -> Any:
+    import av
+
+    return av.open(
+        io.BufferedReader(Window(fd, form.start), 1 << 16), "r", format=form.demuxer, io_open=_refuse,
+        container_options={"format_whitelist": form.demuxer, "protocol_whitelist": "none"},
+        metadata_errors="replace", buffer_size=1 << 16,
+    )  # fmt: skip
 
 
 def _refuse(url: str, _flags: int, _options: dict[str, str]) -> NoReturn:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from musicflamingo_cli.intake.audio_formats import AudioFormat
 from musicflamingo_cli.intake.promises import riff_rate
 from musicflamingo_cli.intake.reading import BLOCK_SAMPLES, Window, check_shape, words_of
+from musicflamingo_cli.intake.reading_av import told_layout
 from musicflamingo_cli.intake.verdicts import Unheard
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class SoundfileReader:
         self._errors = (soundfile.SoundFileError, OSError)
         self._read = 0
         self.sample_rate, self.channels = self._file.samplerate, self._file.channels
+        # Python's libsndfile has no way to ask for the channel map.
+        is_told = self.channels > 2 or self._file.format == "WAVEX"
+        self.layout = told_layout(fd, form) if is_told else None
         self.expected: int | None = self._file.frames
         self.promised: int | None = None
         self.damaged = 0

@@ -56,6 +56,8 @@ TRANSIENT = frozenset(
 
 FLAGS: Mapping[str, str] = MappingProxyType(
     {
+        "assumed_layout": "three channels or more, and the file does not tell which is which: taken for 3.0, quad, "
+        "5.0, 5.1, 6.1 or 7.1 by their number; beyond eight all count alike",
         "clipped": "more than 0.1 % of the samples lie in flat runs at the ceiling",
         "decode_errors": "the decoder met damaged places and went on behind them",
         "long_audio": "longer than 20 minutes: only the first 20 were measured",

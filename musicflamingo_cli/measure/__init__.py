@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import soxr
 
-from musicflamingo_cli.measure import clipping, damage, hum, key, levels, loudness, noise, spectrum, tempo
+from musicflamingo_cli.measure import clipping, damage, hum, key, layouts, levels, loudness, noise, spectrum, tempo
 from musicflamingo_cli.records import MEASURES_VERSION, Measures
 
 if TYPE_CHECKING:
@@ -26,20 +26,27 @@ OLD_BANDWIDTH_HZ = 16_000.0
 """Old microphones and media lose their treble below this, more gently than the line above says."""
 
 
-def measure(samples: NDArray[np.float32], sample_rate: int, level: Literal["basic", "all"]) -> Measures:
+def measure(
+    samples: NDArray[np.float32],
+    sample_rate: int,
+    level: Literal["basic", "all"],
+    layout: Sequence[str] | None = None,
+) -> Measures:
     """Measure one recording at its own rate and channels.
 
     Args:
         samples: float32 [n_frames, n_channels], finite, full scale = 1; at least one frame and one channel.
         sample_rate: Hz, 4000..768000.
         level: `basic` takes the cheap figures only; `all` adds spectrum, damage, tempo and key.
+        layout: the loudspeaker of every channel, by FFmpeg's names; None for what so many channels are taken for.
 
     Returns:
         Finite figures, or None where something can't be measured: too short, silent, mono. Of more than two channels
-        the loudest two are taken for what `all` adds.
+        the loudest two, but no LFE, are taken for what `all` adds.
     """
+    names = layouts.positions(samples.shape[1], layout)
     taken = levels.levels(samples, sample_rate)
-    tenths = loudness.tenths(samples, sample_rate)
+    tenths = loudness.tenths(samples, sample_rate, layouts.loudness_weights(names))
     peak = loudness.true_peak(samples, sample_rate)
     share, leading, trailing = levels.silence(taken)
     correlation, width = levels.stereo(taken)
@@ -58,7 +65,8 @@ def measure(samples: NDArray[np.float32], sample_rate: int, level: Literal["basi
         "abrupt_end": levels.abrupt_end(taken),
     }
     if level == "all" and share < 1:
-        loudest = np.sort(np.argsort(-taken.power, kind="stable")[:2])
+        heard = np.flatnonzero(layouts.mono_weights(names))
+        loudest = np.sort(heard[np.argsort(-taken.power[heard], kind="stable")[:2]])
         channels = [samples[:, int(channel)] for channel in loudest]
         figures |= _closer(channels, sample_rate, taken, correlation, share)
     return Measures(**figures)  # type: ignore[arg-type]

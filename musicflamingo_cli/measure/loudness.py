@@ -13,6 +13,8 @@ import numpy as np
 import soxr
 from scipy.signal import sosfilt
 
+from musicflamingo_cli.measure.layouts import loudness_weights, positions
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -50,23 +52,20 @@ def k_weighting(sample_rate: int) -> NDArray[np.float64]:
     return np.array([shelf, high_pass])
 
 
-def channel_weights(n_channels: int) -> NDArray[np.float64]:
-    """BS.1770 weights in WAV channel order: surrounds 1.41, the LFE of 5.1 is left out, all others 1."""
-    weights = np.ones(n_channels)
-    if n_channels == 5:
-        weights[3:] = 1.41
-    elif n_channels == 6:
-        weights[3:] = 0.0, 1.41, 1.41
-    return weights
+def tenths(
+    samples: NDArray[np.float32], sample_rate: int, weights: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """K-weighted, channel-weighted mean square of every whole tenth of a second, float64 [n_tenths].
 
-
-def tenths(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
-    """K-weighted, channel-weighted mean square of every whole tenth of a second, float64 [n_tenths]."""
+    `weights` are those of the channels, float64 [n_channels]; None for what that many channels are taken for.
+    """
     n_frames, n_channels = samples.shape
     step = sample_rate / 10
     count = int(n_frames / step)
     edges = np.rint(np.arange(count + 1) * step).astype(np.int64)
-    sections, weights = k_weighting(sample_rate), channel_weights(n_channels)
+    if weights is None:
+        weights = loudness_weights(positions(n_channels))
+    sections = k_weighting(sample_rate)
     state = np.zeros((2, n_channels, 2))
     per_block = max(1, int(BLOCK_SAMPLES / n_channels / step))
     power = np.empty(count)

@@ -1,0 +1,30 @@
+"""What of a cached entry still counts."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from musicflamingo_cli.cache import decode_entry, encode_entry
+from musicflamingo_cli.records import MEASURES_VERSION
+
+
+@pytest.mark.parametrize(("channels", "version"), [(2, "1"), (4, MEASURES_VERSION)])
+def test_a_new_version_of_the_measures_reads_again_what_it_measures_otherwise(
+    bench: Any, asked: Any, channels: int, version: str
+) -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, (22_050, channels)).astype(np.float32)
+    soundfile.write(bench.folder / "a.wav", noise, 22_050)
+    bench.rows([{"id": "a", "audio": "a.wav"}])
+    assert bench.score() == 0
+    path = next((bench.folder / "cache").glob("*/??/a.json"))
+    entry = decode_entry(path.read_bytes(), "a")
+    assert entry is not None
+    path.write_bytes(encode_entry(replace(entry, measures_version="1")))
+    assert bench.score() == 0
+    after = decode_entry(path.read_bytes(), "a")
+    assert after is not None
+    assert after.measures_version == version
+    assert asked() == ["a"]
