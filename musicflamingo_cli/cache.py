@@ -10,9 +10,9 @@ import errno
 import hashlib
 import os
 import re
-import stat
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from musicflamingo_cli.errors import OutputError
-from musicflamingo_cli.files import PART, sweep_part, write_whole
+from musicflamingo_cli.files import PART, open_folder, read_regular, sweep_part, write_whole
 from musicflamingo_cli.records import Distribution, Failure, Fingerprint, Heard, Measures, Reply
 
 ENTRY_FORMAT = 1
@@ -63,6 +63,8 @@ class Cache:
         """`root` is the cache folder of the user; `name` leads the folder's name; `settings` decide the folder."""
         body = orjson.dumps(_encodable(settings), option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(body).hexdigest()[:12]
+        self.root = root
+        """What a person chose; it may be a link, what lies in it may not."""
         self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[:60]}-{digest}"
         self._settings = _encodable(dict(settings))
 
@@ -70,11 +72,18 @@ class Cache:
         """Make the folder and its readable `run.json`. Raises `OutputError` if that can't be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self.check()
             card = self.folder / "run.json"
-            if not card.is_file():
-                write_whole(card, orjson.dumps(self._settings, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
+            if card.is_symlink() or not card.is_file():
+                raw = orjson.dumps(self._settings, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+                write_whole(card, raw, within=self.root)
         except OSError as problem:
             raise OutputError(f"cache {self.folder}: {problem.strerror}; name another with --cache-dir") from None
+
+    def check(self) -> None:
+        """Raise `OutputError` if another folder stands in this one's place: a link, which may lead anywhere."""
+        if self.folder.is_symlink():
+            raise OutputError(f"cache {self.folder}: it is a link; of a cache only the folder --cache-dir may be one")
 
     def path(self, song_id: str) -> Path:
         """Return the file of a song. No id leads out of the folder and no two ids share a file."""
@@ -86,7 +95,7 @@ class Cache:
 
         Raises `OutputError` if the system can't open files now.
         """
-        raw = _read_regular(self.path(song_id))
+        raw = _read(self.path(song_id), self.root)
         return None if raw is None else decode_entry(raw, song_id)
 
     def put(self, entry: Entry) -> None:
@@ -95,13 +104,15 @@ class Cache:
         data, durable = encode_entry(entry), bool(entry.replies)
         try:
             try:
-                write_whole(path, data, durable=durable, straight=False)
+                write_whole(path, data, durable=durable, within=self.root)
             except FileNotFoundError:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, data, durable=durable, straight=False)
+                with open_folder(self.folder, self.root) as folder, suppress(FileExistsError):
+                    os.mkdir(path.parent.name, dir_fd=folder)
+                write_whole(path, data, durable=durable, within=self.root)
             except IsADirectoryError:
-                path.rename(path.with_name(f"{path.name}.foreign-{os.getpid()}"))
-                write_whole(path, data, durable=durable, straight=False)
+                with open_folder(path.parent, self.root) as level:
+                    os.rename(path.name, f"{path.name}.foreign-{os.getpid()}", src_dir_fd=level, dst_dir_fd=level)
+                write_whole(path, data, durable=durable, within=self.root)
         except OSError as problem:
             raise OutputError(f"cache file {path}: {problem.strerror}; what was answered before is kept") from None
 
@@ -111,8 +122,8 @@ class Cache:
         before = time.time() - older_than_seconds
         for part in self.folder.glob(f"**/.*{PART}"):
             try:
-                if part.stat().st_mtime <= before:
-                    swept += sweep_part(part)
+                if part.lstat().st_mtime <= before:
+                    swept += sweep_part(part, within=self.root)
             except OSError:
                 continue
         return swept
@@ -121,7 +132,7 @@ class Cache:
 def folders(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield (folder, its run.json) of every set of settings under a cache root."""
     for card in sorted(root.glob("*/run.json")):
-        raw = _read_regular(card)
+        raw = _read(card, root)
         try:
             settings = orjson.loads(raw or b"")
         except orjson.JSONDecodeError:
@@ -133,7 +144,7 @@ def folders(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def entry_in(folder: Path, song_id: str) -> Entry | None:
     """Return a song's entry from a folder that `folders` gave."""
     level = hashlib.sha256(song_id.encode()).hexdigest()[:2]
-    raw = _read_regular(folder / level / f"{escaped(song_id)}.json")
+    raw = _read(folder / level / f"{escaped(song_id)}.json", folder.parent)
     return None if raw is None else decode_entry(raw, song_id)
 
 
@@ -201,27 +212,17 @@ def _checksum(head: bytes, inside: bytes) -> bytes:
     return hashlib.sha256(head + b"\n" + inside).hexdigest().encode()
 
 
-def _read_regular(path: Path) -> bytes | None:
+def _read(path: Path, root: Path) -> bytes | None:
     """Return a regular file's bytes; None for anything else (links, FIFOs, folders, files beyond all reason).
 
     Raises `OutputError` if the system can't open files now, for then nobody knows.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return read_regular(path, MAX_ENTRY_BYTES, within=root)
     except OSError as problem:
         if problem.errno in LACKING:
             raise OutputError(f"cache file {path}: {problem.strerror}") from None
         return None
-    try:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_ENTRY_BYTES:
-            return None
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read()
-    except OSError:
-        return None
-    finally:
-        os.close(handle)
 
 
 def _plain(record: Any) -> dict[str, Any] | None:

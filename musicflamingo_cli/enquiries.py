@@ -80,7 +80,7 @@ def status_of(where: str) -> list[dict[str, Any]]:
     Raises `UsageError` if it tells of none.
     """
     path = Path(os.path.expanduser(where))  # noqa: PTH111 - leaves a ~name that nobody has as it is
-    files = [path] if path.is_file() else sorted({*path.glob(STATUS_FILES), *path.glob(f"*/{STATUS_FILES}")})
+    files = [path.resolve()] if path.is_file() else sorted({*path.glob(STATUS_FILES), *path.glob(f"*/{STATUS_FILES}")})
     found = [status for status in map(read_status, files) if status is not None]
     if not found:
         raise UsageError(f"{where}: no run has left its status there; name a cache folder or the file of --stats")

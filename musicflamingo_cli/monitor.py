@@ -16,12 +16,14 @@ from typing import Any, Self
 import orjson
 
 from musicflamingo_cli.errors import OutputError, Stopped
-from musicflamingo_cli.files import write_whole
+from musicflamingo_cli.files import read_regular, write_whole
 from musicflamingo_cli.records import Tick
 
 STATUS_NAME = "status.json"
 STATUS_FILES = "status*.json"
 """Those of a whole run and of shards."""
+MOST_BYTES = 64 * 1024 * 1024
+"""A status file that is longer is none of ours."""
 EVERY_SECONDS = 5.0
 LOG_SECONDS = 60.0
 
@@ -29,14 +31,17 @@ LOG_SECONDS = 60.0
 class Monitor:
     """Keeps the status files and the log of one run up to date."""
 
-    def __init__(self, files: list[Path], log: Path | None, settings: Mapping[str, object]) -> None:
-        """`files` are rewritten whole every few seconds; lines of JSON are appended to `log`."""
+    def __init__(self, files: Mapping[Path, Path | None], log: Path | None, settings: Mapping[str, object]) -> None:
+        """`files` are rewritten whole every few seconds; lines of JSON are appended to `log`.
+
+        What others could have put in a file's place is never written to within the folder beside it, if there is one.
+        """
         self._files, self._log, self._settings = files, log, dict(settings)
         self._began = time.monotonic()
         self._started = datetime.now(UTC)
         self._told = self._logged = 0.0
         self._tick: Tick | None = None
-        old = read_status(files[0]) if files else None
+        old = read_status(next(iter(files))) if files else None
         self._pace = old.get("seconds_per_song") if old else None
         self._heard: Tick | None = None
         self._error: str | None = None
@@ -124,9 +129,9 @@ class Monitor:
         """Rewrite the status files. Raises `OutputError` with the path."""
         self._told = time.monotonic()
         raw = orjson.dumps(self.status(state), default=str, option=orjson.OPT_INDENT_2)
-        for path in self._files:
+        for path, within in self._files.items():
             try:
-                write_whole(path, raw)
+                write_whole(path, raw, within=within)
             except OSError as problem:
                 raise OutputError(f"could not write {path}: {problem.strerror}") from None
 
@@ -149,9 +154,9 @@ def counted(status: Counter[str], reasons: Counter[tuple[str, str]]) -> dict[str
 
 
 def read_status(path: Path) -> dict[str, Any] | None:
-    """Return what a status file says, or None if it is none. A run that is gone without a word is `killed`."""
+    """Return what a status file says, or None if it is none, or a link. A run gone without a word is `killed`."""
     try:
-        status = orjson.loads(path.read_bytes()) if path.is_file() else None
+        status = orjson.loads(read_regular(path, MOST_BYTES))
     except (OSError, ValueError):
         return None
     if not isinstance(status, dict) or not isinstance(status.get("state"), str) or "seconds" not in status:

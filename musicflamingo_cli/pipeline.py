@@ -169,6 +169,7 @@ def _take_cache(road: Road, stack: ExitStack, limits: Limits, watch: Watch) -> N
 
 
 def _check_offline(road: Road) -> None:
+    road.cache.check()
     if holds_replies(road.cache.folder):
         return
     root = road.options.cache_dir or ""
@@ -179,9 +180,10 @@ def _check_offline(road: Road) -> None:
 
 def _monitor(road: Road) -> Monitor:
     options = road.options
-    files = [] if options.offline else [road.cache.folder / f"{_shard_name(road, STATUS_NAME[:-5])}.json"]
+    status = road.cache.folder / f"{_shard_name(road, STATUS_NAME[:-5])}.json"
+    files: dict[Path, Path | None] = {} if options.offline else {status: road.cache.root}
     if options.stats:
-        files.append(Path(options.stats))
+        files.setdefault(Path(options.stats))
     log = Path(options.log_file) if options.log_file else None
     short = {k: v for k, v in road.identity.items() if k not in ("prompt", "system", "fields")}
     return Monitor(files, log, {**short, "manifest": _utf8(road.manifest.name), "output": _utf8(options.output)})

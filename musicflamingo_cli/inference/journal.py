@@ -17,12 +17,14 @@ from pathlib import Path
 import orjson
 
 from musicflamingo_cli.errors import OutputError
-from musicflamingo_cli.files import write_whole
+from musicflamingo_cli.files import open_regular, read_regular, remove, write_whole
 
 CRASHES = 2
 """After so many deaths from inside a song is `engine_crash`."""
 KILLS = 4
 """So do so many kills in a row with the song alone in the model."""
+MOST_BYTES = 64 * 1024 * 1024
+"""A journal that is longer is none of ours."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Journal:
     """The attempts of one run, or of one shard."""
 
     def __init__(self, folder: Path, name: str = "attempts") -> None:
+        self._root = folder.parent
         self._path = folder / f"{name}.jsonl"
         self._fault_path = folder / f"{name}.fault"
         self._handle: int | None = None
@@ -59,7 +62,8 @@ class Journal:
         self.suspects = self._read()
         try:
             self._rewrite()
-            self._faults = os.open(self._fault_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+            remove(self._fault_path, within=self._root)
+            self._faults = open_regular(self._fault_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, within=self._root)
             faulthandler.enable(self._faults, all_threads=False)
         except OSError as problem:
             raise self._trouble(problem) from None
@@ -69,7 +73,7 @@ class Journal:
         if self._faults is not None:
             faulthandler.disable()
             os.close(self._faults)
-            self._fault_path.unlink(missing_ok=True)
+            remove(self._fault_path, within=self._root)
             self._faults = None
         if self._handle is not None:
             os.close(self._handle)
@@ -108,18 +112,16 @@ class Journal:
         """Start the file anew with what is known of suspects. A kill leaves the older file or the newer."""
         kept = {"event": "kept", "crashes": dict(self.suspects.crashes), "kills": dict(self.suspects.kills)}
         raw = orjson.dumps(kept) + b"\n"
-        write_whole(self._path, raw, straight=False)
+        write_whole(self._path, raw, within=self._root)
         if self._handle is not None:
             os.close(self._handle)
-        self._handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self._handle = open_regular(self._path, os.O_WRONLY | os.O_APPEND, within=self._root)
         self._base = len(raw)
 
     def _read(self) -> Suspects:
         suspects, under_way, down = Suspects(), list[str](), False
-        if not self._path.is_file():  # a FIFO would be waited for
-            return suspects
         try:
-            lines = self._path.read_bytes().splitlines()
+            lines = read_regular(self._path, MOST_BYTES, within=self._root).splitlines()
         except OSError:
             return suspects
         for raw in lines:
@@ -142,7 +144,7 @@ class Journal:
 
     def _fault_seen(self) -> bool:
         try:
-            return self._fault_path.stat().st_size > 0
+            return bool(read_regular(self._fault_path, MOST_BYTES, within=self._root))
         except OSError:
             return False
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from musicflamingo_cli.engines.base import Engine, pin, provenance
 from musicflamingo_cli.errors import OutputError
-from musicflamingo_cli.files import write_whole
+from musicflamingo_cli.files import read_regular, write_whole
 
 NAME = "commit.txt"
 
@@ -27,7 +27,7 @@ def load_as_before(engine: Engine, folder: Path) -> None:
     commit = provenance(engine).get("commit")
     if isinstance(commit, str) and commit != noted:
         try:
-            write_whole(folder / NAME, f"{commit}\n".encode())
+            write_whole(folder / NAME, f"{commit}\n".encode(), within=folder.parent)
         except OSError as problem:
             raise OutputError(f"cache file {folder / NAME}: {problem.strerror}") from None
 
@@ -35,7 +35,7 @@ def load_as_before(engine: Engine, folder: Path) -> None:
 def _noted(folder: Path) -> str | None:
     """Return the commit of a folder's replies; None where there are no entries yet, which hold nobody to anything."""
     try:
-        noted = (folder / NAME).read_text("ascii").strip()
+        noted = read_regular(folder / NAME, 1000, within=folder.parent).decode("ascii").strip()
     except (OSError, ValueError):
         return None
     return noted if noted and next(folder.glob("[0-9a-f][0-9a-f]/*.json"), None) else None

@@ -21,8 +21,11 @@ from pathlib import Path
 import orjson
 
 from musicflamingo_cli.errors import NotNow, OutputError
+from musicflamingo_cli.files import open_regular
 
 POLL_SECONDS = 1.0
+MOST_BYTES = 1024 * 1024
+"""No command line is longer than what is read of a lock file."""
 UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
 COUNT = re.compile(r"lock\.of-(\d+)")
 
@@ -88,7 +91,7 @@ def _take(folder: Path, shard: tuple[int, int] | None, stack: ExitStack) -> bool
 
 
 def _flock(path: Path, kind: int, stack: ExitStack, *, told: bool = True) -> bool:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    handle = open_regular(path, os.O_RDWR | os.O_CREAT, within=path.parent.parent)
     stack.callback(os.close, handle)
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
@@ -116,8 +119,8 @@ def _holders(folder: Path) -> str:
     told = []
     for path in sorted(folder.glob("lock*")):
         try:
-            with path.open("rb") as file:
-                raw = file.read()
+            with os.fdopen(open_regular(path, os.O_RDONLY, within=folder.parent), "rb") as file:
+                raw = file.read(MOST_BYTES)
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                     continue  # nobody holds it: what it says is of a run that died

@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from musicflamingo_cli.files import open_regular
 from musicflamingo_cli.intake.fetch_part import unwritable
 
 PREFIX = "mfq-fetch-"
@@ -92,7 +93,7 @@ def _remove_if_abandoned(folder: Path) -> None:
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         return
     try:
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        lock = open_regular(folder / LOCK, os.O_RDWR, within=folder.parent)
     except FileNotFoundError:
         if time.time() - status.st_mtime > YOUNG_SECONDS:
             shutil.rmtree(folder)

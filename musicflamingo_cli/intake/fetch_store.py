@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from musicflamingo_cli.files import open_folder, open_regular, remove
 from musicflamingo_cli.intake.fetch_part import unwritable
 
 LOCK = ".lock"
@@ -54,7 +55,7 @@ class AudioStore:
                     with suppress(PermissionError):  # Another user's file.
                         os.utime(path, ns=(time.time_ns(), status.st_mtime_ns))
                     return True
-                file.unlink()
+                remove(file, within=self._folder)
             except OSError:
                 pass
             with suppress(OSError):
@@ -78,12 +79,13 @@ class AudioStore:
                     self._make_room(size)
                     self._known += size
                 _link_or_copy(path, second)
-                second.replace(new)
+                with open_folder(new.parent, self._folder) as level:
+                    os.replace(second, new.name, dst_dir_fd=level)
                 # Renaming one name of a file onto another of the same file does nothing (POSIX).
                 second.unlink(missing_ok=True)
             for old, _ in self._files_of(name):
                 if old != new:
-                    old.unlink(missing_ok=True)
+                    remove(old, within=self._folder)
         except OSError as error:
             raise unwritable(str(self._folder), error) from error
 
@@ -94,6 +96,8 @@ class AudioStore:
 
     def _files_of(self, name: str) -> list[tuple[Path, int]]:
         folder = self._folder / name[:2]
+        if folder.is_symlink():
+            return []
         with suppress(OSError), os.scandir(folder) as entries:
             found = [_NAME.fullmatch(entry.name) for entry in entries if entry.name.startswith(name)]
             return [(folder / match[0], int(match[2])) for match in found if match]
@@ -110,14 +114,15 @@ class AudioStore:
             for _, length, file in files:
                 if self._known + size <= self._limit:
                     break
-                with suppress(FileNotFoundError):
-                    file.unlink()
+                remove(file, within=self._folder)
                 self._known -= length
 
     def _all_files(self) -> Iterator[tuple[int, int, Path]]:
         """Time of last use, length and path of each file here."""
         for number in range(256):
             folder = self._folder / f"{number:02x}"
+            if folder.is_symlink():
+                continue
             with suppress(OSError), os.scandir(folder) as entries:
                 for entry in entries:
                     with suppress(OSError):
@@ -128,7 +133,7 @@ class AudioStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One process at a time removes files, so that two don't remove twice what is too much."""
-        lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        lock = open_regular(self._folder / LOCK, os.O_RDWR | os.O_CREAT, within=self._folder)
         try:
             with suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_EX)

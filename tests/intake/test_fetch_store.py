@@ -154,6 +154,34 @@ def test_a_folder_that_can_not_be_is_named(tmp_path: Path) -> None:
         AudioStore(tmp_path / "file" / "store", None)
 
 
+@pytest.mark.parametrize("limit", [100, None])
+def test_nothing_is_written_removed_or_found_through_a_link(tmp_path: Path, limit: int | None) -> None:
+    """In a folder that others can write to; it may be a link itself."""
+    (tmp_path / "disk").mkdir()
+    store, other, audio = tmp_path / "store", tmp_path / "other", tmp_path / "audio"
+    store.symlink_to(tmp_path / "disk")
+    other.mkdir()
+    audio.write_bytes(b"1")
+    held = other / f"{name(1)}.200"
+    held.write_bytes(b"0" * 200)
+    (store / "00").symlink_to(other)
+    with_link = AudioStore(store, limit)
+    with pytest.raises(OutputError, match="00 is a link"):
+        with_link.keep(name(2), audio, 1)
+    assert not with_link.take(name(1), tmp_path / "taken")
+    with_link.close()
+    assert files(other) == [held]
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_its_lock_is_a_file(tmp_path: Path, kind: str) -> None:
+    lock = tmp_path / ".lock"
+    os.mkfifo(lock) if kind == "fifo" else lock.symlink_to(tmp_path / "victim")
+    with pytest.raises(OutputError, match=r"\.lock is a link, a FIFO"):
+        AudioStore(tmp_path, 100)
+    assert not (tmp_path / "victim").exists()
+
+
 def test_many_threads_and_two_stores_share_a_folder(tmp_path: Path) -> None:
     size, limit = 1000, 20_000
     stores = [AudioStore(tmp_path / "store", limit) for _ in range(2)]
