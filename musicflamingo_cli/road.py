@@ -127,7 +127,10 @@ def _shown(row: Song | RejectedRow) -> Song | RejectedRow:
     if row.audio is None or "://" not in row.audio:
         return row
     shown = shown_url(row.audio)
-    columns = {name: shown if value == row.audio else value for name, value in row.columns.items()}
+    columns = {
+        name: shown if isinstance(value, str) and value.strip() == row.audio else value
+        for name, value in row.columns.items()
+    }
     return replace(row, audio=shown, columns=columns)
 
 

@@ -30,6 +30,10 @@ WELL = frozenset({200, 203, 206})
 PASSING = frozenset({408, 421, 425, 429})
 """Beside 5xx, the answers that another attempt may change."""
 
+LISTS = frozenset({"content-encoding", "transfer-encoding", "accept-ranges"})
+PLAIN = frozenset({"", "identity", "none", "aws-chunked"})
+"""Codings of a body that compress nothing. `aws-chunked` is how an object was once uploaded to S3, not how it comes."""
+
 _RANGE = re.compile(r"bytes +(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
 _LAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
@@ -107,7 +111,11 @@ class Download:
         return headers
 
     def _take(self, response: httpcore.Response, target: Target) -> Target | None:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+        headers: dict[str, str] = {}
+        for raw_name, value in response.headers:
+            name, said = raw_name.decode("latin-1").lower(), value.decode("latin-1")
+            # A list may come in several lines (RFC 9110, 5.3).
+            headers[name] = f"{headers[name]},{said}" if name in headers and name in LISTS else said
         status, part = response.status, self._part
         if status in REDIRECTS and "location" in headers:
             location = headers["location"].encode("latin-1").decode("utf-8", "replace")
@@ -121,7 +129,8 @@ class Download:
             self._check_resumed(headers)
         else:
             part.restart()
-            length = headers.get("content-length", "")
+            # Where it comes in chunks, these count, and the length does not (RFC 9112, 6.3).
+            length = "" if "transfer-encoding" in headers else headers.get("content-length", "")
             part.total = int(length) if length.isascii() and length.isdigit() else None
             part.validator = resume_validator(headers)
         self._check_promise(headers)
@@ -167,8 +176,8 @@ class Download:
 
     def _check_promise(self, headers: dict[str, str]) -> None:
         """Refuse by its headers what need not be read."""
-        coding = headers.get("content-encoding", "").strip().lower()
-        if coding not in ("", "identity"):
+        codings = headers.get("content-encoding", "").lower().split(",")
+        if not PLAIN.issuperset(coding.strip() for coding in codings):
             raise Unheard("http_error", "the server sent it compressed, although asked not to")
         check_type(headers.get("content-type", ""))
         total, most = self._part.total, self._means.settings.max_bytes

@@ -51,7 +51,7 @@ def open_regular(path: str) -> Iterator[tuple[int, os.stat_result]]:
     except PermissionError:
         raise Unheard("permission_denied", "the file may not be read") from None
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise Unheard("not_found", "there is no such file") from None
+        raise Unheard("not_found", _missing(path)) from None
     except OSError as error:
         reason = "read_error" if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP) else "not_found"
         raise Unheard(reason, f"the file could not be opened: {error.strerror}") from None
@@ -65,6 +65,12 @@ def open_regular(path: str) -> Iterator[tuple[int, os.stat_result]]:
         yield fd, status
     finally:
         os.close(fd)
+
+
+def _missing(path: str) -> str:
+    name = path.rpartition("/")[2]
+    blank = f", and its name {name!r} has blanks around it" if name != name.strip() else ""
+    return f"there is no such file{blank}"
 
 
 def _check_regular(status: os.stat_result) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from decimal import Decimal
 
 from musicflamingo_cli.intake.containers import shown
@@ -13,6 +14,7 @@ MAX_CELL_BYTES = 1_000_000
 SENTINELS = frozenset({"", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT"})
 """What pandas, Python and SQL write for "no value". A cell that is one of these, blanks around it apart, is null."""
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTAINERS = (list, tuple, dict)
 _EXACT_FLOAT = 2.0**53
 _LONGEST_SENTINEL = 16
@@ -96,7 +98,7 @@ def id_text(value: object) -> str | None:
 
 
 def audio_text(value: object) -> str | None:
-    """The audio's path or URL, unchanged; None for no value."""
+    """The audio's path, unchanged, or URL, without blanks around it; None for no value."""
     if isinstance(value, bytes):
         value = _decoded(value)
     elif isinstance(value, Oversize):
@@ -110,7 +112,10 @@ def audio_text(value: object) -> str | None:
     plain = cell_value(value)
     if plain is not None and "\0" in str(plain):
         raise CellError("holds a NUL character")
-    return None if plain is None else str(plain)
+    if plain is None:
+        return None
+    text, bare = str(plain), str(plain).strip()
+    return bare if _URL.match(bare) else text
 
 
 def _decoded(value: bytes) -> str:

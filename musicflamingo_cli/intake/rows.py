@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -129,10 +130,19 @@ class RowReader:
         return RejectedRow(number, "skipped", "no_audio", error, song_id, None, title, columns)
 
     def locate(self, audio: str) -> str:
-        """The absolute path of `audio`; whatever has a URL scheme stays as it is."""
-        if audio.startswith("/") or ("://" in audio and _URL.match(audio)):
+        """The absolute path of `audio`; whatever has a URL scheme stays as it is.
+
+        Blanks around a path are the manifest's where a file is there without them and none with them.
+        """
+        if "://" in audio and _URL.match(audio):
             return audio
-        return self._root + audio
+        path, bare = self._below_root(audio), audio.strip()
+        if audio != bare and not os.path.lexists(path) and os.path.lexists(self._below_root(bare)):
+            return self._below_root(bare)
+        return path
+
+    def _below_root(self, path: str) -> str:
+        return path if path.startswith("/") else self._root + path
 
     @staticmethod
     def _further(cells: Mapping[str, object], plan: Plan, problems: list[str]) -> dict[str, object]:

@@ -55,6 +55,21 @@ class TestCutBodies:
         for cut in (WAV[:500], WAV, WAV + b"\r\n"):
             assert reason(fetch(server.on("/x", raw(start + cut)))) == "network"
 
+    @pytest.mark.parametrize("length", [1, len(WAV), len(WAV) + 7, 1 << 40])
+    @pytest.mark.parametrize("coding", ["chunked", "Chunked"])
+    @pytest.mark.parametrize("length_first", [True, False])
+    def test_chunks_count_and_a_length_beside_them_does_not(
+        self, length: int, coding: str, length_first: bool, server: BadServer, fetch: Fetch
+    ) -> None:
+        lines = [f"Content-Length: {length}", f"Transfer-Encoding: {coding}"]
+        head = "\r\n".join(["HTTP/1.1 200 OK", *(lines if length_first else lines[::-1]), "", ""]).encode()
+        chunks = b"".join(
+            f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in (WAV[:1000], WAV[1000:1001], WAV[1001:], b"")
+        )
+        assert isinstance(fetch(server.on("/x", raw(head + chunks))), Fetched)
+        assert fetch.body == WAV
+        assert len(server.asked) == 1
+
     def test_by_reset_are_resumed(self, server: BadServer, fetch: Fetch) -> None:
         def habit(asked: Asked, line: Line) -> None:
             if asked.number == 1:

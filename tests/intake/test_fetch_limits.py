@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from musicflamingo_cli.intake.fetch import Fetched
-from tests.intake.bad_server import HEAD, WAV, Asked, BadServer, Fetch, Line, be_quick, reason, song
+from tests.intake.bad_server import HEAD, WAV, Asked, BadServer, Fetch, Line, be_quick, raw, reason, song
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,20 @@ class TestSize:
         assert isinstance(fetch(server.on("/x", song(WAV)), max_bytes=len(WAV)), Fetched)
         assert reason(fetch(server.url("/x"), max_bytes=len(WAV) - 1)) == "too_large"
 
-    @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd", "gzip, identity", "x"])
+    @pytest.mark.parametrize(
+        "coding", ["gzip", "br", "deflate", "zstd", "gzip, identity", "x", "aws-chunked,gzip", "GZIP"]
+    )
     def test_compressed_bodies_are_refused(self, coding: str, server: BadServer, fetch: Fetch) -> None:
         url = server.on("/x", lambda _, line: line.answer(200, WAV, Content_Encoding=coding))
+        assert reason(fetch(url)) == "http_error"
+
+    @pytest.mark.parametrize("coding", ["", "identity", "aws-chunked", "AWS-Chunked", "aws-chunked,", "identity, none"])
+    def test_codings_that_compress_nothing_are_none(self, coding: str, server: BadServer, fetch: Fetch) -> None:
+        assert isinstance(fetch(server.on("/x", song(WAV, Content_Encoding=coding))), Fetched)
+        assert fetch.body == WAV
+
+    @pytest.mark.parametrize("last", ["aws-chunked", "identity", "gzip", ""])
+    def test_a_compression_in_any_line_of_the_header_counts(self, last: str, server: BadServer, fetch: Fetch) -> None:
+        lines = f"Content-Encoding: gzip\r\nContent-Encoding: {last}\r\nContent-Length: {len(WAV)}\r\n\r\n"
+        url = server.on("/x", raw(b"HTTP/1.1 200 OK\r\n" + lines.encode() + WAV))
         assert reason(fetch(url)) == "http_error"
