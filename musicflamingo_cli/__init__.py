@@ -4,9 +4,11 @@
 >>> table = score_songs("songs/", engine="signal")  # doctest: +SKIP
 """
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # As type checkers read it; `typing` is not imported: see `processes`.
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from musicflamingo_cli.notebook import score_songs
     from musicflamingo_cli.recommender import QualityFilter
     from musicflamingo_cli.scoring.answers import parse_reply
@@ -19,7 +21,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name when it is first asked for, so that `import musicflamingo_cli` costs nothing."""
     from importlib import import_module
 

@@ -19,7 +19,8 @@ from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
 from musicflamingo_cli.commands.status import status
 from musicflamingo_cli.errors import MfqError, NotNow, Stopped
-from musicflamingo_cli.stops import Stops, command_line, program
+from musicflamingo_cli.processes import stand_ready
+from musicflamingo_cli.stops import CODES, Stops, command_line, program
 
 CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """Base of Typer's usage errors. Typer carries its own copy of click in some versions, so it is found, not imported."""
@@ -89,8 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run() -> None:
-    """Run `main` as the console script `mfq`."""
-    _fill_closed()
+    """Run `main` as the program; `__main__` calls this once it stands ready."""
+    stand_ready()
     code = main()
     try:
         if sys.stdout is not None:
@@ -98,16 +99,9 @@ def run() -> None:
     except OSError:
         _drop_stdout()
         code = code or 4
+    if code in CODES.values():
+        os._exit(code)  # What was interrupted may be an extension's own affair, and crash when modules are torn down.
     sys.exit(code)
-
-
-def _fill_closed() -> None:
-    """Open what of the standard streams is closed, so that no file of ours gets a number that libraries print to."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
 
 
 def _drop_stdout() -> None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
+import pickle
+import subprocess
+import sys
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from musicflamingo_cli.cache import Cache
 from musicflamingo_cli.inference.conversation import prompt_hash, render
-from musicflamingo_cli.orphans import die_with
+from musicflamingo_cli.processes import die_with, python_command, python_environment
 from musicflamingo_cli.records import Field, Outcome, Pack, RejectedRow, Rules, Song
 from musicflamingo_cli.scoring.scorer import outcome
 
@@ -83,66 +84,92 @@ def read_back(
         yield from (readback.row(reader.read(row)) for row in rows)
         return
     helpers = _Helpers(reader, processes)
-    waiting: deque[tuple[Chunk, Future[Read] | None]] = deque()
+    waiting: deque[Future[Read]] = deque()
     try:
         while chunk := list(islice(rows, CHUNK_ROWS)):
-            waiting.append((chunk, helpers.submit(chunk)))
+            waiting.append(helpers.submit(chunk))
             if len(waiting) > 3 * processes:
-                yield from map(readback.row, helpers.result(*waiting.popleft()))
+                yield from map(readback.row, waiting.popleft().result())
         while waiting:
-            yield from map(readback.row, helpers.result(*waiting.popleft()))
-    except BaseException:
-        helpers.kill()
-        raise
+            yield from map(readback.row, waiting.popleft().result())
     finally:
         helpers.close()
 
 
 class _Helpers:
-    """Processes that read chunks of rows. What they can't do, because one of them died, is done here."""
+    """Processes that read chunks of rows, each fed by a thread of its own.
+
+    What one can't do, because it could not be started or died, its thread does. `ProcessPoolExecutor` would fail all of
+    them with the first, run the caller's main module again, and look for it in the working folder.
+    """
 
     def __init__(self, reader: Reader, processes: int) -> None:
         self._reader = reader
-        self._others = multiprocessing.active_children()
-        spawn = multiprocessing.get_context("spawn")
-        self._pool = ProcessPoolExecutor(processes, spawn, _start, (reader, os.getpid()))
+        self._threads = ThreadPoolExecutor(processes)
+        self._own = threading.local()
+        self._starting = threading.Lock()
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._closed = False
 
-    def submit(self, chunk: Chunk) -> Future[Read] | None:
-        """Have a chunk read; None if no process can."""
-        try:
-            return self._pool.submit(_read, chunk)
-        except (BrokenProcessPool, OSError):
-            return None
-
-    def result(self, chunk: Chunk, promised: Future[Read] | None) -> Read:
-        """Return what a chunk became."""
-        with suppress(BrokenProcessPool):
-            if promised is not None:
-                return promised.result()
-        return [self._reader.read(row) for row in chunk]
-
-    def kill(self) -> None:
-        """End the processes now: a chunk of long replies may take minutes."""
-        for child in multiprocessing.active_children():
-            if child not in self._others:
-                child.kill()
+    def submit(self, chunk: Chunk) -> Future[Read]:
+        """Have a chunk read."""
+        return self._threads.submit(self._read, chunk)
 
     def close(self) -> None:
-        """Wait until they are gone."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """End the threads and processes now: a chunk of long replies may take minutes."""
+        with self._starting:
+            self._closed = True
+            for child in self._children:
+                child.kill()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for child in self._children:
+            with suppress(OSError):
+                child.communicate()
+
+    def _read(self, chunk: Chunk) -> Read:
+        own = self._own.__dict__
+        try:
+            if "child" not in own:
+                own["child"] = None
+                own["child"] = self._start()
+            if own["child"] is not None:
+                return _ask(own["child"], chunk)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            own["child"] = None  # It died, or what it says next would answer another chunk.
+        return [self._reader.read(row) for row in chunk if not self._closed]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._starting:
+            if self._closed:
+                raise EOFError
+            child = subprocess.Popen(
+                python_command(__name__, os.getpid()),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=python_environment(),
+                start_new_session=True,  # Ctrl-C is the parent's affair.
+            )
+            self._children.append(child)
+        assert child.stdin is not None  # noqa: S101
+        pickle.dump(self._reader, child.stdin)
+        return child
 
 
-_reader: Reader | None = None
+def _ask(child: subprocess.Popen[bytes], chunk: Chunk) -> Read:
+    assert child.stdin is not None and child.stdout is not None  # noqa: S101
+    pickle.dump(chunk, child.stdin)
+    child.stdin.flush()
+    return cast(Read, pickle.load(child.stdout))  # noqa: S301 - a process of ours
 
 
-def _start(reader: Reader, parent: int) -> None:
-    global _reader  # noqa: PLW0603 - what a worker process is given once
-    die_with(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _reader = reader
-
-
-def _read(chunk: Chunk) -> Read:
-    if _reader is None:
-        raise RuntimeError("this process was not started by read_back")
-    return [_reader.read(row) for row in chunk]
+def main(parent: str) -> None:
+    """Read chunks of rows for a parent, from standard input to standard output, until it closes the pipe."""
+    die_with(int(parent))
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # Nothing that a library prints may get between the answers.
+    reader = pickle.load(source)  # noqa: S301 - what the parent sends
+    with suppress(EOFError):
+        while True:
+            pickle.dump([reader.read(row) for row in pickle.load(source)], sink)  # noqa: S301
+            sink.flush()

@@ -8,10 +8,12 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from musicflamingo_cli.errors import Stopped
 
@@ -21,6 +23,11 @@ PATIENCE_SECONDS = 6.0
 """How long a batch that is in the model is waited for."""
 DEAF_SECONDS = 1.0
 """How long after that a model may take to come back to Python; then the process is ended as it is."""
+
+IMPORT_SECONDS = 2.0
+"""How long an import is waited for: an exception in a half imported extension may be lost in it, or crash at exit."""
+AGAIN_SECONDS = 0.05
+"""After so long a signal that could not end what was under way is sent again."""
 
 
 class Stops:
@@ -36,6 +43,8 @@ class Stops:
         self._held: str | None = None
         self._code: int | None = None
         self._old: dict[int, object] = {}
+        self._importing_since: float | None = None
+        self._hook: Callable[[Any], object] | None = None
 
     def __enter__(self) -> Stops:
         if threading.current_thread() is threading.main_thread():
@@ -43,16 +52,23 @@ class Stops:
                 if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
                     continue
                 self._old[number] = signal.signal(number, self._on_signal)
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._on_unraisable
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
         for number, handler in self._old.items():
             signal.signal(number, handler)  # type: ignore[arg-type]  # what signal.signal returned
         self._old.clear()
+        if self._hook is not None:
+            sys.unraisablehook, self._hook = self._hook, None
+        if self._code is not None and not isinstance(problem, Stopped):  # DuckDB makes another error of it.
+            raise Stopped(self._code) from problem
 
     @contextmanager
     def holding(self, what: str) -> Iterator[None]:
-        """Let a block finish before a signal counts, for at most `PATIENCE_SECONDS`."""
+        """Let a block finish before a signal counts, for at most `PATIENCE_SECONDS`; none begins after one."""
+        if self._code is not None:
+            raise Stopped(self._code)
         self._held = what
         try:
             yield
@@ -65,12 +81,35 @@ class Stops:
         code = CODES[signal.Signals(number)]
         if self._held is None or self._code is not None:
             self._code = self._code if self._late and self._code is not None else code
+            if _imports(frame):
+                since = self._importing_since = self._importing_since or time.monotonic()
+                if time.monotonic() - since > IMPORT_SECONDS:
+                    self._end(self._code)
+                self._again_soon(number)
+                return
             for other in self._old:
                 signal.signal(other, self._at_once)
             raise Stopped(self._code)
         self._code = code
         self._say(f"stopping: waiting up to {PATIENCE_SECONDS:.0f} s for {self._held}; again to stop at once")
         self._later(PATIENCE_SECONDS, self._interrupt)
+
+    def _on_unraisable(self, trouble: Any) -> None:
+        """Send a signal again whose exception came up where none can be raised, as in `__del__`."""
+        if not isinstance(trouble.exc_value, Stopped):
+            (self._hook or sys.__unraisablehook__)(trouble)
+        elif self._code is not None:
+            for number in self._old:
+                signal.signal(number, self._on_signal)
+            self._again_soon(self._code - 128)
+
+    def _again_soon(self, number: int) -> None:
+        def send() -> None:
+            main = threading.main_thread().ident
+            if main is not None and self._old:
+                signal.pthread_kill(main, number)
+
+        self._later(AGAIN_SECONDS, send)
 
     def _at_once(self, number: int, frame: FrameType | None) -> None:
         self._end(CODES[signal.Signals(number)])
@@ -97,6 +136,15 @@ class Stops:
     def _end(self, code: int) -> None:
         self._say(f"mfq: stopped at once\n{self._again}")
         os._exit(code)  # decode workers end with their parent
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Say if a module is being imported in a stack of frames."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def command_line(words: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,7 +57,8 @@ def doctor(  # noqa: PLR0913 - a command's options
 
 def _points(engine: str, settings: Any, parity: int) -> Iterator[tuple[str, bool | None, str]]:
     yield "mfq", True, _versions()
-    readable = list(_formats())
+    with ThreadPoolExecutor(1) as pool:  # A signal's exception would come up in a callback of the libraries.
+        readable = pool.submit(lambda: list(_formats())).result()
     broken = [name for name, problem in readable if problem]
     read = ", ".join(name for name, problem in readable if not problem)
     if "wav" in broken:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from musicflamingo_cli.intake.wire import pack_result, read_frame, write_frame
-from musicflamingo_cli.orphans import die_with
+from musicflamingo_cli.processes import die_with
 
 
-def main(parent: int) -> None:
+def main(parent: str) -> None:
     """Serve one pool until its end of the pipe closes. `parent` is the process id of the pool."""
-    die_with(parent)
+    die_with(int(parent))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # A service manager sends them to every process.
         signal.signal(number, signal.SIG_IGN)
     requests_fd, results_fd = os.dup(0), os.dup(1)

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import asdict, dataclass
 
 from musicflamingo_cli.intake.settings import AudioPlan
 from musicflamingo_cli.intake.verdicts import fail
 from musicflamingo_cli.intake.wire import read_frame, unpack_result, write_frame
+from musicflamingo_cli.processes import python_command, python_environment
 from musicflamingo_cli.records import Failure, Heard
 
 START_SECONDS = 60.0
 """How long a worker may take to import its libraries, on a cold network file system too."""
 MAX_SONGS = 1000
 """A worker is replaced after so many: whatever its libraries leak stays small."""
-_BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from musicflamingo_cli.intake.decode_worker import main; main(int(sys.argv[2]))"
-)
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
 
@@ -49,8 +44,7 @@ class WorkerProcess:
     def __init__(self, plan: AudioPlan, limits: WorkerLimits, complaints: int) -> None:
         """Start the process; `complaints` is the descriptor of a file for what goes wrong before it is ready.
 
-        The interpreter is run on a line of code rather than on the parent's main module, so that notebooks, console
-        scripts and tests need no `if __name__` guard. It has a session of its own: Ctrl-C is the parent's affair.
+        It has a session of its own: Ctrl-C is the parent's affair.
 
         Raises:
             OSError: the system can't start a process now.
@@ -59,13 +53,12 @@ class WorkerProcess:
         self._songs = 0
         self.worn = False
         """True if it should not be given another song."""
-        path = [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]  # noqa: PTH100
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _BOOT, json.dumps(path), str(os.getpid())],
+            python_command("musicflamingo_cli.intake.decode_worker", os.getpid()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,
-            env={**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "MALLOC_ARENA_MAX": "2"},
+            env={**python_environment(), **dict.fromkeys(_ONE_THREAD, "1"), "MALLOC_ARENA_MAX": "2"},
             bufsize=0,
             start_new_session=True,
         )
