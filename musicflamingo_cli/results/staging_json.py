@@ -11,9 +11,10 @@ import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.csv_file import COMPRESSED
 from musicflamingo_cli.results.ids import ID_NAMES
 from musicflamingo_cli.results.on_disk import Reject, Table
-from musicflamingo_cli.results.staging import COMPRESSED, check_columns, readable, write_staged
+from musicflamingo_cli.results.staging import check_columns, readable, write_staged
 
 ROWS = 20_000
 """Rows of JSON that are turned into columns at a time."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import glob
-import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,13 +20,12 @@ import pyarrow.parquet as pq
 from musicflamingo_cli.errors import OutputError, UsageError
 from musicflamingo_cli.files import PART, sweep_part, sync_folder, whole_file
 from musicflamingo_cli.results.card import CARD_KEY
+from musicflamingo_cli.results.csv_text import quoted_cell, text_cell
 
 FORMATS = ("parquet", "jsonl", "csv", "json")
 ROW_GROUP = 8192
 STDOUT = ("-", "/dev/stdout")
 """Names of standard output."""
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""A CSV cell that begins so is run as a formula by spreadsheets."""
 
 
 def format_of(path: str, wanted: str | None) -> str:
@@ -151,28 +149,23 @@ def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _csv(rows: Iterable[dict[str, Any]], names: list[str], file: BinaryIO) -> None:
-    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-    try:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(_cell(name) for name in names)
-        for row in rows:
-            writer.writerow(_cell(row.get(name)) for name in names)
-    finally:
-        text.detach()
+    lines = chain([dict(zip(names, names, strict=True))], rows)
+    for row in lines:
+        # A line without anything on it is no row to most readers.
+        file.write((",".join(_cell(row.get(name)) for name in names) or '""').encode() + b"\n")
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        # What begins with the apostrophe of a formula gets one too: else a reader could not tell which to take away.
-        return f"'{value}" if value.lstrip("'").startswith(FORMULA) else value
+        return text_cell(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict | list):
-        return orjson.dumps(value, default=_json).decode()
+        return quoted_cell(orjson.dumps(value, default=_json).decode())
     return str(value)
 
 
