@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.ids import id_text
 from musicflamingo_cli.results.rules import number_text
 from musicflamingo_cli.results.sandbox import work_folder
 from musicflamingo_cli.results.sources import OVERALL, Table, id_column, nearest, open_table
-from musicflamingo_cli.results.values import NO_NUMBER, OUTSIDE, as_written, decimal, is_number, key_of, unusable
+from musicflamingo_cli.results.values import NO_NUMBER, OUTSIDE, as_written, decimal, is_number, unusable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +87,7 @@ class QualityFilter:
         self._scores: dict[str, float] | None = None
         source = scores if scores is not None else quality_scores_file
         if isinstance(source, Mapping):
-            self._scores = self._valid(((key_of(k), v) for k, v in source.items()), "scores")
+            self._scores = self._valid(((id_text(k), v) for k, v in source.items()), "scores")
         elif isinstance(source, str | Path):
             self._scores = self._read(str(source))
         elif source is not None:
@@ -106,7 +107,7 @@ class QualityFilter:
         key = next((name for name in ("song_id", "id") if name in names), None)
         if key is None:
             raise UsageError(f"the songs have no column 'song_id'{nearest('song_id', names)}")
-        ids = [key_of(value) for value in songs[key].tolist()]
+        ids = [id_text(value) for value in songs[key].tolist()]
         if self._scores is None:
             if self.column not in names:
                 raise UsageError(f"no scores: give scores=..., or songs with a column '{self.column}'")
@@ -159,7 +160,7 @@ class QualityFilter:
 
     def explain(self, song_id: Any) -> Verdict:
         """Return whether a song is kept, and why; never raises for a missing score."""
-        value, name = self._score(song_id), key_of(song_id)
+        value, name = self._score(song_id), id_text(song_id)
         if value is None:
             why = self._why.get(name or "", "no row in the scores") if name else "no id"
             said = f"{self.column} is missing ({why}); missing={self.missing}"
@@ -171,7 +172,7 @@ class QualityFilter:
     def _score(self, song_id: Any) -> float | None:
         if self._scores is None:
             raise UsageError("no scores yet: give scores=..., or call fit with songs that have them")
-        key = key_of(song_id)
+        key = id_text(song_id)
         return None if key is None else self._scores.get(key)
 
     def _keeps(self, song_id: Any) -> bool:
@@ -234,4 +235,4 @@ def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str | None, An
             values = values.cast(pa.string()).cast(pa.float64())
         for song_id, value in zip(batch.column(key).to_pylist(), values.to_pylist(), strict=True):
             if song_id is not None:
-                yield key_of(song_id), value
+                yield id_text(song_id), value

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "musicflamingo_cli"
-GROUND = {"records", "errors", "files", "runs", "yardsticks"}
+GROUND = {"records", "errors", "files", "ids", "runs", "yardsticks"}
 MAY = {
     "records": set(),
     "errors": set(),
     "stops": {"errors"},
     "processes": set(),
     "yardsticks": set(),
+    "ids": set(),
     "readback": {"inference", "scoring", "cache", "results", "processes", *GROUND},
     "monitor": {"records", "runs", "files", "errors"},
     "road": {"inference", "scoring", "intake", "engines", "cache", "results", *GROUND},
@@ -22,8 +23,8 @@ MAY = {
     "measure": {"records", "errors"},
     "engines": {"records", "errors"},
     "cache": {"records", "errors", "files"},
-    "results": {"records", "errors", "files", "yardsticks"},
-    "intake": {"measure", "processes", "records", "errors", "files"},
+    "results": {"records", "errors", "files", "ids", "yardsticks"},
+    "intake": {"measure", "processes", "records", "errors", "files", "ids"},
     "console": {"records", "runs", "errors"},
     "inference": {"intake", "engines", "cache", *GROUND},
     "scoring": {"cache", *GROUND},

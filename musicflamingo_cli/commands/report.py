@@ -36,10 +36,13 @@ def report(  # noqa: PLR0913 - a command's options
     if output is None:
         columns = shutil.get_terminal_size((WIDTH, 24)).columns
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        for line in reports.report_lines(reports.build_report(table, options), columns, encoding):
+        found = reports.build_report(table, options)
+        for line in reports.report_lines(found, columns, encoding):
             console.data(console.safe(line))
-        return 0
-    reports.write_report(table, output, options)
-    if output != "-":
+    else:
+        found = reports.write_report(table, output, options)
+    if found.comparison is not None and found.comparison.few_match:
+        console.note(found.comparison.few_match)
+    if output not in (None, "-"):
         console.note(f"report: {output}")
     return 0

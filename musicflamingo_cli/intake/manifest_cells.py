@@ -7,6 +7,7 @@ import math
 import re
 from decimal import Decimal
 
+from musicflamingo_cli.ids import EXACT, id_text
 from musicflamingo_cli.intake.containers import shown
 
 MAX_CELL_BYTES = 1_000_000
@@ -16,7 +17,6 @@ SENTINELS = frozenset({"", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT"})
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTAINERS = (list, tuple, dict)
-_EXACT_FLOAT = 2.0**53
 _LONGEST_SENTINEL = 16
 
 
@@ -57,7 +57,7 @@ def cell_value(value: object) -> str | int | float | bool | None:
     if isinstance(value, Oversize):
         raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
     if isinstance(value, Decimal):
-        return cell_value(_decimal_text(value))
+        return cell_value(id_text(value))
     return cell_value(str(value))
 
 
@@ -66,35 +66,24 @@ def cell_text(value: object) -> str | None:
     plain = cell_value(value)
     if plain is None or isinstance(plain, str):
         return plain
-    if isinstance(plain, float) and plain.is_integer() and abs(plain) < _EXACT_FLOAT:
+    if isinstance(plain, float) and plain.is_integer() and abs(plain) < EXACT:
         plain = int(plain)
     return json.dumps(plain)
 
 
-def id_text(value: object) -> str | None:
-    """The id: text unchanged, a whole number as its decimal text, None for no value."""
+def id_cell(value: object) -> str | None:
+    """The id, as `ids.id_text` gives it; what can be none of a song's is an error of its row."""
     if isinstance(value, str):
         return plain_text(value) or None
-    if value is None:
-        return None
     if isinstance(value, (bool, *_CONTAINERS)):
         raise CellError(f"holds {shown(json.dumps(value, default=str), 40)}, which is neither text nor a whole number")
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return None
-        if value.is_integer() and abs(value) < _EXACT_FLOAT:
-            # pandas turns whole-number ids into floats where one is missing.
-            return str(int(value))
-        if not value.is_integer():
-            return repr(value)
-        raise CellError(f"holds the rounded number {value!r}; write ids as text")
-    if isinstance(value, bytes):
-        return id_text(_decoded(value))
     if isinstance(value, Oversize):
         raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
-    return _decimal_text(value) if isinstance(value, Decimal) else plain_text(str(value))
+    if isinstance(value, bytes):
+        return plain_text(_decoded(value)) or None
+    if isinstance(value, float) and math.isfinite(value) and abs(value) >= EXACT:
+        raise CellError(f"holds the rounded number {value!r}; write ids as text")
+    return id_text(value)
 
 
 def audio_text(value: object) -> str | None:
@@ -123,12 +112,6 @@ def _decoded(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError as error:
         raise CellError(f"holds bytes that are not UTF-8 (byte {error.start})") from error
-
-
-def _decimal_text(value: Decimal) -> str | None:
-    if not value.is_finite():
-        return None
-    return str(int(value)) if value == value.to_integral_value() else format(value, "f")
 
 
 def _finite(value: object) -> object:

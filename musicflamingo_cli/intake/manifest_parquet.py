@@ -175,6 +175,9 @@ def _values(array: pa.Array) -> list[object]:
         array = array.storage
     if pa.types.is_temporal(kind):
         array = array.cast(pa.string())
+    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        # As the decimal number that it was written from, so that an id of 0.1 stays it.
+        array = array.cast(pa.float32()).cast(pa.string()).cast(pa.float64())
     long = _long_cells(array)
     if long is None or not long.any():
         return _made(array)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from musicflamingo_cli.intake.manifest_cells import CellError, audio_text, cell_text, cell_value, id_text
+from musicflamingo_cli.intake.manifest_cells import CellError, audio_text, cell_text, cell_value, id_cell
 from musicflamingo_cli.records import EMPTY, RejectedRow, Song
 
 ID_ALIASES = ("id", "song_id")
@@ -114,7 +114,7 @@ class RowReader:
             return RejectedRow(number, "failed", "bad_row", f"{self._name} {self._unit} {place}: {problem}")
         plan = self.plan(cells)
         problems: list[str] = []
-        song_id = _first(cells, plan.ids, id_text, problems)
+        song_id = _first(cells, plan.ids, id_cell, problems)
         title = _first(cells, plan.titles, cell_text, problems)
         columns = self._further(cells, plan, problems) if plan.columns else EMPTY
         audio = _first(cells, plan.audio, audio_text, problems)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.ids import id_text
 from musicflamingo_cli.results.ids import ID_NAMES
 from musicflamingo_cli.results.on_disk import Part, Table
 from musicflamingo_cli.results.staging_json import json_values
@@ -55,13 +56,14 @@ def read_audiobox(table: Table, inputs: str | None, scale: tuple[float, float], 
     low, high = scale
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in table.batches():
-            names = (
-                batch.column(own).cast(pa.string())
+            found = (
+                map(id_text, batch.column(own).to_pylist())
                 if own
-                else pa.array([next(ids or iter(())) for _ in range(len(batch))])
+                else (next(ids or iter(())) for _ in range(len(batch)))
             )
+            names = pa.array(list(found), pa.string())
             axes = [_scaled(batch.column(axis), low, high, f"{table.name}: {axis}") for axis in AXES]
-            columns = [names.cast(pa.string()), *axes, *(batch.column(n) for n in others)]
+            columns = [names, *axes, *(batch.column(n) for n in others)]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
     spans = dict.fromkeys(AXES.values(), (0.0, 1.0))
     return Table(table.name, (Part(path, table.rows, schema),), schema, table.rejects, AUDIOBOX, spans)
@@ -95,7 +97,7 @@ def _id(inputs: str, number: int, line: object) -> str | None:
     if isinstance(line, dict):
         for name in ID_NAMES:
             if line.get(name) is not None and not isinstance(line[name], bool | dict | list):
-                return str(line[name])
+                return id_text(line[name])
         for name in AUDIO_NAMES:
             if isinstance(line.get(name), str):
                 return PurePosixPath(urlsplit(line[name]).path).stem or None

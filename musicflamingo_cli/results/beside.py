@@ -15,7 +15,8 @@ from musicflamingo_cli.results.audiobox import AUDIOBOX, SCALE, axis, is_audiobo
 from musicflamingo_cli.results.combine import combined, rank_columns, source_value
 from musicflamingo_cli.results.filter import check_types
 from musicflamingo_cli.results.filter_records import cast
-from musicflamingo_cli.results.join import Joined, Side, selection, side_id
+from musicflamingo_cli.results.ids import few_match
+from musicflamingo_cli.results.join import Joined, Side, lacking, selection, side_id
 from musicflamingo_cli.results.merging import MergeOptions, MergeResult, Normalise, reject_lines, write_rejects
 from musicflamingo_cli.results.outputs import Outputs
 from musicflamingo_cli.results.rules import Column, Columns, is_number
@@ -111,12 +112,16 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
         known = write_sheet(sheet, sandbox, rows)
         report = _report(options, joined, known, sandbox, with_songs=catalogue is not None)
         report |= {"derived": [c.name for c in sheet.derived], "ranked": ranked}
+        if catalogue is not None:
+            found = [joined.few_match(sandbox, side, known[side.name]) for side in sides]
+        else:
+            found = [_few_shared(sides, sandbox)]
     rejects = [reject for table in [*([catalogue] if catalogue else []), *tables] for reject in table.rejects]
     report["rejected"] = len(rejects)
     if options.rejects:
         with Outputs(if_changed=options.if_changed) as outputs:
             write_rejects(options.rejects, rejects, outputs, work)
-    lines = [*_lines(options, report), *reject_lines(rejects, options.rejects)]
+    lines = [*_lines(options, report), *reject_lines(rejects, options.rejects), *(words for words in found if words)]
     return MergeResult(tuple(lines), report, name), [c.name for c in sheet.columns.all if c.span]
 
 
@@ -182,9 +187,23 @@ def _all_ids(tables: Sequence[Table], options: MergeOptions, sandbox: Sandbox, w
         selects.append(f"SELECT id, row + {start} AS pos FROM ({selection(table, at, 'mfq_i', [], sandbox)})")
         start += table.rows
     path = work / "ids.parquet"
-    distinct = f"SELECT id, min(pos) AS pos FROM ({' UNION ALL '.join(selects)}) WHERE id <> '' GROUP BY id"
+    distinct = f"SELECT id, min(pos) AS pos FROM ({' UNION ALL '.join(selects)}) WHERE id IS NOT NULL GROUP BY id"
     sandbox.run(f"COPY (SELECT id AS song_id FROM ({distinct}) ORDER BY pos) TO {text(str(path))} (FORMAT parquet)")
     return open_table(str(path), work)
+
+
+def _few_shared(sides: Sequence[Side], sandbox: Sandbox) -> str | None:
+    """Return a warning where every source shares under half of its ids with the others."""
+    ids = [selection(side.table, side.id_position, "mfq_i", [], sandbox) for side in sides]
+    warning = None
+    for k, side in enumerate(sides if len(sides) > 1 else ()):
+        others = " UNION ALL ".join(f"SELECT id FROM ({query})" for j, query in enumerate(ids) if j != k)
+        count, ours = lacking(ids[k], others, sandbox)
+        theirs = (" and ".join(s.table.name for s in sides if s is not side), lacking(others, ids[k], sandbox)[1])
+        warning = few_match(side.table.rows - count, side.table.rows, (side.table.name, ours), theirs)
+        if warning is None:
+            break
+    return warning
 
 
 def _report(

@@ -79,14 +79,16 @@ def filter_table(options: FilterOptions) -> FilterResult:
             chosen = Filter(joined, options.judgement, sandbox)
             places = {} if options.dry_run else _places(options, forms, outputs, work)
             run = _written(chosen, options, places, sandbox)
-            _expect(run, options.expect_min_rows)
+            matched = run.funnel.all.rows - run.funnel.unmatched
+            warnings = [w for side in joined.sides if (w := joined.few_match(sandbox, side, matched))]
+            _expect(run, options.expect_min_rows, warnings)
             lost = _converted(run, options, forms, places)
         if options.report:
             body = orjson.dumps(_report(run), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
             outputs.part(options.report, work).write_bytes(body + b"\n")
     if run.sweep and any(rule.ranks for rule in chosen.rules):
         lost = [*lost, "--sweep counts without --top and --top-percent"]
-    notes = [*_notes(joined, run.funnel), *lost, *(f"unchanged: {name}" for name in outputs.unchanged)]
+    notes = [*warnings, *_notes(joined, run.funnel), *lost, *(f"unchanged: {name}" for name in outputs.unchanged)]
     sweep = tuple(run.sweep.lines()) if run.sweep else ()
     return FilterResult(tuple(run.funnel.lines()), sweep, tuple(notes), _report(run))
 
@@ -158,10 +160,10 @@ def _converted(
     return said
 
 
-def _expect(run: Pass, least: int | None) -> None:
+def _expect(run: Pass, least: int | None, warnings: Sequence[str]) -> None:
     """Raise `ExpectationError` if the data is not what it was said to be."""
     tally = run.funnel.all
-    said = "\n".join(run.funnel.lines())
+    said = "\n".join([*warnings, *run.funnel.lines()])
     if run.funnel.missing == "fail" and tally.missing:
         why = ", ".join(f"{n} {name}" for name, n in sorted(run.funnel.why.items()))
         raise ExpectationError(

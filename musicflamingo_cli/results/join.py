@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.card import CARD_KEY
+from musicflamingo_cli.results.ids import few_match
 from musicflamingo_cli.results.rules import Column, Columns
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.sources import ID_NAMES, Table, id_column, id_sql
@@ -73,7 +74,7 @@ class Joined:
         for k, side in enumerate(self.sides):
             theirs = [c for c in chosen if c.matched == f"mfq_m{k}"]
             right = selection(side.table, side.id_position, f"mfq_q{k}_", theirs, sandbox)
-            query += f" LEFT JOIN (SELECT * FROM ({right}) WHERE id <> '') r{k} ON l.id = r{k}.id"
+            query += f" LEFT JOIN (SELECT * FROM ({right}) WHERE id IS NOT NULL) r{k} ON l.id = r{k}.id"
             found.append(f"r{k}.row AS mfq_m{k}")
         return f"SELECT {', '.join(found)}{_listed(chosen)} {query}"
 
@@ -83,7 +84,7 @@ class Joined:
             table = side.table
             ids = selection(table, side.id_position, "mfq_q", [], sandbox)
             some = "" if exact else f"AND row < {EXACT_ROWS}"
-            query = f"SELECT id FROM ({ids}) WHERE id <> '' {some} GROUP BY id HAVING count(*) > 1"
+            query = f"SELECT id FROM ({ids}) WHERE id IS NOT NULL {some} GROUP BY id HAVING count(*) > 1"
             found = sandbox.rows(f"SELECT * FROM ({query}) ORDER BY id LIMIT 4")
             if found:
                 names = ", ".join(str(row[0]) for row in found[:3]) + (", ..." if len(found) > 3 else "")
@@ -95,9 +96,25 @@ class Joined:
         """Return how many ids of a side table SONGS does not have, and the first few."""
         ids = selection(side.table, side.id_position, "mfq_q", [], sandbox)
         ours = selection(self.songs, self.songs_id, "mfq_s", [], sandbox)
-        query = f"SELECT id FROM ({ids}) WHERE id <> '' AND id NOT IN (SELECT id FROM ({ours}) WHERE id <> '')"
-        count = int(sandbox.rows(f"SELECT count(*) FROM ({query})")[0][0])
-        return count, [str(row[0]) for row in sandbox.rows(f"SELECT id FROM ({query}) ORDER BY id LIMIT 3")]
+        return lacking(ids, ours, sandbox)
+
+    def few_match(self, sandbox: Sandbox, side: Side, matched: int) -> str | None:
+        """Return a warning where under half of SONGS' rows have a row in a side table."""
+        if 2 * matched >= self.songs.rows:
+            return None
+        theirs = selection(side.table, side.id_position, "mfq_q", [], sandbox)
+        ours = selection(self.songs, self.songs_id, "mfq_s", [], sandbox)
+        some = [lacking(*pair, sandbox)[1] for pair in ((ours, theirs), (theirs, ours))]
+        return few_match(matched, self.songs.rows, (self.songs.name, some[0]), (side.table.name, some[1]))
+
+
+def lacking(ids: str, others: str, sandbox: Sandbox) -> tuple[int, list[str]]:
+    """Return how many ids of one query are not among another's, and the first few."""
+    query = (
+        f"SELECT id FROM ({ids}) WHERE id IS NOT NULL AND id NOT IN (SELECT id FROM ({others}) WHERE id IS NOT NULL)"
+    )
+    count = int(sandbox.rows(f"SELECT count(*) FROM ({query})")[0][0])
+    return count, [str(row[0]) for row in sandbox.rows(f"SELECT id FROM ({query}) ORDER BY id LIMIT 3")]
 
 
 def join_tables(songs: Table, scores: Table | None, on: str | None) -> Joined:
@@ -142,7 +159,7 @@ def _listed(columns: Sequence[Column]) -> str:
 
 
 def selection(table: Table, id_position: int | None, prefix: str, columns: Sequence[Column], sandbox: Sandbox) -> str:
-    """Return a query of `id` (text; null or empty for none), `row` and the columns of one table."""
+    """Return a query of `id` (text; null for none), `row` and the columns of one table."""
     positions = {int(c.internal.removeprefix(prefix)) for c in columns}
     key = "NULL::VARCHAR"
     if id_position is not None:

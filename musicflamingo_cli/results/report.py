@@ -33,8 +33,8 @@ def report_lines(report: Report, width: int, encoding: str = "utf-8") -> list[st
     return text_lines(report, width, encoding)
 
 
-def write_report(name: str, path: str, options: ReportOptions) -> None:
-    """Write a report as one HTML page, whole or not at all; `-` is standard output.
+def write_report(name: str, path: str, options: ReportOptions) -> Report:
+    """Write a report as one HTML page, whole or not at all; `-` is standard output. Returns what it shows.
 
     Raises:
         UsageError: as `build_report`; for a path that is no place for a page; without the extra `report`.
@@ -44,9 +44,11 @@ def write_report(name: str, path: str, options: ReportOptions) -> None:
         raise UsageError(f"-o {path}: the report is a page; call it something.html")
     check_output(path, "html", [n for n in (name, options.against) if n])
     check_packages()
-    page = render_page(build_report(name, options))
+    report = build_report(name, options)
+    page = render_page(report)
     with output(path) as file:
         file.write(page.encode("utf-8"))
+    return report
 
 
 def build_report(name: str, options: ReportOptions) -> Report:

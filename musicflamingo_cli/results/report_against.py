@@ -9,12 +9,13 @@ from typing import Any
 import orjson
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.ids import few_match
+from musicflamingo_cli.results.join import lacking
 from musicflamingo_cli.results.report_card import settings_of
 from musicflamingo_cli.results.report_columns import Columns, Dimension
 from musicflamingo_cli.results.report_numbers import every_nth
 from musicflamingo_cli.results.report_records import Comparison, Moved
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.results.sources import id_sql
 
 PAIRS = 50_000
 """Songs that the chart and the rank correlation are made of, about; all of them where there are fewer."""
@@ -42,6 +43,11 @@ def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None
     sandbox.run("CREATE TEMP TABLE pairs AS SELECT * FROM new_songs JOIN old_songs USING (id)")
     both = _one(sandbox, "SELECT count(*) FROM pairs")
     rows, rows_new = (_one(sandbox, f"SELECT count(*) FROM {view}_songs") for view in ("old", "new"))
+    few = None
+    if 2 * both < rows_new:
+        views = ("new_songs", "old_songs")
+        some = [lacking(f"FROM {a}", f"FROM {b}", sandbox)[1] for a, b in (views, views[::-1])]
+        few = few_match(both, rows_new, (new.table.name, some[0]), (old.table.name, some[1]))
     ranks = bool(names) and rank is not None and names[0] == rank.name
     low, high = _ends(rank)
     gained, lost, crossing = _crossing(sandbox, low, high) if ranks else (0, 0, [])
@@ -59,7 +65,8 @@ def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None
         scores=[_moved(sandbox, name, i, both) for i, name in enumerate(names)],
         status=[(str(a or "(none)"), str(b or "(none)"), int(n)) for a, b, n in statuses],
         settings=differing(old.table.card, new.table.card),
-        cautions=_cautions(old.table.card, new.table.card, both),
+        cautions=[*([few] if few else []), *_cautions(old.table.card, new.table.card)],
+        few_match=few,
         crossing=crossing,
         movers=_movers(sandbox, new) if ranks else [],
         pairs=[(a, b) for a, b in sandbox.rows(sample)] if ranks else [],
@@ -70,8 +77,7 @@ def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None
 
 def _songs(columns: Columns, view: str, names: Sequence[str]) -> str:
     """Return a query of one row a song: a repeated id counts once, as it stands first."""
-    assert columns.id_name is not None  # noqa: S101 - checked by `compare`
-    key = id_sql(columns.sql(columns.id_name), columns.kind(columns.id_name), columns.table.name)
+    key = columns.id_text()
     values = "".join(f", {columns.number(name)} AS {view}{i}" for i, name in enumerate(names))
     first = f"SELECT min(row) FROM {view} WHERE {key} IS NOT NULL GROUP BY {key}"
     taken = f"SELECT {key} AS id, row AS {view}_row, {columns.text('status')} AS {view}_status{values} FROM {view}"
@@ -136,10 +142,8 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str,
     return told
 
 
-def _cautions(old: Mapping[str, Any], new: Mapping[str, Any], both: int) -> list[str]:
+def _cautions(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     told = []
-    if not both:
-        told.append("No song is in both tables: nothing can be compared. Do their ids mean the same songs?")
     then, now = settings_of(old), settings_of(new)
     differ = [name for name in MEANING if then.get(name) != now.get(name)] if then and now else []
     if differ:

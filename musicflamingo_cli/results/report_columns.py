@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import MEASURE_NAMES
+from musicflamingo_cli.results.ids import can_be_id
 from musicflamingo_cli.results.report_card import asks_no_scores, stated_scores
 from musicflamingo_cli.results.report_records import ReportOptions
-from musicflamingo_cli.results.sources import ID_NAMES, OVERALL, Table, nearest
+from musicflamingo_cli.results.sources import ID_NAMES, OVERALL, Table, id_sql, nearest
 from musicflamingo_cli.results.table import HEAD, measure_column
 
 MOST_SCORES = 16
@@ -73,6 +74,14 @@ class Columns:
         """Return SQL that gives a column as text of at most `length` characters, or NULL if there is no such column."""
         return f"left({self.sql(name)}::VARCHAR, {length})" if self.has(name) else "NULL::VARCHAR"
 
+    def id_text(self, length: int | None = None) -> str:
+        """Return SQL that gives the id as text, or NULL where a song has none."""
+        if self.id_name is None:
+            return "NULL::VARCHAR"
+        where = f"{self.table.name}: column '{self.id_name}'"
+        key = id_sql(self.sql(self.id_name), self.kind(self.id_name), where)
+        return key if length is None else f"left({key}, {length})"
+
     def number(self, name: str) -> str:
         """Return SQL that gives a column as a DOUBLE below `LARGEST`, or NULL."""
         if not self.has(name) or pa.types.is_nested(self.kind(name)):
@@ -105,7 +114,7 @@ def columns_of(table: Table, options: ReportOptions, prefix: str = "a") -> Colum
         std = shell.detail(name, "std") is not None
         dimensions.append(Dimension(name, names.index(name), ends[0], ends[1], std))
     group = options.group or next((name for name in GROUPS if name in names and _is_text(shell.kind(name))), None)
-    id_name = next((name for name in ID_NAMES if name in names), None)
+    id_name = next((name for name in ID_NAMES if name in names and can_be_id(shell.kind(name))), None)
     apart = {*NO_TEXT, *_measures()}
     known = (*apart, *(f"{head}{ending}" for head in apart for ending in _sources(names)))
     texts = tuple(n for n in names if n not in known and _is_text(shell.kind(n)))

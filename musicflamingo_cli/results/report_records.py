@@ -174,6 +174,8 @@ class Comparison:
     """(setting, then, now), where the run cards differ."""
     cautions: Sequence[str]
     """Why the two may not be comparable, a sentence each."""
+    few_match: str | None
+    """A warning where under half of the songs are in the older table; among the cautions too."""
     crossing: Sequence[tuple[float, int, int]]
     """(threshold, songs that newly pass it, songs that no longer do)."""
     movers: Sequence[tuple[str, str | None, float, float]]

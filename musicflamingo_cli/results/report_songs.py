@@ -83,7 +83,7 @@ def _views(sandbox: Sandbox, columns: Columns, view: str, rows: Sequence[int]) -
     """Read what is shown of some rows, and no other row's text."""
     if not rows:
         return {}
-    parts = {"row": "row", "song_id": columns.text(columns.id_name, 300) if columns.id_name else "NULL"}
+    parts = {"row": "row", "song_id": columns.id_text(300)}
     for name in ("title", "status", "reason", "error", "audio"):
         parts[name] = columns.text(name, PATH + 1 if name == "audio" else 400)
     parts["audio_flags"] = columns.text("audio_flags", 400)

@@ -177,11 +177,14 @@ class Shards:
     def _select(self, t: int, table: Table, start: int) -> str:
         names = table.schema.names
         key = id_sql(f"x{self._ids[t]}", table.schema.field(self._ids[t]).type, f"{table.name}: its id")
-        wanted = [f"nullif({key}, '') AS id", f"{t} AS t", f"row + {start} AS pos"]
+        wanted = [f"{key} AS id", f"{t} AS t", f"row + {start} AS pos"]
         for i, one in enumerate(self.schema):
-            name = names[self._ids[t]] if one.name == self.id_name else one.name
-            there = name in names
-            value = read_as(table, names.index(name), one.type) if there else f"NULL::{sql_type(one.type)}"
+            if one.name == self.id_name:
+                value = key
+            elif one.name in names:
+                value = read_as(table, names.index(one.name), one.type)
+            else:
+                value = f"NULL::{sql_type(one.type)}"
             wanted.append(f"{value} AS c{i}")
         return f"SELECT {', '.join(wanted)} FROM ({table.relation(self._sandbox, range(len(names)), 'x')})"
 

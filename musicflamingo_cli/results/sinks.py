@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.ids import id_text
 from musicflamingo_cli.results.on_disk import OVERALL
 from musicflamingo_cli.results.plain import plain_rows
-from musicflamingo_cli.results.values import key_of
 from musicflamingo_cli.results.writers import Layout, write_table
 
 ROW_GROUP = 122_880
@@ -105,6 +105,8 @@ def write_text(source: Path, file: BinaryIO, form: str, scores: Sequence[str], i
     with pq.ParquetFile(source) as table:
         layout = Layout(table.schema_arrow, tuple(scores), dict)
         plain = (row for batch in table.iter_batches(8192) for row in plain_rows(batch))
+        if id_name is not None and pa.types.is_floating(layout.schema.field(id_name).type):
+            plain = ({**row, id_name: _whole(row[id_name])} for row in plain)
         if form != "json":
             write_table(plain, layout, file, form)
             return 0
@@ -113,6 +115,12 @@ def write_text(source: Path, file: BinaryIO, form: str, scores: Sequence[str], i
         rows = _Keyed(plain, id_name)
         write_table(rows, layout, file, form)
         return rows.left_out
+
+
+def _whole(song_id: float | None) -> int | float | None:
+    """Return an id of a float column as the whole number that it is: `1.0` in a text would be another id than `1`."""
+    text = id_text(song_id)
+    return int(text) if text is not None and text.lstrip("-").isdigit() else song_id
 
 
 def left_out(name: str | None, rows: int) -> str:
@@ -131,7 +139,7 @@ class _Keyed:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         seen: set[str] = set()
         for row in self._rows:
-            song_id = key_of(row[self._id_name])
+            song_id = id_text(row[self._id_name])
             if not song_id or row.get(OVERALL) is None:
                 self.left_out += 1
                 continue

@@ -1,4 +1,4 @@
-"""Single values of a caller's: ids as text, and numbers that may be scores."""
+"""Single values of a caller's that may be scores."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OUTSIDE, NO_NUMBER = "outside 0..1", "not a number"
-EXACT = 2**53
-"""Above it, a float stands for more than one whole number."""
 
 
 def unusable(value: Any) -> str | None:
@@ -52,15 +50,3 @@ def as_written(column: pd.Series[Any]) -> list[Any]:
 def is_number(value: object) -> bool:
     """Return whether a value is a finite number; a truth value is none."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def key_of(song_id: Any) -> str | None:
-    """Return an id as text: a whole number without a point, everything else unchanged; None for no id."""
-    if song_id is None or song_id is _na() or song_id != song_id:  # noqa: PLR0124 - NaN and NaT
-        return None
-    if isinstance(song_id, bytes):
-        return song_id.decode("utf-8", "backslashreplace")
-    if isinstance(song_id, Real) and not isinstance(song_id, int):
-        number = float(song_id)
-        return str(int(number)) if number.is_integer() and abs(number) < EXACT else str(song_id)
-    return str(song_id)
