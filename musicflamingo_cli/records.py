@@ -156,7 +156,8 @@ BASIC_MEASURES = (
 )
 """What is always measured; the rest is for engines that need it and for `--measure`."""
 MEASURES_VERSION = "2"
-"""Goes up whenever a figure would come out differently. 1 differs in more than two channels (layouts) alone."""
+"""Goes up whenever a figure would come out differently. 1 differs where there are more than two channels
+(layouts) or several recordings in one file, of which it heard the first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,5 +115,6 @@ def _match_audio(found: Found, entry: Entry, rules: LookupRules) -> Found:
 
 def _hit_or_measure(heard: Heard, entry: Entry, rules: LookupRules) -> State:
     enough = heard.measured == "all" or rules.intake.plan.measures == "basic"
-    alike = entry.measures_version == MEASURES_VERSION or (entry.measures_version == "1" and heard.channels <= 2)
+    as_before = heard.channels <= 2 and "truncated_file" not in heard.flags  # What version 2 hears alike.
+    alike = entry.measures_version == MEASURES_VERSION or (entry.measures_version == "1" and as_before)
     return "hit" if enough and alike else "measure"

@@ -26,6 +26,8 @@ from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Re
 
 Prepared = tuple[list[Request], object | None]
 """A batch, and what its engine made of it ahead of time."""
+SAME_SECONDS = 0.5
+"""How far two readings of the same bytes may lie apart: codec delays and rounding."""
 ENGINE_CRASH = Failure("engine", "engine_crash", "the engine died twice on this song; --retry all tries it again")
 
 
@@ -274,4 +276,7 @@ class Runner:
 
 
 def _same_audio(one: Heard, other: Heard) -> bool:
-    return one.fingerprint.sha256 == other.fingerprint.sha256
+    """Say if the same was heard of the same bytes; a newer decoder may hear more of them."""
+    seconds = one.used_seconds, other.used_seconds
+    is_as_long = None in seconds or abs((seconds[0] or 0.0) - (seconds[1] or 0.0)) < SAME_SECONDS
+    return one.fingerprint.sha256 == other.fingerprint.sha256 and is_as_long

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.intake.audio_formats import AudioFormat, Library, sniff
-from musicflamingo_cli.intake.decoders import open_reader
+from musicflamingo_cli.intake.chains import parts_of
+from musicflamingo_cli.intake.decoders import open_parts
 from musicflamingo_cli.intake.fingerprints import (
     check_unchanged,
     fingerprint,
@@ -21,8 +22,7 @@ from musicflamingo_cli.intake.fingerprints import (
     take_fingerprint,
 )
 from musicflamingo_cli.intake.listening import CLIP_RATE, Clip, Head, Samples
-from musicflamingo_cli.intake.promises import data_share, flac_frames, is_ogg_cut, xing_frames
-from musicflamingo_cli.intake.reading import Reader
+from musicflamingo_cli.intake.promises import is_ogg_cut, promised_frames
 from musicflamingo_cli.intake.settings import MEASURED_SECONDS, AudioPlan
 from musicflamingo_cli.intake.verdicts import Unheard, fail
 from musicflamingo_cli.records import Failure, Fingerprint, Heard, Measures
@@ -58,6 +58,8 @@ class Pass:
     channels: int
     layout: tuple[str, ...] | None
     """The loudspeaker of every channel, or None where the file does not tell."""
+    converted: bool
+    """True if parts of another rate or with other channels were brought to those of the first."""
 
     @property
     def short(self) -> bool:
@@ -127,11 +129,12 @@ def _heard(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> 
 
 def listen(fd: int, form: AudioFormat, plan: AudioPlan) -> Pass:
     """Read with the better library; if it met damage or found nothing, also with the other; keep what is longer."""
+    parts = parts_of(fd, form)
     best: Pass | None = None
     failure: Unheard | None = None
     for library in form.libraries:
         try:
-            heard = _listen_with(library, fd, form, plan)
+            heard = _listen_with(library, fd, parts, plan)
         except Unheard as error:
             failure = failure or error
             continue
@@ -145,11 +148,13 @@ def listen(fd: int, form: AudioFormat, plan: AudioPlan) -> Pass:
     return best
 
 
-def _listen_with(library: Library, fd: int, form: AudioFormat, plan: AudioPlan, length: int | None = None) -> Pass:
+def _listen_with(
+    library: Library, fd: int, parts: list[AudioFormat], plan: AudioPlan, length: int | None = None
+) -> Pass:
     """Read one file with one library; `length` is its length in frames where an earlier reading has told it."""
     from musicflamingo_cli.measure.layouts import mono_weights, positions
 
-    with closing(open_reader(library, fd, form)) as reader:
+    with closing(open_parts(library, fd, parts)) as reader:
         rate = reader.sample_rate
         samples = Samples(reader.channels)
         measured = int(MEASURED_SECONDS * rate)
@@ -167,12 +172,12 @@ def _listen_with(library: Library, fd: int, form: AudioFormat, plan: AudioPlan, 
                 beyond = reader.rest()
                 break
         frames = samples.frames + beyond
-        promised = _promised(reader, fd, form, frames)
+        promised = promised_frames(reader, fd, parts[0], frames) if len(parts) == 1 else reader.promised
     if length is None and abs(_window(plan, rate, frames)[0] - start) > rate:
-        return _listen_with(library, fd, form, plan, frames)  # The middle was not where the header said.
+        return _listen_with(library, fd, parts, plan, frames)  # The middle was not where the header said.
     return Pass(
         clip.finish() if clip is not None else None, head.samples, samples, frames, promised,
-        reader.damaged, reader.broke_off, rate, reader.channels, reader.layout,
+        reader.damaged, reader.broke_off, rate, reader.channels, reader.layout, reader.converted,
     )  # fmt: skip
 
 
@@ -183,16 +188,6 @@ def _window(plan: AudioPlan, rate: int, length: int | None) -> tuple[int, int]:
         return 0, wanted
     start = max(0, (min(length, int(MIDDLE_SECONDS * rate)) - wanted) // 2)
     return start, start + wanted
-
-
-def _promised(reader: Reader, fd: int, form: AudioFormat, frames: int) -> float | None:
-    """How many frames the headers promise, or None where they only estimate."""
-    if form.demuxer == "flac":
-        return flac_frames(fd, form.start)
-    if form.demuxer == "mp3":
-        return xing_frames(fd, form.start)
-    share = data_share(fd, form)
-    return frames / share if share < 1.0 else reader.promised
 
 
 def _measure(heard: Pass, plan: AudioPlan) -> Measures:
@@ -214,6 +209,7 @@ def _flags(heard: Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
         "long_audio": heard.frames > MEASURED_SECONDS * rate,
         "low_sample_rate": rate < CLIP_RATE,
         "measured_head": len(heard.head) < decoded,
+        "mixed_formats": heard.converted,
         "mostly_silent": not is_silent and (measures.silence_share or 0.0) > 0.5,
         "non_finite_samples": samples.not_finite > 0,
         "over_full_scale": samples.peak > 4.0,

@@ -29,6 +29,8 @@ class AudioFormat:
     """The readers that know it, the better one first."""
     start: int = 0
     """Where it begins, bytes: behind tags and garbage."""
+    stop: int | None = None
+    """Where it ends, bytes; None: with the file."""
 
 
 # libsndfile leads for PCM, where it reads every odd chunk and depth. FFmpeg leads for coded audio: it goes on behind
@@ -74,6 +76,16 @@ _FORMS: dict[tuple[bytes, bytes], AudioFormat] = {
 def sniff(fd: int, size: int) -> AudioFormat | None:
     """Tell what an open file of `size` bytes is, or None for what is no known audio format."""
     start = _skip_tags(fd, size)
+    if (form := container_at(fd, start)) is not None:
+        return form
+    packets = os.pread(fd, 4 * 188, start)
+    if len(packets) > 3 * 188 and all(packets[k * 188] == 0x47 for k in range(4)):
+        return AudioFormat("MPEG-TS", "mpegts", start=start)
+    return _search_frames(os.pread(fd, SEARCH_BYTES, start), start, size)
+
+
+def container_at(fd: int, start: int) -> AudioFormat | None:
+    """The format that begins at that byte and can be told from its first ones, or None."""
     head = os.pread(fd, 64, start)
     form = _FORMS.get((head[:4], head[8:12]))
     if form is not None:
@@ -81,10 +93,7 @@ def sniff(fd: int, size: int) -> AudioFormat | None:
     for offset, magic, known in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return replace(known, start=start)
-    packets = os.pread(fd, 4 * 188, start)
-    if len(packets) > 3 * 188 and all(packets[k * 188] == 0x47 for k in range(4)):
-        return AudioFormat("MPEG-TS", "mpegts", start=start)
-    return _search_frames(os.pread(fd, SEARCH_BYTES, start), start, size)
+    return None
 
 
 def _skip_tags(fd: int, size: int) -> int:

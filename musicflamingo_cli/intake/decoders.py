@@ -9,7 +9,20 @@ from __future__ import annotations
 from musicflamingo_cli.intake.audio_formats import AudioFormat, Library
 from musicflamingo_cli.intake.reading import Reader
 from musicflamingo_cli.intake.reading_av import AvReader
+from musicflamingo_cli.intake.reading_chain import ChainReader
 from musicflamingo_cli.intake.reading_soundfile import SoundfileReader
+
+
+def open_parts(library: Library, fd: int, parts: list[AudioFormat]) -> Reader:
+    """Open the recordings that a file holds as one; a part that this library does not know goes to its own.
+
+    Raises what `open_reader` raises.
+    """
+
+    def open_part(form: AudioFormat) -> Reader:
+        return open_reader(library if library in form.libraries else form.libraries[0], fd, form)
+
+    return open_part(parts[0]) if len(parts) == 1 else ChainReader(fd, parts, open_part)
 
 
 def open_reader(library: Library, fd: int, form: AudioFormat) -> Reader:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from musicflamingo_cli.intake.audio_formats import AudioFormat, mpeg_frame
+from musicflamingo_cli.intake.reading import Reader
 
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0O\x8e\xdb\x8a"
 
@@ -23,22 +24,41 @@ def _is_estimate(length: int) -> bool:
     return length == 0 or 0x7FFF_F000 <= length <= 0x8000_0000 or length >= 0xFFFF_F000
 
 
-def data_share(fd: int, form: AudioFormat) -> float:
-    """Share of the promised PCM bytes that the file holds, 0..1; 1 without a promise."""
+def promised_frames(reader: Reader, fd: int, form: AudioFormat, frames: int) -> float | None:
+    """How many frames the headers promise of a recording of which `frames` came; None where they only estimate."""
+    if form.demuxer == "flac":
+        return _flac_frames(fd, form.start)
+    if form.demuxer == "mp3":
+        return _xing_frames(fd, form.start)
+    share = _data_share(fd, form)
+    return frames / share if share < 1.0 else reader.promised
+
+
+def sound_span(fd: int, form: AudioFormat) -> tuple[int, int] | None:
+    """Where the PCM of a file begins and how long its header says that it is, bytes; None without a promise."""
     walk = {"wav": _riff_data, "aiff": _aiff_data, "w64": _w64_data, "caf": _caf_data, "au": _au_data}
     if form.demuxer not in walk:
-        return 1.0
-    size = os.fstat(fd).st_size
-    found = walk[form.demuxer](fd, form.start, size)
+        return None
+    return walk[form.demuxer](fd, form.start, _size(fd, form))
+
+
+def _size(fd: int, form: AudioFormat) -> int:
+    return os.fstat(fd).st_size if form.stop is None else form.stop
+
+
+def _data_share(fd: int, form: AudioFormat) -> float:
+    """Share of the promised PCM bytes that the file holds, 0..1; 1 without a promise."""
+    found = sound_span(fd, form)
     if found is None:
         return 1.0
     offset, promised = found
+    size = _size(fd, form)
     if promised <= 0 or offset + promised <= size:
         return 1.0
     return max(0, size - offset) / promised
 
 
-def xing_frames(fd: int, start: int) -> int | None:
+def _xing_frames(fd: int, start: int) -> int | None:
     """Samples per channel that an MP3's Xing, Info or VBRI header promises, or None without one."""
     data = os.pread(fd, 4096, start)
     frame = mpeg_frame(data, 0)
@@ -52,7 +72,7 @@ def xing_frames(fd: int, start: int) -> int | None:
     return None
 
 
-def flac_frames(fd: int, start: int) -> int | None:
+def _flac_frames(fd: int, start: int) -> int | None:
     """Samples per channel that a FLAC's STREAMINFO promises, or None where it does not know."""
     data = os.pread(fd, 42, start)
     if len(data) < 42 or data[4] & 0x7F != 0:

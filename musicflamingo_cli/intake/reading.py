@@ -37,6 +37,10 @@ class Reader(Protocol):
     """How many frames the header promises, or None where it only estimates."""
 
     @property
+    def converted(self) -> bool:
+        """True if what was read changed its rate or channels on the way, and was brought to the first ones."""
+
+    @property
     def damaged(self) -> int:
         """How many damaged places were met and passed."""
 
@@ -62,11 +66,25 @@ def check_shape(sample_rate: int, channels: int) -> None:
         raise Unheard("bad_channel_count", f"{channels} channels; 1 to {MAX_CHANNELS} can be heard")
 
 
-class Window(io.RawIOBase):
-    """A descriptor's bytes from `start` on, as a file of their own; the descriptor's own position stays."""
+def remixed(block: Block, layout: tuple[str, ...] | None, channels: int) -> Block:
+    """Bring float32 [n_frames, n] of one layout onto other channels: stereo as it is, all else as the mean without LFE.
 
-    def __init__(self, fd: int, start: int) -> None:
-        self._fd, self._start, self._at = fd, start, 0
+    It stands on the first two channels, which are left and right in every layout, or on the only one.
+    """
+    from musicflamingo_cli.measure.layouts import mono_weights, positions
+
+    made = np.zeros((len(block), channels), np.float32)
+    is_stereo = block.shape[1] == 2 and channels > 1
+    front = block if is_stereo else (block @ mono_weights(positions(block.shape[1], layout)))[:, None]
+    made[:, :2] = front
+    return made
+
+
+class Window(io.RawIOBase):
+    """A descriptor's bytes from `start` to `stop`, as a file of their own; the descriptor's own position stays."""
+
+    def __init__(self, fd: int, start: int, stop: int | None = None) -> None:
+        self._fd, self._start, self._stop, self._at = fd, start, stop, 0
 
     def readable(self) -> bool:
         """Yes."""
@@ -78,13 +96,17 @@ class Window(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer from the current position; 0 at the end."""
-        count = os.preadv(self._fd, [buffer], self._start + self._at)
+        at = self._start + self._at
+        if self._stop is not None:
+            buffer = memoryview(buffer)[: max(0, self._stop - at)]
+        count = os.preadv(self._fd, [buffer], at)
         self._at += count
         return count
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move; returns the new position."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: os.fstat(self._fd).st_size - self._start}[whence]
+        size = os.fstat(self._fd).st_size if self._stop is None else self._stop
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: size - self._start}[whence]
         if base + offset < 0:
             raise OSError("seek before the start")
         self._at = base + offset

@@ -19,6 +19,7 @@ from musicflamingo_cli.intake.reading import (
     SAMPLE_RATES,
     Window,
     check_shape,
+    remixed,
     words_of,
 )
 from musicflamingo_cli.intake.verdicts import Unheard
@@ -54,6 +55,7 @@ class AvReader:
 
         self._av = av
         self._resamplers: dict[tuple[object, ...], Any] = {}
+        self.converted = False
         self._errors = 0
         self._passed = 0
         self._has_tail_junk = form.demuxer == "mp3"
@@ -178,7 +180,8 @@ class AvReader:
             return nothing
         parts = [np.frombuffer(p.planes[0], np.float32, p.samples * count).reshape(-1, count).T for p in packed]
         part = np.concatenate(parts, axis=1) if parts else nothing
-        return part if count == self.channels else np.repeat(part.mean(axis=0, keepdims=True), self.channels, axis=0)
+        self.converted = self.converted or count != self.channels or rate != self.sample_rate
+        return part if count == self.channels else remixed(part.T, _named(frame.layout), self.channels).T
 
     def _calm(self, planes: Block, is_shaken: bool) -> Block:
         """Turn [n_channels, n_samples] into a block, without the bursts that damaged frames decode to."""
@@ -237,7 +240,7 @@ def _open(fd: int, form: AudioFormat) -> Any:
     import av
 
     return av.open(
-        io.BufferedReader(Window(fd, form.start), 1 << 16), "r", format=form.demuxer, io_open=_refuse,
+        io.BufferedReader(Window(fd, form.start, form.stop), 1 << 16), "r", format=form.demuxer, io_open=_refuse,
         container_options={"format_whitelist": form.demuxer, "protocol_whitelist": "none"},
         metadata_errors="replace", buffer_size=1 << 16,
     )  # fmt: skip

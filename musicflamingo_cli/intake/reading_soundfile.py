@@ -31,7 +31,7 @@ class SoundfileReader:
                 return False
 
         os.lseek(fd, 0, os.SEEK_SET)
-        source = fd if form.start == 0 else Window(fd, form.start)
+        source = fd if form.start == 0 and form.stop is None else Window(fd, form.start, form.stop)
         try:
             self._file = Sequential(source, "r", closefd=False)
         except (soundfile.SoundFileError, ValueError, TypeError, OSError) as error:
@@ -52,6 +52,7 @@ class SoundfileReader:
         self.layout = told_layout(fd, form) if is_told else None
         self.expected: int | None = self._file.frames
         self.promised: int | None = None
+        self.converted = False
         self.damaged = 0
         self.broke_off = False
 

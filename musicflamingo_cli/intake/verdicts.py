@@ -63,6 +63,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "long_audio": "longer than 20 minutes: only the first 20 were measured",
         "low_sample_rate": "recorded below 16 kHz, less than the model can hear",
         "measured_head": "many channels at a high rate: only as much as fits in 512 MB was measured",
+        "mixed_formats": "recordings of different rates or channels joined in one file: brought to those of the first",
         "mostly_silent": "more than half of the time is silence",
         "non_finite_samples": "some samples were no finite numbers; they count as 0",
         "old_recording": "mono with the light hiss or the gentle loss of treble of old media (only with all measures)",
