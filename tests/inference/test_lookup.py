@@ -28,3 +28,20 @@ def test_a_new_version_of_the_measures_reads_again_what_it_measures_otherwise(
     assert after is not None
     assert after.measures_version == version
     assert asked() == ["a"]
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(1.0, 1), (0.4, 2)])
+def test_a_reply_to_a_part_is_none_to_the_whole(bench: Any, asked: Any, seconds: float, count: int) -> None:
+    """Version 1 heard only the first of several recordings in a file, and said `truncated_file`."""
+    bench.tone("a.wav", seconds=1)
+    bench.rows([{"id": "a", "audio": "a.wav"}])
+    assert bench.score() == 0
+    path = next((bench.folder / "cache").glob("*/??/a.json"))
+    entry = decode_entry(path.read_bytes(), "a")
+    assert entry is not None and entry.heard is not None
+    heard = replace(entry.heard, flags=("truncated_file",), used_seconds=seconds)
+    path.write_bytes(encode_entry(replace(entry, heard=heard, measures_version="1")))
+    for _ in range(2):
+        assert bench.score() == 0
+        assert asked() == ["a"] * count
+        assert bench.result()[0]["audio_flags"] == []
