@@ -23,6 +23,7 @@ import av
 import numpy as np
 import soundfile
 
+from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.intake.audio import AudioPlan, hear, listen
 from musicflamingo_cli.intake.audio_formats import sniff
 from musicflamingo_cli.intake.fingerprints import open_regular, take_fingerprint
@@ -138,7 +139,7 @@ def main() -> None:
     if importlib.util.find_spec("librosa"):
         rivals["librosa.load"] = by_librosa
     else:
-        print("librosa is not installed (pip install musicflamingo-cli[bench]); not compared")
+        print(f"librosa is not installed ({install_command('bench')}); not compared")
     if shutil.which("ffmpeg"):
         rivals["ffmpeg pipe"] = by_ffmpeg
     else:

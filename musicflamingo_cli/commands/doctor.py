@@ -56,13 +56,15 @@ def doctor(  # noqa: PLR0913 - a command's options
 
 
 def _points(engine: str, settings: Any, parity: int) -> Iterator[tuple[str, bool | None, str]]:
+    from musicflamingo_cli.extras import install_command
+
     yield "mfq", True, _versions()
     with ThreadPoolExecutor(1) as pool:  # A signal's exception would come up in a callback of the libraries.
         readable = pool.submit(lambda: list(_formats())).result()
     broken = [name for name, problem in readable if problem]
     read = ", ".join(name for name, problem in readable if not problem)
     if "wav" in broken:
-        yield "audio", False, f"{readable[0][1]}; pip install 'musicflamingo-cli[signal]'"
+        yield "audio", False, f"{readable[0][1]}: {install_command('signal')}"
     else:
         yield "audio", True, f"reads {read}" + (f"; not {', '.join(broken)}" if broken else "")
     if engine == "flamingo":

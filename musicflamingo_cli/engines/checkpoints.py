@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
+from musicflamingo_cli.engines.base import EngineSettings
+from musicflamingo_cli.engines.reply_plan import plan_reply
 from musicflamingo_cli.errors import EngineError, UsageError
+from musicflamingo_cli.extras import install_command
+from musicflamingo_cli.records import Field
 
 DEFAULT_MODEL = "nvidia/music-flamingo-2601-hf"
 LICENCE = "NVIDIA OneWay Noncommercial License: non-commercial research only"
@@ -68,7 +74,7 @@ def find(model: str, revision: str | None, *, fetch: bool = True) -> Checkpoint:
         from huggingface_hub import snapshot_download
     except ImportError as problem:
         raise EngineError(
-            f"{problem}; install the model's packages: pip install 'musicflamingo-cli[flamingo]'. {WAYS_OUT}"
+            f"{problem}; install the model's packages: {install_command('flamingo')}. {WAYS_OUT}"
         ) from None
     whole: Checkpoint | None = None
     try:
@@ -87,6 +93,39 @@ def find(model: str, revision: str | None, *, fetch: bool = True) -> Checkpoint:
     except Exception as problem:
         raise EngineError(_fetch_error(model, revision, problem)) from None
     return _described(folder, model, folder.name)
+
+
+def check_soon(settings: EngineSettings, model: str, fields: Sequence[Field]) -> None:
+    """Refuse within a second what the settings and a checkpoint's small files show; torch alone may take half a minute.
+
+    Args:
+        settings: as for `load`, which checks the rest.
+        model: a folder, or a repository whose small files are looked at where they lie on this disk.
+        fields: what a reply answers.
+
+    Raises `EngineError` or `UsageError` as `load` would.
+    """
+    guided = settings.decode == "json" or (settings.decode == "scores" and settings.score_order == "sequence")
+    for name in ("torch", "transformers", *(["llguidance"] if guided else [])):
+        if find_spec(name) is None:
+            instead = "or use --decode text. " if name == "llguidance" else ""
+            raise EngineError(f"{name} is not installed: {install_command('flamingo')}. {instead}{WAYS_OUT}")
+    try:
+        checkpoint = find(model, settings.revision, fetch=False)
+    except EngineError:
+        if is_local(model):
+            raise
+        return  # It is to be fetched, which needs a GPU to be worth while.
+    try:
+        from tokenizers import Tokenizer
+
+        tokenizer = Tokenizer.from_file(str(checkpoint.folder / "tokenizer.json"))
+    except Exception:  # The library raises a bare one. `load` says what is wrong with the file.
+        return
+    if settings.decode == "json":
+        plan_reply(
+            fields, lambda text: tuple(tokenizer.encode(text, add_special_tokens=False).ids), settings.max_tokens
+        )
 
 
 def cap_seconds(model: str) -> float:

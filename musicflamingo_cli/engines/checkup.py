@@ -15,6 +15,7 @@ from musicflamingo_cli.engines.loading import choose_attention, choose_device, c
 from musicflamingo_cli.engines.memory import TYPICAL_SECONDS, propose_batch_seconds
 from musicflamingo_cli.engines.parity import parity
 from musicflamingo_cli.errors import EngineError, MfqError
+from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.records import Failure, Fingerprint, Heard, Request
 
 PACKAGES = ("torch", "transformers", "accelerate", "llguidance", "huggingface_hub", "safetensors", "numpy")
@@ -33,22 +34,17 @@ class Check:
 
 
 def check_engine(settings: EngineSettings, songs: int = 0) -> Iterator[Check]:
-    """Check everything that `load` and a reply need, in the order of what each needs; nothing is downloaded.
+    """Check everything that `load` and a reply need, what is quickly told first; nothing is downloaded.
 
     Args:
         settings: as a run would have them.
         songs: with 2 or more, as many songs are also answered alone and in a batch, and compared.
 
-    Yields a `Check` for each point. After one that is not ok, those that build on it are left out.
+    Yields a `Check` for each point. After one that is not ok, those that build on it are left out. Raises `UsageError`
+    for settings that mean nothing.
     """
+    engine = FlamingoEngine(settings)
     yield _packages()
-    try:
-        transformers = import_transformers()
-    except EngineError as problem:
-        yield Check("imports", False, str(problem))
-        return
-    yield Check("imports", True, f"transformers {transformers.__version__} imports")
-    yield from _gpus()
     checkpoint: Checkpoint | None = None
     try:
         checkpoint = find(settings.model or DEFAULT_MODEL, settings.revision, fetch=False)
@@ -58,6 +54,13 @@ def check_engine(settings: EngineSettings, songs: int = 0) -> Iterator[Check]:
         at = f"commit {checkpoint.commit}" if checkpoint.commit else "a folder of your own"
         size = f"{checkpoint.weight_bytes / 1e9:.2f} GB of weights"
         yield Check("checkpoint", True, f"{checkpoint.name} is whole in {checkpoint.folder} ({at}, {size})")
+    try:
+        transformers = import_transformers()
+    except EngineError as problem:
+        yield Check("imports", False, str(problem))
+        return
+    yield Check("imports", True, f"transformers {transformers.__version__} imports")
+    yield from _gpus()
     try:
         device = choose_device(
             settings, settings.model or DEFAULT_MODEL, checkpoint.weight_bytes if checkpoint else None
@@ -72,7 +75,7 @@ def check_engine(settings: EngineSettings, songs: int = 0) -> Iterator[Check]:
     room = _room(checkpoint, device, choose_dtype(settings.dtype, device)[0], new_tokens)
     yield room
     if room.ok is not False:
-        yield from _answers(settings, songs)
+        yield from _answers(engine, settings, songs)
 
 
 def _packages() -> Check:
@@ -81,9 +84,7 @@ def _packages() -> Check:
     said = ", ".join(f"{name} {version}" for name, version in found.items() if version)
     said = f"Python {platform.python_version()}, {said}"
     if missing:
-        return Check(
-            "packages", False, f"{said}; missing: {', '.join(missing)} (pip install 'musicflamingo-cli[flamingo]')"
-        )
+        return Check("packages", False, f"{said}; missing: {', '.join(missing)} ({install_command('flamingo')})")
     return Check("packages", True, said)
 
 
@@ -132,8 +133,7 @@ def _room(checkpoint: Checkpoint, device: str, dtype: str, new_tokens: int) -> C
     )
 
 
-def _answers(settings: EngineSettings, songs: int) -> Iterator[Check]:
-    engine = FlamingoEngine(settings)
+def _answers(engine: FlamingoEngine, settings: EngineSettings, songs: int) -> Iterator[Check]:
     began = time.monotonic()
     try:
         engine.load()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory
-from musicflamingo_cli.engines.checkpoints import DEFAULT_MODEL, LICENCE, cap_seconds
+from musicflamingo_cli.engines.checkpoints import DEFAULT_MODEL, LICENCE, cap_seconds, check_soon
 from musicflamingo_cli.engines.grids import grid
 from musicflamingo_cli.engines.guards import SAMPLE_RATE
 from musicflamingo_cli.engines.loading import DTYPES, Loaded, check_words, load
@@ -117,7 +117,9 @@ class FlamingoEngine:
     def load(self) -> None:
         """Load the checkpoint. Raises `EngineError` or `UsageError`, saying what to do, before any song is touched."""
         settings = self._settings
-        self.adopt(load(replace(settings, revision=self._pinned or settings.revision), self.model))
+        pinned = replace(settings, revision=self._pinned or settings.revision)
+        check_soon(pinned, self.model, self.asked)
+        self.adopt(load(pinned, self.model))
         now = commit_on_disk(self.model, settings.revision) if self._pinned else None
         if now not in (None, self._pinned):
             self.notes += (

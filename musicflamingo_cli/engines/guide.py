@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from musicflamingo_cli.engines.reply_plan import Free, Number, ReplyPlan, allowance
 from musicflamingo_cli.engines.vocabulary import Vocabulary
 from musicflamingo_cli.errors import EngineError
+from musicflamingo_cli.extras import install_command
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +24,8 @@ class Grammar:
             import llguidance.hf
         except (ImportError, OSError) as problem:
             raise EngineError(
-                f"this way of decoding needs llguidance ({problem}); pip install 'musicflamingo-cli[flamingo]', or use "
-                "--decode text"
+                f"this way of decoding needs llguidance ({problem}): {install_command('flamingo')}; "
+                "or use --decode text"
             ) from None
 
         self.vocabulary = vocabulary

@@ -12,6 +12,7 @@ from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.checkpoints import WAYS_OUT, Checkpoint, find, is_local
 from musicflamingo_cli.engines.memory import is_out_of_memory
 from musicflamingo_cli.errors import EngineError, UsageError
+from musicflamingo_cli.extras import install_command, pip_install
 
 OLDEST_TRANSFORMERS = (5, 10)
 """The first release in which Music Flamingo has a body of its own below its output head."""
@@ -80,14 +81,14 @@ def import_transformers() -> Any:
         import transformers
     except (ImportError, OSError) as problem:
         raise EngineError(
-            f"the model's packages can't be imported ({problem}); pip install 'musicflamingo-cli[flamingo]'. {WAYS_OUT}"
+            f"the model's packages can't be imported ({problem}): {install_command('flamingo')}. {WAYS_OUT}"
         ) from None
     version = tuple(int(part) for part in transformers.__version__.split(".")[:2] if part.isdigit())
     if version < OLDEST_TRANSFORMERS:
         oldest = ".".join(map(str, OLDEST_TRANSFORMERS))
         raise EngineError(
             f"transformers {transformers.__version__} is too old for this engine; {oldest} or later is needed: "
-            f"pip install --upgrade transformers. {WAYS_OUT}"
+            f"{install_command('flamingo')}. {WAYS_OUT}"
         )
     return transformers
 
@@ -148,7 +149,7 @@ def choose_attention(asked: str, device: str, dtype: str) -> tuple[str, str | No
     if dtype == "float32":
         return "sdpa", "flash_attention_2 needs bfloat16 or float16; sdpa is used"
     if not is_flash_attn_2_available():
-        return "sdpa", "flash_attention_2 is not installed (pip install flash-attn); sdpa is used"
+        return "sdpa", f"flash_attention_2 is not installed ({pip_install('flash-attn')}); sdpa is used"
     return "flash_attention_2", None
 
 

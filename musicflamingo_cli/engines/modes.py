@@ -67,7 +67,7 @@ class PlannedMode:
 
     def __init__(self, network: Network, vocabulary: Vocabulary, fields: Sequence[Field], max_tokens: int) -> None:
         self._network, self._vocabulary = network, vocabulary
-        self._grammar = Grammar(vocabulary, plan_reply(fields, vocabulary, max_tokens))
+        self._grammar = Grammar(vocabulary, plan_reply(fields, vocabulary.encode, max_tokens))
         self._reader = NumberReader(network, vocabulary)
 
     def decode(self, inputs: Inputs, counts: Counter[str]) -> list[Said]:

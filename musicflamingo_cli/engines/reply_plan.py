@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from musicflamingo_cli.engines.grids import Grid, grid
-from musicflamingo_cli.engines.vocabulary import Vocabulary
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Field
 
@@ -69,7 +68,7 @@ def score_fields(fields: Sequence[Field]) -> tuple[Field, ...]:
     return tuple(field for field in fields if field.kind == "score")
 
 
-def plan_reply(fields: Sequence[Field], vocabulary: Vocabulary, max_tokens: int) -> ReplyPlan:
+def plan_reply(fields: Sequence[Field], encode: Callable[[str], tuple[int, ...]], max_tokens: int) -> ReplyPlan:
     """Lay out the JSON of some fields within a number of tokens, the scores always included.
 
     Raises `UsageError` if that is too few, or if a score's range can't be written.
@@ -77,19 +76,22 @@ def plan_reply(fields: Sequence[Field], vocabulary: Vocabulary, max_tokens: int)
     parts: list[Free | Number] = []
     for index, field in enumerate(fields):
         after = _between(field, fields[index + 1] if index + 1 < len(fields) else None)
-        tokens = vocabulary.encode(after)
+        tokens = encode(after)
         if field.kind == "score":
             parts.append(Number(field.name, grid(field), tokens))
         else:
             value = WORDS if field.kind == "text" else NUMBER
             parts.append(Free(field.name, f"({value}){_literal(after)}", after[0], tokens))
-    opening = vocabulary.encode(_between(None, fields[0]))
+    opening = encode(_between(None, fields[0]))
     plan = ReplyPlan(opening, tuple(parts), 0)
     free = sum(isinstance(part, Free) for part in parts)
     left = max_tokens - plan.fixed_tokens
     if left < free * LEAST_TOKENS:
         needed = plan.fixed_tokens + free * LEAST_TOKENS
-        raise UsageError(f"--max-tokens {max_tokens}: a reply of this pack takes at least {needed}")
+        raise UsageError(
+            f"--max-tokens {max_tokens}: a reply of this pack takes at least {needed}; allow as many, or ask for the "
+            "numbers alone: --decode scores"
+        )
     return ReplyPlan(opening, tuple(parts), left)
 
 

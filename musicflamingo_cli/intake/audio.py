@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from musicflamingo_cli.errors import EngineError
+from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.intake.audio_formats import AudioFormat, Library, sniff
 from musicflamingo_cli.intake.chains import parts_of
 from musicflamingo_cli.intake.decoders import open_parts
@@ -98,7 +99,7 @@ def hear(path: str, plan: AudioPlan) -> Heard | Failure:
     except MemoryError:
         return fail("out_of_memory", "decoding this file needs more memory than the limit")
     except ImportError as error:
-        raise EngineError(f"audio can't be decoded: {error}; install musicflamingo-cli[signal]") from error
+        raise EngineError(f"audio can't be decoded: {error}: {install_command('signal')}") from error
     except OSError as error:
         return fail("read_error", f"the file could not be read: {error.strerror or error}")
     except Exception as error:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from musicflamingo_cli.errors import EngineError, OutputError
+from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.intake.audio import AudioPlan, hear
 from musicflamingo_cli.intake.verdicts import fail
 from musicflamingo_cli.intake.worker_process import StartError, WorkerLimits, WorkerProcess
@@ -245,9 +246,8 @@ class _Run(Generic[T]):
             except StartError as error:
                 self._discard(worker)
                 reason = _last_line(self._complaints) or str(error)
-        raise EngineError(
-            f"no decode worker can be started: {reason}; audio needs the libraries of musicflamingo-cli[signal]"
-        )
+        lacking = f": {install_command('signal')}" if "No module named" in reason else ""
+        raise EngineError(f"no decode worker can be started: {reason}{lacking}")
 
     def _discard(self, worker: WorkerProcess | None) -> None:
         if worker is not None:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.results.report_against import plain
 from musicflamingo_cli.results.report_card import settings_of
 from musicflamingo_cli.results.report_records import Report, Spread
@@ -47,9 +48,7 @@ def check_packages() -> None:
     """Raise `UsageError` if the packages of the extra `report` are not installed."""
     absent = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
     if absent:
-        raise UsageError(
-            f"-o needs {' and '.join(absent)}: pip install 'musicflamingo-cli[report]'; without -o the report is text"
-        )
+        raise UsageError(f"-o needs {' and '.join(absent)}: {install_command('report')}; without -o the report is text")
 
 
 def render_page(report: Report) -> str:

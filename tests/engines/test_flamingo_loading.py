@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -196,7 +197,7 @@ def test_weights_that_are_not_whole_never_answer_a_song(copied, damage, words):
 def test_without_llguidance_json_says_what_to_install(monkeypatch, checkpoints):
     monkeypatch.setitem(sys.modules, "llguidance", None)
     folder = str(checkpoints["musicflamingo"])
-    with pytest.raises(EngineError, match=r"llguidance.*pip install 'musicflamingo-cli\[flamingo\]'"):
+    with pytest.raises(EngineError, match=r"llguidance.* install .*\[flamingo\].*--decode text"):
         FlamingoEngine(settings(model=folder, device="cpu")).load()
     FlamingoEngine(settings(model=folder, device="cpu", decode="scores")).load()
 
@@ -222,7 +223,7 @@ def test_a_transformers_that_is_too_old(monkeypatch, checkpoints):
 
 def test_packages_that_are_not_installed(monkeypatch, checkpoints):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(EngineError, match=r"pip install 'musicflamingo-cli\[flamingo\]'"):
+    with pytest.raises(EngineError, match=r"transformers is not installed: .* install .*\[flamingo\]"):
         FlamingoEngine(settings(model=str(checkpoints["musicflamingo"]), device="cpu")).load()
 
 
@@ -280,3 +281,42 @@ def test_the_cap_is_known_without_loading(checkpoints):
     assert where.cap_seconds("nvidia/music-flamingo-think-2601-hf") == 1200
     assert where.cap_seconds(str(checkpoints["audioflamingo3"])) == 600
     assert where.cap_seconds("./nowhere") == 1200
+
+
+QUICKLY = """
+import sys
+from musicflamingo_cli.cli import main
+code = main(sys.argv[1:])
+print(code, *{"torch", "transformers", "scipy", "pandas"} & set(sys.modules))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["--model", "./nowhere"], 2, "no folder './nowhere'"),
+        (["--model", "~/nowhere"], 2, "no folder '~/nowhere'"),
+        (["--max-tokens", "60"], 2, "--max-tokens 60: a reply of this pack takes at least"),
+        (["--device", "gpu"], 2, "--device gpu: it is auto, cpu, cuda or cuda:N"),
+        (["--dtype", "int8"], 2, "--dtype int8: it is"),
+        (["--attention", "flash"], 2, "--attention flash: it is"),
+        (["--model", "../musicflamingo/tokenizer.json"], 2, "no folder"),
+        (["--revision", "main"], 2, "a folder holds one revision"),
+        (["--model", "."], 3, "config.json"),
+    ],
+)
+def test_mistakes_that_settings_show_are_refused_before_anything_heavy(bench, checkpoints, words, code, says):
+    bench.songs(1)
+    given = [
+        "score",
+        str(bench.manifest),
+        "--no-cache",
+        "-o",
+        str(bench.table),
+        "--model",
+        str(checkpoints["musicflamingo"]),
+    ]
+    run = subprocess.run(
+        [sys.executable, "-c", QUICKLY, *given, *words], capture_output=True, text=True, check=False, cwd=bench.folder
+    )
+    assert (run.stdout, says in run.stderr) == (f"{code}\n", True), run.stderr

@@ -163,9 +163,7 @@ def test_the_page_shows_what_it_should(tmp_path: Path) -> None:
 
 def test_without_its_packages_the_page_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_page, "find_spec", lambda name: None)
-    with pytest.raises(
-        report_page.UsageError, match=r"jinja2 and matplotlib: pip install 'musicflamingo-cli\[report\]'"
-    ):
+    with pytest.raises(report_page.UsageError, match=r"jinja2 and matplotlib: .* install .*\[report\]"):
         report_page.check_packages()
 
 
