@@ -246,7 +246,7 @@ class _Run(Generic[T]):
             except StartError as error:
                 self._discard(worker)
                 reason = _last_line(self._complaints) or str(error)
-        lacking = f": {install_command('signal')}" if "No module named" in reason else ""
+        lacking = f": {install_command('signal')}" if reason.startswith(("ImportError", "ModuleNotFoundError")) else ""
         raise EngineError(f"no decode worker can be started: {reason}{lacking}")
 
     def _discard(self, worker: WorkerProcess | None) -> None:
