@@ -14,6 +14,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import id_text
 from musicflamingo_cli.results.ids import ID_NAMES
 from musicflamingo_cli.results.on_disk import Part, Table
+from musicflamingo_cli.results.spelling import own_name
 from musicflamingo_cli.results.staging_json import json_values
 
 AXES = {
@@ -49,7 +50,7 @@ def read_audiobox(table: Table, inputs: str | None, scale: tuple[float, float], 
     if own is None and inputs is None:
         raise UsageError(f"{table.name}: Audiobox's output has no ids; name its input file with --input")
     ids = None if own else _ids(str(inputs), table)
-    others = [n for n in table.schema.names if n not in AXES and n != own and n not in AXES.values()]
+    others = [n for n in table.schema.names if own_name(n) not in (*AXES, own, *AXES.values())]
     fields = [pa.field("song_id", pa.string()), *(pa.field(n, pa.float64()) for n in AXES.values())]
     schema = pa.schema([*fields, *(table.schema.field(n) for n in others)])
     path = work / f"audiobox{len(list(work.glob('audiobox*.parquet')))}.parquet"

@@ -65,7 +65,7 @@ def normalise(sheet: Sheet, how: Normalise) -> list[str]:
     return [c.name for c in sheet.derived if c.name.endswith("_rank")]
 
 
-def write_sheet(sheet: Sheet, sandbox: Sandbox, path: Path) -> dict[str, int]:
+def write_sheet(sheet: Sheet, sandbox: Sandbox, path: Path, *, typed: bool) -> dict[str, int]:
     """Write every row of SONGS, in order, with the new columns; return how many rows each source knew (by name)."""
     joined, added = sheet.joined, [*sheet.joined.added(), *sheet.derived]
     matches = [f"mfq_m{k}" for k in range(len(joined.sides))]
@@ -73,7 +73,7 @@ def write_sheet(sheet: Sheet, sandbox: Sandbox, path: Path) -> dict[str, int]:
     statement = f"SELECT {', '.join(wanted)} FROM ({sheet.query}) ORDER BY mfq_row"
     check_types(sandbox.schema(statement), added)
     schema = joined.schema([pa.field(c.name, c.kind) for c in sheet.derived])
-    sink = ParquetSink(path, schema)
+    sink = ParquetSink(path, schema, typed=typed)
     aligned = Aligned(sandbox.batches(statement), joined, sandbox)
     known = dict.fromkeys((side.name for side in joined.sides), 0)
     for batch in joined.songs.batches():
@@ -92,7 +92,7 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
     if len(options.tables) > 1:
         raise UsageError("--with goes with one table at most; merge the shards first")
     _check_names(options)
-    catalogue = open_table(options.tables[0], work) if options.tables else None
+    catalogue = open_table(options.tables[0], work, options.twins) if options.tables else None
     tables = [_source(options, k, work) for k in range(len(options.sources))]
     for table in tables:
         table.verify()
@@ -109,7 +109,7 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
         joined.refuse_repeats(sandbox)
         sheet = _sheet(joined, options, sandbox)
         ranked = normalise(sheet, options.normalise) if options.normalise else []
-        known = write_sheet(sheet, sandbox, rows)
+        known = write_sheet(sheet, sandbox, rows, typed=options.typed)
         report = _report(options, joined, known, sandbox, with_songs=catalogue is not None)
         report |= {"derived": [c.name for c in sheet.derived], "ranked": ranked}
         if catalogue is not None:
@@ -125,13 +125,13 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
     return MergeResult(tuple(lines), report, name), [c.name for c in sheet.columns.all if c.span]
 
 
-def write_ranked(path: Path, id_name: str, how: Normalise, sandbox: Sandbox, rows: Path) -> list[str]:
+def write_ranked(path: Path, id_name: str, options: MergeOptions, sandbox: Sandbox, rows: Path) -> list[str]:
     """Write a table again with the ranks of its scores; return the new columns' names."""
     table = open_table(str(path), path.parent)
     joined = Joined(table, table.schema.names.index(id_name))
     sheet = sheet_of(joined, sandbox, joined.columns().all)
-    names = normalise(sheet, how)
-    write_sheet(sheet, sandbox, rows)
+    names = normalise(sheet, options.normalise or Normalise())
+    write_sheet(sheet, sandbox, rows, typed=options.typed)
     return names
 
 
@@ -171,7 +171,7 @@ def _check_names(options: MergeOptions) -> None:
 
 def _source(options: MergeOptions, k: int, work: Path) -> Table:
     source = options.sources[k]
-    table = open_table(source.table, work)
+    table = open_table(source.table, work, options.twins)
     if not is_audiobox(table):
         return table
     scale = options.scales.get(source.name)

@@ -33,3 +33,9 @@ def in_quotes(text: str) -> str:
 def unguarded(text: str) -> str:
     """Return a text without the apostrophe that keeps it from being a formula."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text
+
+
+class Cell(str):
+    """A CSV cell that is written as it is."""
+
+    __slots__ = ()

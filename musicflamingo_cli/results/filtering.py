@@ -20,6 +20,7 @@ from musicflamingo_cli.results.places import check_folder, check_outputs
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.sinks import ParquetSink, left_out, write_partitions, write_text
 from musicflamingo_cli.results.sources import open_table
+from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
 from musicflamingo_cli.results.writers import STDOUT, check_output, format_of, rows_format
 
 FILTER_KEY = "mfq.filter"
@@ -67,8 +68,9 @@ def filter_table(options: FilterOptions) -> FilterResult:
     """Filter SONGS. Raises `UsageError`, `OutputError`, or `ExpectationError` with nothing written."""
     forms = _check(options)
     with work_folder() as work, Outputs(if_changed=options.if_changed) as outputs:
-        songs = open_table(options.songs, work)
-        scores = open_table(options.scores, work) if options.scores else None
+        twins = twins_for(() if options.dry_run else forms.values())
+        songs = open_table(options.songs, work, twins)
+        scores = open_table(options.scores, work, twins) if options.scores else None
         joined = join_tables(songs, scores, options.on)
         if options.ids and joined.songs_id is None:
             raise UsageError(f"--ids: {songs.name} has no id column; name it with --on")
@@ -78,7 +80,7 @@ def filter_table(options: FilterOptions) -> FilterResult:
         with Sandbox(work, files, options.limits) as sandbox:
             chosen = Filter(joined, options.judgement, sandbox)
             places = {} if options.dry_run else _places(options, forms, outputs, work)
-            run = _written(chosen, options, places, sandbox)
+            run = _written(chosen, forms, places, sandbox)
             matched = run.funnel.all.rows - run.funnel.unmatched
             warnings = [w for side in joined.sides if (w := joined.few_match(sandbox, side, matched))]
             _expect(run, options.expect_min_rows, warnings)
@@ -131,10 +133,12 @@ def _places(options: FilterOptions, forms: dict[str, str], outputs: Outputs, wor
     return found
 
 
-def _written(chosen: Filter, options: FilterOptions, places: dict[str, Place], sandbox: Sandbox) -> Pass:
+def _written(chosen: Filter, forms: Mapping[str, str], places: dict[str, Place], sandbox: Sandbox) -> Pass:
     run = Pass(chosen, sandbox)
-    kept = ParquetSink(places["-o"].rows, run.kept_schema) if "-o" in places else None
-    dropped = ParquetSink(places["--dropped"].rows, run.dropped_schema) if "--dropped" in places else None
+    kept, dropped = (
+        ParquetSink(places[flag].rows, schema, typed=forms[flag] not in TEXT_FORMS) if flag in places else None
+        for flag, schema in (("-o", run.kept_schema), ("--dropped", run.dropped_schema))
+    )
     run.pass_through(kept, dropped, places["--ids"].part if "--ids" in places else None)
     note = {FILTER_KEY: orjson.dumps(run.funnel.report(), option=orjson.OPT_NON_STR_KEYS).decode()}
     for sink in (kept, dropped):

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import EXACT
+from musicflamingo_cli.results.spelling import without_twins
 
 ID_NAMES = ("song_id", "id")
 """Columns that hold the id unless a person names another."""
@@ -17,6 +18,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
     """Return a remark on what a wrong column name may have meant, or which columns there are."""
     import difflib
 
+    names = without_twins(names)
     lower = {n.lower(): n for n in names}
     close = [lower[n] for n in difflib.get_close_matches(name.lower(), lower, 3, 0.5)]
     if close:

@@ -14,6 +14,7 @@ from musicflamingo_cli.results.ids import few_match
 from musicflamingo_cli.results.rules import Column, Columns
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.sources import ID_NAMES, Table, id_column, id_sql
+from musicflamingo_cli.results.spelling import is_twin, mark_of, own_name
 
 EXACT_ROWS = 250_000
 """Ids of a joined table that are compared before the join. Further on, a repeated id shows when it meets its song;
@@ -44,7 +45,8 @@ class Joined:
     def columns(self) -> Columns:
         """Return all columns by the names that the output has."""
         taken = set(self.songs.schema.names)
-        found = list(_columns(self.songs, "songs", "mfq_s", None, dict(enumerate(self.songs.schema.names))))
+        own = {i: name for i, name in enumerate(self.songs.schema.names) if not is_twin(name)}
+        found = list(_columns(self.songs, "songs", "mfq_s", None, own))
         for k, side in enumerate(self.sides):
             found += _columns(side.table, side.name, f"mfq_q{k}_", f"mfq_m{k}", added_names(side, taken))
         return Columns(found)
@@ -55,7 +57,7 @@ class Joined:
 
     def renamed(self) -> dict[str, str]:
         """Return the added columns that have another name in the output, by `<side>.<column>`."""
-        return {f"{c.side}.{c.plain}": c.name for c in self.added() if c.plain != c.name}
+        return {f"{c.side}.{c.plain}": c.name for c in self.added() if c.plain != c.name and not is_twin(c.name)}
 
     def schema(self, extra: Sequence[pa.Field] = ()) -> pa.Schema:
         """Return the schema of the output: SONGS' own columns unchanged, then the added ones."""
@@ -136,8 +138,14 @@ def side_id(table: Table, wanted: str, stated: bool) -> int:
 def added_names(side: Side, taken: set[str]) -> dict[int, str]:
     """Return the output name of each of a side's columns, by position; its id is not among them."""
     names: dict[int, str] = {}
-    for i, name in enumerate(side.table.schema.names):
+    places = {name: i for i, name in enumerate(side.table.schema.names)}
+    for name, i in places.items():
         if i == side.id_position:
+            continue
+        if is_twin(name):
+            owner = places[own_name(name)]
+            if owner in names:
+                names[i] = mark_of(name) + names[owner]
             continue
         free = name
         while free in taken:

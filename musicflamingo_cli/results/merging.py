@@ -19,6 +19,7 @@ from musicflamingo_cli.results.shard_columns import score_names
 from musicflamingo_cli.results.shards import Merged, Shards
 from musicflamingo_cli.results.sinks import ParquetSink, left_out, write_text
 from musicflamingo_cli.results.sources import Reject, open_table
+from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
 from musicflamingo_cli.results.writers import check_output, format_of, rows_format
 
 REJECTS = pa.schema([(name, pa.string()) for name in ("table", "place", "song_id", "reason", "error")])
@@ -65,6 +66,16 @@ class MergeOptions:
     if_changed: bool = False
     limits: Limits = Limits()
 
+    @property
+    def typed(self) -> bool:
+        """Whether the output has types."""
+        return format_of(self.output, self.form) not in TEXT_FORMS
+
+    @property
+    def twins(self) -> frozenset[str]:
+        """What the rows carry of how they were written."""
+        return twins_for([format_of(self.output, self.form)])
+
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
@@ -105,7 +116,7 @@ def merge_tables(options: MergeOptions) -> MergeResult:
 
 
 def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeResult, list[str]]:
-    tables = [open_table(name, work) for name in options.tables]
+    tables = [open_table(name, work, options.twins) for name in options.tables]
     for table in tables:
         table.verify()
     files = [path for table in tables for path in table.files]
@@ -122,18 +133,18 @@ def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeR
 
             plain = work / "plain.parquet"
             write_batches(shards.batches(merged.statement), merged.schema, plain)
-            names = write_ranked(plain, shards.id_name, options.normalise, sandbox, rows)
+            names = write_ranked(plain, shards.id_name, options, sandbox, rows)
         else:
-            write_batches(shards.batches(merged.statement), merged.schema, rows)
+            write_batches(shards.batches(merged.statement), merged.schema, rows, typed=options.typed)
             names = []
         report["ranked"] = names
     result = MergeResult(tuple(_lines(options, report, merged.rejects)), report, shards.id_name)
     return result, score_names(merged.schema)
 
 
-def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path) -> None:
-    """Write batches to a Parquet file."""
-    sink = ParquetSink(path, schema)
+def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, *, typed: bool = False) -> None:
+    """Write batches to a Parquet file; `typed` as in `ParquetSink`."""
+    sink = ParquetSink(path, schema, typed=typed)
     for batch in batches:
         sink.write(batch)
     sink.close()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import time, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
 
 
 def plain_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """Return rows that can be written as JSON or CSV: decimals, bytes, times and durations made plain."""
+    """Return rows that can be written as JSON or CSV: bytes, times and durations made plain."""
     odd = [one.name for one in batch.schema if _is_odd(one.type)]
     for row in batch.to_pylist(maps_as_pydicts=None):
         for name in odd:
@@ -29,9 +28,7 @@ def _is_odd(kind: pa.DataType) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Return a value that JSON has a word for."""
-    if isinstance(value, Decimal):
-        return float(value) if value.is_finite() and Decimal(repr(float(value))) == value else str(value)
+    """Return a value that JSON has a word for, or `writers` one."""
     if isinstance(value, bytes):
         try:
             return value.decode()

@@ -46,6 +46,8 @@ def together(name: str, one: tuple[pa.DataType, Table], other: tuple[pa.DataType
         schemas = [pa.schema([(name, kind)]) for kind, _ in (one, other)]
         return pa.unify_schemas(schemas, promote_options="permissive").field(0).type, one[1]
     except pa.ArrowException:
+        if guesses == [True, True]:
+            return pa.string(), one[1]
         raise UsageError(
             f"column '{name}' is {one[0]} in {one[1].name} but {other[0]} in {other[1].name}; they can't be one column"
         ) from None

@@ -14,6 +14,7 @@ from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
 from musicflamingo_cli.results.shard_cards import is_one_run, merged_card, unlike_rules
 from musicflamingo_cli.results.shard_columns import STAGED, known, read_as, score_names, sql_type, together
 from musicflamingo_cli.results.sources import OVERALL, Reject, Table, id_column, id_sql
+from musicflamingo_cli.results.spelling import is_twin, own_name, without_twins
 
 KIND = ("engine", "model", "revision", "prompt", "prompt_hash", "decode_mode")
 """What must be equal in all rows of tables that are merged."""
@@ -196,6 +197,8 @@ class Shards:
         fields: dict[str, tuple[pa.DataType, Table]] = {}
         for t, table in enumerate(self.tables):
             for i, one in enumerate(table.schema):
+                if is_twin(one.name) and own_name(one.name) == table.schema.names[self._ids[t]]:
+                    continue  # an id is compared and written as one text
                 name = self.id_name if i == self._ids[t] else one.name
                 kind = pa.string() if i == self._ids[t] else one.type
                 fields[name] = (kind, table) if name not in fields else together(name, fields[name], (kind, table))
@@ -230,7 +233,7 @@ class Shards:
         found = {}
         for t, table in enumerate(self.tables):
             own = {*table.schema.names, self.id_name} - ({table.schema.names[self._ids[t]]} - {self.id_name})
-            lacking = [name for name in self.schema.names if name not in own]
+            lacking = [name for name in without_twins(self.schema.names) if name not in own]
             if lacking:
                 found[table.name] = lacking
         return found

@@ -16,6 +16,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import id_text
 from musicflamingo_cli.results.on_disk import OVERALL
 from musicflamingo_cli.results.plain import plain_rows
+from musicflamingo_cli.results.spelling import is_twin, own_name, spelled, typed, typed_schema
 from musicflamingo_cli.results.writers import Layout, write_table
 
 ROW_GROUP = 122_880
@@ -31,9 +32,11 @@ QUEUED = 2
 class ParquetSink:
     """Record batches into one Parquet file, encoded on a thread of its own; the same batches give the same bytes."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, typed: bool = False) -> None:
         self.path = path
         self.schema = schema
+        self._typed = typed
+        """Whether this is where the rows end: without twins."""
         self._writer: pq.ParquetWriter | None = None
         self._thread = ThreadPoolExecutor(1, "parquet")
         self._writing: deque[Future[None]] = deque()
@@ -60,13 +63,15 @@ class ParquetSink:
         self._thread.shutdown(cancel_futures=True)
 
     def _encode(self, batch: pa.RecordBatch) -> None:
+        batch = typed(batch) if self._typed else batch
         self._opened(batch).write_batch(batch, row_group_size=ROW_GROUP)
 
     def _opened(self, batch: pa.RecordBatch | None) -> pq.ParquetWriter:
         if self._writer is None:
             repeating = True if batch is None else _repeating(batch)
+            schema = typed_schema(self.schema) if self._typed else self.schema
             self._writer = pq.ParquetWriter(
-                self.path, self.schema, compression=CODEC, use_dictionary=repeating, write_page_checksum=True
+                self.path, schema, compression=CODEC, use_dictionary=repeating, write_page_checksum=True
             )
         return self._writer
 
@@ -103,12 +108,14 @@ def write_text(source: Path, file: BinaryIO, form: str, scores: Sequence[str], i
         UsageError: The older JSON is asked for, and there is no id column, or an id stands there twice.
     """
     with pq.ParquetFile(source) as table:
-        layout = Layout(table.schema_arrow, tuple(scores), dict)
+        schema = table.schema_arrow
+        layout = Layout(pa.schema([one for one in schema if not is_twin(one.name)]), tuple(scores), dict)
         plain = (row for batch in table.iter_batches(8192) for row in plain_rows(batch))
         if id_name is not None and pa.types.is_floating(layout.schema.field(id_name).type):
             plain = ({**row, id_name: _whole(row[id_name])} for row in plain)
         if form != "json":
-            write_table(plain, layout, file, form)
+            names = [name for name in schema.names if own_name(name) != id_name]
+            write_table(spelled(plain, names, form), layout, file, form)
             return 0
         if id_name is None:
             raise UsageError("--format json is id to scores, and there is no id column; name it with --on")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -32,8 +32,17 @@ HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 MAGIC = b"PAR1"
 
 
-def open_table(name: str, work: Path) -> Table:
-    """Open a table; what is no Parquet is staged as Parquet in `work`. Raises `UsageError` naming the file."""
+def open_table(name: str, work: Path, twins: Collection[str] = ()) -> Table:
+    """Open a table; what is no Parquet is staged as Parquet in `work`.
+
+    Args:
+        name: As a person named it.
+        work: Where to stage.
+        twins: What its rows have to carry of how they were written: marks of `spelling`.
+
+    Raises:
+        UsageError: Naming the file.
+    """
     from musicflamingo_cli.results.legacy import is_cache_folder, read_cache_folder
 
     if not name:
@@ -69,8 +78,8 @@ def open_table(name: str, work: Path) -> Table:
     from musicflamingo_cli.results.staging_json import stage_json
 
     if suffix in (".csv", ".tsv"):
-        return stage_csv(name, work)
-    return stage_json(name, work)
+        return stage_csv(name, work, twins)
+    return stage_json(name, work, twins)
 
 
 def parquet_files(folder: Path) -> list[Path]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,18 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.csv_file import COMPRESSED
-from musicflamingo_cli.results.ids import ID_NAMES
+from musicflamingo_cli.results.json_columns import JsonColumn, float_of, text_of
 from musicflamingo_cli.results.on_disk import Reject, Table
+from musicflamingo_cli.results.spelling import EXACT, JSON, exact_type, exact_values, own_name
 from musicflamingo_cli.results.staging import check_columns, readable, write_staged
 
+LONG = re.compile(rb"[0-9.]{19}")
+"""A number, perhaps, that has more digits than 64 bits hold: orjson would make a double of it."""
 ROWS = 20_000
 """Rows of JSON that are turned into columns at a time."""
 
 
-def stage_json(name: str, work: Path) -> Table:
+def stage_json(name: str, work: Path, twins: Collection[str] = ()) -> Table:
     """Stage JSON lines, or JSON of any form that scores came in (a list, `{"songs": [...]}`, id to scores)."""
     from musicflamingo_cli.results.legacy import rows_of_document
 
@@ -33,60 +37,46 @@ def stage_json(name: str, work: Path) -> Table:
                 return _json_lines(name, rejects)
             return rows_of_document(name, _load(name), rejects)
 
-        return _stage_rows(name, work, rows, rejects, "json")
+        return _stage_rows(name, work, rows, rejects, "json", twins)
 
 
 def stage_rows(name: str, work: Path, rows: Iterable[dict[str, Any]], rejects: Sequence[Reject], form: str) -> Table:
     """Stage rows that are at hand."""
     listed = list(rows)
-    return _stage_rows(name, work, lambda: iter(listed), rejects, form)
+    return _stage_rows(name, work, lambda: iter(listed), rejects, form, ())
 
 
 def _stage_rows(
-    name: str, work: Path, rows: Callable[[], Iterator[dict[str, Any]]], rejects: Sequence[Reject], form: str
+    name: str,
+    work: Path,
+    rows: Callable[[], Iterator[dict[str, Any]]],
+    rejects: Sequence[Reject],
+    form: str,
+    twins: Collection[str],
 ) -> Table:
-    schema = pa.schema([])
-    mixed: set[str] = set()
+    columns: dict[str, JsonColumn] = {}
     for group in _groups(rows()):
-        schema = _widened(schema, group, mixed)
-    mixed |= {f.name for f in schema if _holds_nothing(f.type)}
-    fields = [(f.name, pa.string() if f.name in mixed else f.type) for f in schema]
-    check_columns(name, [n for n, _ in fields])
-    schema = pa.schema(fields)
+        for key in dict.fromkeys(key for row in group for key in row):
+            columns.setdefault(key, JsonColumn(key)).see([row.get(key) for row in group])
+    check_columns(name, list(columns))
+    own = [(key, column.type) for key, column in columns.items()]
+    more = [(JSON + key, pa.string()) for key, column in columns.items() if JSON in twins and column.is_respelled]
+    for key, column in columns.items():
+        if EXACT in twins and column.is_longer:
+            values = (row.get(key) for row in rows())
+            more.append((EXACT + key, exact_type(text_of(value) for value in values if value is not None)))
+    schema = pa.schema([*own, *more])
 
     def batches() -> Iterator[pa.RecordBatch]:
         for group in _groups(rows()):
-            arrays = [_array(n, [row.get(n) for row in group], t, n in mixed) for n, t in fields]
+            arrays = [columns[key].array([row.get(key) for row in group]) for key, _ in own]
+            for twin, kind in more:
+                values = [row.get(own_name(twin)) for row in group]
+                texts = [None if value is None else text_of(value) for value in values]
+                arrays.append(exact_values(texts, kind))
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     return Table(name, (write_staged(work, schema, batches()),), schema, tuple(rejects), form)
-
-
-def _widened(schema: pa.Schema, group: list[dict[str, Any]], mixed: set[str]) -> pa.Schema:
-    for column in dict.fromkeys(key for row in group for key in row):
-        try:
-            seen = pa.array([row.get(column) for row in group]).type
-            schema = pa.unify_schemas([schema, pa.schema([(column, seen)])], promote_options="permissive")
-        except (pa.ArrowException, OverflowError):
-            mixed.add(column)
-            if column not in schema.names:
-                schema = schema.append(pa.field(column, pa.string()))
-    return schema
-
-
-def _holds_nothing(kind: pa.DataType) -> bool:
-    """Return whether a type holds an object without a key, which Parquet has no form for."""
-    if pa.types.is_struct(kind):
-        return kind.num_fields == 0 or any(_holds_nothing(kind.field(i).type) for i in range(kind.num_fields))
-    return bool(pa.types.is_list(kind)) and _holds_nothing(kind.value_type)
-
-
-def _array(name: str, values: list[Any], kind: pa.DataType, mixed: bool) -> pa.Array:
-    if mixed:
-        if name in ID_NAMES:
-            values = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
-        values = [v if v is None or isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in values]
-    return pa.array(values, kind)
 
 
 def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -101,11 +91,16 @@ def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def loads(raw: bytes) -> Any:
-    """Read JSON, also what Python's `json` writes beyond it: NaN and Infinity as None, lone surrogates written out."""
+    """Read JSON, also what Python's `json` writes beyond it: NaN and Infinity as None, lone surrogates written out.
+
+    A whole number is an `int` of any size, and one that a double does not hold a `LongFloat`.
+    """
     try:
-        return orjson.loads(raw)
+        if not LONG.search(raw):
+            return orjson.loads(raw)
     except ValueError:
-        return _plain(json.loads(raw.decode("utf-8-sig"), parse_constant=lambda _: None))
+        pass
+    return _plain(json.loads(raw.decode("utf-8-sig"), parse_constant=lambda _: None, parse_float=float_of))
 
 
 def _plain(value: Any) -> Any:

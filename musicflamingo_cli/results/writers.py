@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from musicflamingo_cli.errors import OutputError, UsageError
 from musicflamingo_cli.files import PART, sweep_part, sync_folder, whole_file
 from musicflamingo_cli.results.card import CARD_KEY
-from musicflamingo_cli.results.csv_text import quoted_cell, text_cell
+from musicflamingo_cli.results.csv_text import Cell, quoted_cell, text_cell
 
 FORMATS = ("parquet", "jsonl", "csv", "json")
 ROW_GROUP = 8192
@@ -159,14 +160,14 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return text_cell(value)
+        return value if isinstance(value, Cell) else text_cell(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict | list):
         return quoted_cell(orjson.dumps(value, default=_json).decode())
-    return str(value)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _scores_json(rows: Iterable[dict[str, Any]], names: Sequence[str], file: BinaryIO) -> None:
@@ -176,7 +177,7 @@ def _scores_json(rows: Iterable[dict[str, Any]], names: Sequence[str], file: Bin
             continue
         stated = {n: row[n] for n in (*names, "overall_quality_score") if row.get(n) is not None}
         song = {"song_id": row["song_id"], "title": row.get("title"), "scores": stated}
-        file.write(before + b"\n" + orjson.dumps(row["song_id"]) + b": " + orjson.dumps(song))
+        file.write(before + b"\n" + orjson.dumps(row["song_id"]) + b": " + orjson.dumps(song, default=_json))
         before = b","
     file.write((b"{}" if before == b"{" else b"\n}") + b"\n")
 
@@ -184,4 +185,6 @@ def _scores_json(rows: Iterable[dict[str, Any]], names: Sequence[str], file: Bin
 def _json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return orjson.Fragment(f"{value:f}")
     raise TypeError(f"{type(value).__name__} is no JSON")

@@ -102,8 +102,11 @@ def test_csv_that_mfq_wrote_is_read_as_it_was() -> None:
 
 def test_objects_without_a_key_are_text() -> None:
     Path("s.jsonl").write_text('{"song_id": "a", "n": 1, "metadata": {}, "list": [{}]}\n')
-    assert mfq("s.jsonl", "--min", "n=1", "-o", "kept.jsonl") == 0
-    assert json.loads(Path("kept.jsonl").read_text()) == {"song_id": "a", "n": 1, "metadata": "{}", "list": "[{}]"}
+    for name in ("kept.jsonl", "kept.parquet"):
+        assert mfq("s.jsonl", "--min", "n=1", "-o", name) == 0
+    assert json.loads(Path("kept.jsonl").read_text()) == json.loads(Path("s.jsonl").read_text())
+    text = {"song_id": "a", "n": 1, "metadata": "{}", "list": "[{}]"}
+    assert pq.read_table("kept.parquet").to_pylist() == [text]
 
 
 def test_a_sweep_counts_without_ranks(capsys: pytest.CaptureFixture[str]) -> None:
