@@ -30,6 +30,8 @@ MAX_NAME = 120
 BODY = b',"body":'
 LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
 """What a file could not be opened for that says nothing of it: a reply that was paid for may be there."""
+PLAIN = re.compile(r"[a-z0-9_-]*")
+MEASURES = frozenset(f.name for f in fields(Measures))
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 
 
@@ -67,6 +69,7 @@ class Cache:
         """What a person chose; it may be a link, what lies in it may not."""
         self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[:60]}-{digest}"
         self._settings = _encodable(dict(settings))
+        self._real: set[str] = set()
 
     def open(self) -> None:
         """Make the folder and its readable `run.json`. Raises `OutputError` if that can't be written."""
@@ -87,16 +90,26 @@ class Cache:
 
     def path(self, song_id: str) -> Path:
         """Return the file of a song. No id leads out of the folder and no two ids share a file."""
-        level = hashlib.sha256(song_id.encode()).hexdigest()[:2]
-        return self.folder / level / f"{escaped(song_id)}.json"
+        return self.folder / entry_name(song_id)
 
     def get(self, song_id: str) -> Entry | None:
         """Return a song's entry, or None if there is none that is whole, its own and of this format.
 
         Raises `OutputError` if the system can't open files now.
         """
-        raw = _read(self.path(song_id), self.root)
+        name = entry_name(song_id)
+        raw = _read(f"{self.folder}/{name}") if self._is_real(name[:2]) else None
         return None if raw is None else decode_entry(raw, song_id)
+
+    def _is_real(self, level: str) -> bool:
+        """Say if a level is a folder of this cache, and no link. Looked at once: what is read is held to a checksum."""
+        if level not in self._real:
+            try:
+                with open_folder(self.folder / level, self.root):
+                    self._real.add(level)
+            except OSError as problem:
+                _check_lacking(self.folder / level, problem)
+        return level in self._real
 
     def put(self, entry: Entry) -> None:
         """Write an entry; one with replies durably, for they were paid for. Raises `OutputError` with the path."""
@@ -143,9 +156,13 @@ def folders(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 def entry_in(folder: Path, song_id: str) -> Entry | None:
     """Return a song's entry from a folder that `folders` gave."""
-    level = hashlib.sha256(song_id.encode()).hexdigest()[:2]
-    raw = _read(folder / level / f"{escaped(song_id)}.json", folder.parent)
+    raw = _read(folder / entry_name(song_id), folder.parent)
     return None if raw is None else decode_entry(raw, song_id)
+
+
+def entry_name(song_id: str) -> str:
+    """Return the name of a song's file in its folder, two hexadecimal digits first."""
+    return f"{hashlib.sha256(song_id.encode()).hexdigest()[:2]}/{escaped(song_id)}.json"
 
 
 def escaped(song_id: str) -> str:
@@ -153,8 +170,9 @@ def escaped(song_id: str) -> str:
 
     Lower-case letters, digits, `_` and `-` stand for themselves; every other byte of the UTF-8 becomes `%xx`.
     """
-    plain = "abcdefghijklmnopqrstuvwxyz0123456789_-"
-    name = "".join(chr(b) if chr(b) in plain else f"%{b:02x}" for b in song_id.encode())
+    name = song_id
+    if not PLAIN.fullmatch(song_id):
+        name = "".join(chr(b) if PLAIN.fullmatch(chr(b)) else f"%{b:02x}" for b in song_id.encode())
     if RESERVED.match(name):
         name = f"%{ord(name[0]):02x}{name[1:]}"
     if len(name) > MAX_NAME:
@@ -212,7 +230,7 @@ def _checksum(head: bytes, inside: bytes) -> bytes:
     return hashlib.sha256(head + b"\n" + inside).hexdigest().encode()
 
 
-def _read(path: Path, root: Path) -> bytes | None:
+def _read(path: Path | str, root: Path | None = None) -> bytes | None:
     """Return a regular file's bytes; None for anything else (links, FIFOs, folders, files beyond all reason).
 
     Raises `OutputError` if the system can't open files now, for then nobody knows.
@@ -220,9 +238,13 @@ def _read(path: Path, root: Path) -> bytes | None:
     try:
         return read_regular(path, MAX_ENTRY_BYTES, within=root)
     except OSError as problem:
-        if problem.errno in LACKING:
-            raise OutputError(f"cache file {path}: {problem.strerror}") from None
+        _check_lacking(path, problem)
         return None
+
+
+def _check_lacking(path: Path | str, problem: OSError) -> None:
+    if problem.errno in LACKING:
+        raise OutputError(f"cache file {path}: {problem.strerror}") from None
 
 
 def _plain(record: Any) -> dict[str, Any] | None:
@@ -243,10 +265,13 @@ def _encodable(value: Any) -> Any:
 def _heard(body: Mapping[str, Any] | None) -> Heard | None:
     if body is None:
         return None
-    known = {f.name for f in fields(Measures)}
-    measures = Measures(**{k: v for k, v in body["measures"].items() if k in known})
+    measures = body["measures"]
+    if not measures.keys() <= MEASURES:
+        measures = {k: v for k, v in measures.items() if k in MEASURES}
     fingerprint = Fingerprint(**body["fingerprint"])
-    return Heard(**{**body, "fingerprint": fingerprint, "measures": measures, "flags": tuple(body["flags"])})
+    return Heard(
+        **{**body, "fingerprint": fingerprint, "measures": Measures(**measures), "flags": tuple(body["flags"])}
+    )
 
 
 def _reply(body: Mapping[str, Any]) -> Reply:

@@ -13,7 +13,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -55,26 +55,30 @@ def _place(path: Path, within: Path | None) -> Iterator[tuple[str, int | None]]:
             yield path.name, folder
 
 
-def open_regular(path: Path, flags: int, *, within: Path | None = None) -> int:
+def open_regular(path: Path | str, flags: int, *, within: Path | None = None) -> int:
     """Open a regular file, never a link, a FIFO or a device; to be written to, only one without a second name.
 
     Without `within` only the file itself is held to that, not its folder. Say no `O_TRUNC`: what is opened is looked
     at first. Raises `OSError`.
     """
-    foreign = OSError(errno.ELOOP, f"{path.name} is a link, a FIFO, a folder or a file with a second name; remove it")
-    with _place(path, within) as (name, folder):
+    with nullcontext((path, None)) if within is None else _place(Path(path), within) as (name, folder):
         try:
             handle = os.open(name, flags | SAFELY, 0o666, dir_fd=folder)
         except OSError as problem:
-            raise (foreign if problem.errno in FOREIGN else problem) from None
+            raise (_foreign(path) if problem.errno in FOREIGN else problem) from None
     facts = os.fstat(handle)
     if stat.S_ISREG(facts.st_mode) and (facts.st_nlink < 2 or flags & os.O_ACCMODE == os.O_RDONLY):
         return handle
     os.close(handle)
-    raise foreign
+    raise _foreign(path)
 
 
-def read_regular(path: Path, most: int, *, within: Path | None = None) -> bytes:
+def _foreign(path: Path | str) -> OSError:
+    what = "is a link, a FIFO, a folder or a file with a second name; remove it"
+    return OSError(errno.ELOOP, f"{os.path.basename(path)} {what}")  # noqa: PTH119 - it may be text
+
+
+def read_regular(path: Path | str, most: int, *, within: Path | None = None) -> bytes:
     """Return what a regular file holds; see `open_regular`. Raises `OSError`, also if it is over `most` bytes."""
     handle = open_regular(path, os.O_RDONLY, within=within)
     try:

@@ -19,15 +19,16 @@ from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
 from musicflamingo_cli.inference.locks import locked
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
-from musicflamingo_cli.readback import Readback, Reader, read_back
+from musicflamingo_cli.readback import Reader, rare_collections, read_back
 from musicflamingo_cli.records import Tick, Watch
 from musicflamingo_cli.results.card import run_card
+from musicflamingo_cli.results.outcome_rows import RunFacts
 from musicflamingo_cli.results.table import (
     CAPTIONS,
-    RunFacts,
     TableForm,
     captions,
     column_type,
+    kept_cells,
 )
 from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, format_of, output, sweep_parts, write_table
 from musicflamingo_cli.road import Road, holds_replies, kept_settings, open_road
@@ -108,10 +109,11 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
     if road.options.words and form == "csv":
         layout = replace(layout, schema=CAPTIONS)
     sweep_parts(path)
-    with output(path) as file:
+    with output(path) as file, rare_collections():
         asked = asked_fields(road.engine, road.pack)
-        readback = Readback(Reader(road.cache, road.pack, asked, road.rules, run), table, _facts(road, began))
-        made = read_back(readback, road.rows(), road.rows_total, os.cpu_count() or 1)
+        reader = Reader(road.cache, road.pack, asked, road.rules, run, table.rows(), _facts(road, began))
+        read = read_back(reader, road.rows(), road.rows_total, os.cpu_count() or 1)
+        made = ({**row, **kept_cells(source.columns, table)} if table.keep else row for source, row in read)
         rows = _counted(made, summary, watch, road.rows_total)
         write_table(rows if layout.schema is not CAPTIONS else captions(rows), layout, file, form)
     summary.output = None if path in STDOUT else path

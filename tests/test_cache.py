@@ -206,3 +206,15 @@ def test_an_entry_takes_the_place_of_what_is_no_file(cache: Cache, tmp_path: Pat
     cache.put(ENTRY)
     assert cache.get("song/1") == ENTRY
     assert other.read_text() == "kept"
+
+
+def test_an_entry_costs_one_opening(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [f"song/{number}" for number in range(40)]
+    for song_id in ids:
+        cache.put(replace(ENTRY, song_id=song_id))
+        cache.get(song_id)
+    opened: list[object] = []
+    real_open = os.open
+    monkeypatch.setattr(os, "open", lambda path, *how, **more: opened.append(path) or real_open(path, *how, **more))
+    assert all(cache.get(song_id) for song_id in ids)
+    assert [str(path) for path in opened] == [str(cache.path(song_id)) for song_id in ids]

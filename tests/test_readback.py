@@ -1,5 +1,6 @@
 """Many rows are read back by several processes, in the same order and to the same rows."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from musicflamingo_cli.cache import Cache, Entry
 from musicflamingo_cli.inference.conversation import prompt_hash, render
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.records import RejectedRow, Reply, Rules, Song
-from musicflamingo_cli.results.table import RunFacts, TableForm
+from musicflamingo_cli.results.outcome_rows import RowForm, RunFacts
 
 Rows = list[Song | RejectedRow]
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> tuple[readback.Readback, Rows]:
+def made(tmp_path: Path) -> tuple[readback.Reader, Rows]:
     """Return a cache of some replies, ready to be read back, and its rows."""
     pack = load_pack("quality")
     cache = Cache(tmp_path, "fake-quality", {})
@@ -33,10 +34,7 @@ def made(tmp_path: Path) -> tuple[readback.Readback, Rows]:
             digest = prompt_hash(*render(pack, song))
             cache.put(Entry(song.song_id, digest, replies=(Reply(text),), run="old"))
     facts = RunFacts("fake", None, None, "", "text", datetime(2026, 11, 20, tzinfo=UTC))
-    how = readback.Readback(
-        readback.Reader(cache, pack, pack.asked, Rules(min_coverage=0.1), "now"), TableForm(pack, {}), facts
-    )
-    return how, rows
+    return readback.Reader(cache, pack, pack.asked, Rules(min_coverage=0.1), "now", RowForm(pack), facts), rows
 
 
 def children() -> set[int]:
@@ -45,19 +43,18 @@ def children() -> set[int]:
     return {int(pid) for task in tasks for pid in task.read_text("ascii").split()}
 
 
-def test_processes_change_nothing(made: tuple[readback.Readback, Rows], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_change_nothing(made: tuple[readback.Reader, Rows], monkeypatch: pytest.MonkeyPatch) -> None:
     (how, rows), before = made, children()
     one = list(readback.read_back(how, iter(rows), len(rows), 1))
     monkeypatch.setattr(readback, "MANY_ROWS", 100)
     assert list(readback.read_back(how, iter(rows), len(rows), 2)) == one
-    assert [row["manifest_row"] for row in one] == list(range(1, 601))
-    assert one[3]["overall_quality_score"] == 0.003 and one[3]["cached"]
+    assert [row for row, _ in one] == rows
+    assert [row["manifest_row"] for _, row in one] == list(range(1, 601))
+    assert one[3][1]["overall_quality_score"] == 0.003 and one[3][1]["cached"]
     assert children() == before
 
 
-def test_a_process_that_dies_costs_nothing(
-    made: tuple[readback.Readback, Rows], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_dies_costs_nothing(made: tuple[readback.Reader, Rows], monkeypatch: pytest.MonkeyPatch) -> None:
     (how, rows), before = made, children()
     one = list(readback.read_back(how, iter(rows), len(rows), 1))
     monkeypatch.setattr(readback, "MANY_ROWS", 100)
@@ -75,7 +72,7 @@ def test_a_process_that_dies_costs_nothing(
 
 
 def test_processes_are_gone_when_the_reading_ends_early(
-    made: tuple[readback.Readback, Rows], monkeypatch: pytest.MonkeyPatch
+    made: tuple[readback.Reader, Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (how, rows), before = made, children()
     monkeypatch.setattr(readback, "MANY_ROWS", 100)
@@ -85,3 +82,10 @@ def test_processes_are_gone_when_the_reading_ends_early(
     assert len(children()) > len(before)
     reading.close()  # type: ignore[attr-defined]  # it is a generator
     assert children() == before
+
+
+def test_rows_are_collected_rarely_and_only_while_they_are_read() -> None:
+    before = gc.get_threshold(), gc.get_freeze_count()
+    with readback.rare_collections():
+        assert gc.get_threshold()[0] == readback.COLLECTED
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from functools import lru_cache
 
 from musicflamingo_cli.intake.packs import PLACE
 from musicflamingo_cli.records import Pack, Song
@@ -39,6 +40,7 @@ def quoted(value: object) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
+@lru_cache(maxsize=64)
 def prompt_hash(prompt: str, system: str | None) -> str:
     """Return the SHA-256 of a rendered prompt, hexadecimal."""
     return hashlib.sha256(json.dumps([prompt, system]).encode()).hexdigest()

@@ -99,18 +99,27 @@ def _match_audio(found: Found, entry: Entry, rules: LookupRules) -> Found:
         same = url_key(path, rules.url_key) == heard.fingerprint.path
         # Fetched again only to be compared, or because it is another URL: the content decides.
         stale = rules.verify_audio or not same
-        kept = replace(entry, failure=None, failed_file=None, failed_under="")
+        kept = _without_failure(entry)
         state: State = "measure" if stale else _hit_or_measure(heard, entry, rules)
-        return replace(found, state=state, entry=kept, changed=kept != entry)
+        return replace(found, state=state, entry=kept, changed=kept is not entry)
     if rules.verify_audio or not same_file(path, heard.fingerprint):
         now = fingerprint(path)
         if isinstance(now, Failure):
             return replace(found, state="failed", entry=rules.failed(entry, now, path), changed=True)
         if now.sha256 != heard.fingerprint.sha256:
             return found
-        heard = replace(heard, fingerprint=now)
-    kept = replace(entry, heard=heard, failure=None, failed_file=None, failed_under="")
-    return replace(found, state=_hit_or_measure(heard, entry, rules), entry=kept, changed=kept != entry)
+        if now != heard.fingerprint:
+            heard = replace(heard, fingerprint=now)
+            entry = replace(entry, heard=heard)
+    kept = _without_failure(entry)
+    return replace(found, state=_hit_or_measure(heard, entry, rules), entry=kept, changed=kept is not found.entry)
+
+
+def _without_failure(entry: Entry) -> Entry:
+    """Return an entry whose replies count again; the same one if no failure stood before them."""
+    if (entry.failure, entry.failed_file, entry.failed_under) == (None, None, ""):
+        return entry
+    return replace(entry, failure=None, failed_file=None, failed_under="")
 
 
 def _hit_or_measure(heard: Heard, entry: Entry, rules: LookupRules) -> State:

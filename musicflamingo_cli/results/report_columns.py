@@ -11,10 +11,11 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import MEASURE_NAMES
 from musicflamingo_cli.results.ids import can_be_id
+from musicflamingo_cli.results.outcome_rows import measure_column
 from musicflamingo_cli.results.report_card import asks_no_scores, stated_scores
 from musicflamingo_cli.results.report_records import ReportOptions
 from musicflamingo_cli.results.sources import ID_NAMES, OVERALL, Table, id_sql, nearest
-from musicflamingo_cli.results.table import HEAD, measure_column
+from musicflamingo_cli.results.table import HEAD
 
 MOST_SCORES = 16
 """More columns of numbers than this are no scores any more; the rest is named as left out."""

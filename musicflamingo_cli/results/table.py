@@ -1,18 +1,17 @@
-"""The scores table: its schema and its rows."""
+"""The scores table: its schema, and what it keeps of a manifest."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.records import BASIC_MEASURES, CLAIMS, MEASURE_NAMES, Field, Measures, Outcome, Pack, RejectedRow
+from musicflamingo_cli.records import CLAIMS, MEASURE_NAMES, Field, Measures, Pack
+from musicflamingo_cli.results.outcome_rows import RowForm, finite, measure_column
 
 TIME = pa.timestamp("us", tz="UTC")
 DETAIL = pa.struct(
@@ -55,21 +54,12 @@ HEAD = {
     "audio_flags": pa.list_(pa.string()),
 }
 """The columns that every table has, before the measured ones."""
-RENAMED = {
-    name: f"measured_{name}" for name in ("tempo_bpm", "tempo_confidence", "key_tonic", "key_mode", "key_confidence")
-}
-"""Measures whose plain name is left to what a model claims."""
 MEASURE_TYPES = {"bool": pa.bool_(), "str": pa.string(), "float": pa.float64()}
 
 
 def measure_type(name: str) -> pa.DataType:
     """Return the column type of a measure."""
     return MEASURE_TYPES[str(Measures.__annotations__[name]).split(" ")[0]]
-
-
-def measure_column(name: str) -> str:
-    """Return the column that a measure has when no field of the pack shows it."""
-    return RENAMED.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +73,10 @@ class TableForm:
     """Whether the whole text of each reply has a column, and its thinking another."""
     every_measure: bool = True
     """Whether all measures are shown, or only those that are always taken."""
+
+    def rows(self) -> RowForm:
+        """Return what decides a row's other columns."""
+        return RowForm(self.pack, self.words, self.every_measure)
 
     def kept_name(self, name: str) -> str:
         """Return the column that holds a kept manifest column: its own name, or `manifest_<name>` if that is taken."""
@@ -124,122 +118,8 @@ class TableForm:
         return columns
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """What is the same in every row of a run."""
-
-    engine: str
-    model: str | None
-    revision: str | None
-    prompt_hash: str
-    decode_mode: str
-    scored_at: datetime
-    """When this run began, UTC."""
-
-
-def rejected_row(row: RejectedRow, form: TableForm, facts: RunFacts) -> dict[str, Any]:
-    """Return the table row of a manifest row that was never listened to."""
-    return {
-        **_run_part(form, facts),
-        "song_id": row.song_id,
-        "manifest_row": row.manifest_row,
-        "title": row.title,
-        "audio": row.audio,
-        "status": row.status,
-        "reason": row.reason,
-        "error": row.error,
-        "cached": False,
-        **_kept(row.columns, form),
-    }
-
-
-def outcome_row(outcome: Outcome, form: TableForm, facts: RunFacts) -> dict[str, Any]:
-    """Return the table row of a song."""
-    song, answer, failure = outcome.song, outcome.answer, outcome.failure
-    row: dict[str, Any] = {
-        **_run_part(form, facts),
-        "song_id": song.song_id,
-        "manifest_row": song.manifest_row,
-        "title": song.title,
-        "audio": song.audio,
-        "status": answer.status if answer else "failed",
-        "reason": failure.reason if failure else (answer.reason if answer else None),
-        "error": failure.error if failure else _unanswered(outcome),
-        "cached": outcome.cached,
-        **_kept(song.columns, form),
-    }
-    if outcome.score:
-        row["overall_quality_score"] = _finite(outcome.score.overall)
-        row["coverage"] = outcome.score.coverage
-    if outcome.reply:
-        row["engine_seconds"] = 0.0 if outcome.cached else outcome.reply.seconds
-        row["prompt_tokens"] = outcome.reply.prompt_tokens
-        row["generated_tokens"] = outcome.reply.generated_tokens
-        row["finish_reason"] = outcome.reply.finish_reason
-    row |= _heard_part(outcome, form)
-    if answer:
-        row["repairs"] = list(answer.repairs)
-        row |= answer.claims
-        if form.words:
-            row |= {"text": answer.words, "thinking": answer.thinking}
-        for name, one in answer.fields.items():
-            row[name] = _finite(one.value)
-            row[f"{name}_detail"] = {
-                "obtained": one.obtained,
-                "written": _finite(one.written),
-                "expected": _finite(one.expected),
-                "std": _finite(one.std),
-                "mass": _finite(one.mass),
-            }
-    return row
-
-
-def _unanswered(outcome: Outcome) -> str | None:
-    """Say in a sentence what a reply leaves open."""
-    answer = outcome.answer
-    missing = (
-        [f"{n} ({one.reason or 'missing'})" for n, one in answer.fields.items() if one.value is None] if answer else []
-    )
-    return f"the reply gives no value for {', '.join(missing)}; mfq show prints it" if missing else None
-
-
-def _heard_part(outcome: Outcome, form: TableForm) -> dict[str, Any]:
-    heard = outcome.heard
-    if heard is None:
-        return {}
-    used = heard.used_seconds
-    row: dict[str, Any] = {
-        "audio_seconds": heard.audio_seconds,
-        "used_seconds": used,
-        "truncated": used is not None and used < heard.audio_seconds - 0.02,
-        "sample_rate": heard.sample_rate,
-        "channels": heard.channels,
-        "audio_flags": [f for f in heard.flags if form.every_measure or f not in MEASURE_NAMES],
-    }
-    shown = {f.measure: f.name for f in form.pack.fields if f.measure}
-    for name in MEASURE_NAMES:
-        asked = form.every_measure or name in BASIC_MEASURES
-        value = _finite(getattr(heard.measures, name)) if asked else None
-        row[shown.get(name) or measure_column(name)] = value
-        if name in shown:
-            plain = value if isinstance(value, float) else None
-            row[f"{shown[name]}_detail"] = None if value is None else {"obtained": "measured", "written": plain}
-    return row
-
-
-def _run_part(form: TableForm, facts: RunFacts) -> dict[str, Any]:
-    return {
-        "engine": facts.engine,
-        "model": facts.model,
-        "revision": facts.revision,
-        "prompt": form.pack.name,
-        "prompt_hash": facts.prompt_hash,
-        "decode_mode": facts.decode_mode,
-        "scored_at": facts.scored_at,
-    }
-
-
-def _kept(columns: Mapping[str, object], form: TableForm) -> dict[str, Any]:
+def kept_cells(columns: Mapping[str, object], form: TableForm) -> dict[str, Any]:
+    """Return the cells of the kept columns of a manifest row."""
     return {form.kept_name(name): _cast(columns.get(name), kind) for name, kind in form.keep.items()}
 
 
@@ -247,14 +127,10 @@ def _cast(value: Any, kind: pa.DataType) -> Any:
     if value is None:
         return None
     if kind == pa.float64():
-        return _finite(float(value))
+        return finite(float(value))
     if kind == pa.string() and not isinstance(value, str):
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
     return value
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def column_type(seen: set[type]) -> pa.DataType:

@@ -1,9 +1,11 @@
 """Killed and resumed: nothing is asked twice but what was in the model when it died."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,3 +70,25 @@ def test_a_crash_of_the_engine_costs_its_batch_only(bench: Any, script: Any, ask
     assert bench.score() == 0
     assert asked()[: len(before)] == before
     assert sorted(asked()) == ["song-0", "song-1", "song-2"]
+
+
+@pytest.mark.parametrize("words", [(), ("--offline",)])
+def test_a_cached_run_reads_each_entry_at_most_twice(bench: Any, monkeypatch: pytest.MonkeyPatch, words: Any) -> None:
+    """Once to look it up, once for the table; and nothing but entries more often for more songs."""
+    bench.songs(1)
+    bench.rows([{"id": f"song-{n}", "audio": "0.wav"} for n in range(20)])
+    assert bench.score() == 0
+    real_open, opened = os.open, Counter[str]()
+
+    def counting(path: Any, *how: Any, **more: Any) -> int:
+        opened[Path(os.fspath(path)).suffix if isinstance(path, str | Path) else ""] += 1
+        return real_open(path, *how, **more)
+
+    monkeypatch.setattr(os, "open", counting)
+    counts = []
+    for songs in (10, 20):
+        opened.clear()
+        bench.rows([{"id": f"song-{n}", "audio": "0.wav"} for n in range(songs)])
+        assert bench.score(*words) == 0
+        counts.append(opened[".json"])
+    assert counts[1] - counts[0] == 10 * (1 if words else 2)

@@ -19,7 +19,8 @@ from musicflamingo_cli.records import (
     Score,
     Song,
 )
-from musicflamingo_cli.results.table import HEAD, RunFacts, TableForm, column_type, outcome_row, rejected_row
+from musicflamingo_cli.results.outcome_rows import RunFacts, outcome_row, rejected_row
+from musicflamingo_cli.results.table import HEAD, TableForm, column_type, kept_cells
 
 FACTS = RunFacts("fake", "m", "r", "abc", "text", datetime(2026, 11, 20, tzinfo=UTC))
 QUALITY = Pack("q", "1", (Field("genre", "text"), Field("good", "score", "", 0, 1, 1)), "Rate.")
@@ -62,7 +63,7 @@ def test_a_scored_song() -> None:
     form = TableForm(QUALITY, {"year": pa.int64(), "genre": pa.string()})
     fields = {"genre": FieldAnswer("jazz", "json"), "good": FieldAnswer(0.7, "distribution", None, 0.8, 0.7, 0.1, 0.99)}
     outcome = Outcome(SONG, HEARD, Reply("{}", "stop", 10, 5, 0.5), Answer(fields, "ok"), Score(0.7, 1.0))
-    row = built(form, outcome_row(outcome, form, FACTS))
+    row = built(form, {**outcome_row(outcome, form.rows(), FACTS), **kept_cells(SONG.columns, form)})
     assert (row["status"], row["reason"], row["overall_quality_score"]) == ("ok", None, 0.7)
     assert (row["genre"], row["good"], row["year"], row["manifest_genre"]) == ("jazz", 0.7, 1959, '["a",1]')
     assert row["good_detail"] == {"obtained": "distribution", "written": 0.8, "expected": 0.7, "std": 0.1, "mass": 0.99}
@@ -72,7 +73,7 @@ def test_a_scored_song() -> None:
 
 def test_a_shown_measure_has_its_detail() -> None:
     form = TableForm(SHOWING, {})
-    row = built(form, outcome_row(Outcome(SONG, HEARD, failure=Failure("engine", "x", "y")), form, FACTS))
+    row = built(form, outcome_row(Outcome(SONG, HEARD, failure=Failure("engine", "x", "y")), form.rows(), FACTS))
     assert row["bpm"] == 120.0
     assert row["bpm_detail"] == {"obtained": "measured", "written": 120.0, "expected": None, "std": None, "mass": None}
     assert (row["status"], row["reason"], row["error"]) == ("failed", "x", "y")
@@ -80,7 +81,9 @@ def test_a_shown_measure_has_its_detail() -> None:
 
 def test_a_rejected_row_keeps_what_the_manifest_says() -> None:
     form = TableForm(QUALITY, {"year": pa.int64()})
-    row = built(form, rejected_row(RejectedRow(7, "skipped", "no_audio", "no audio", "id", None, "T"), form, FACTS))
+    row = built(
+        form, rejected_row(RejectedRow(7, "skipped", "no_audio", "no audio", "id", None, "T"), form.rows(), FACTS)
+    )
     assert (row["manifest_row"], row["song_id"], row["title"]) == (7, "id", "T")
     assert (row["status"], row["reason"], row["good"], row["engine"]) == ("skipped", "no_audio", None, "fake")
 
