@@ -96,9 +96,18 @@ def container_at(fd: int, start: int) -> AudioFormat | None:
     return None
 
 
-def _skip_tags(fd: int, size: int) -> int:
+def tagged_mp3_at(fd: int, start: int, size: int) -> AudioFormat | None:
+    """The MP3 whose ID3v2 tag begins at that byte, or None without a tag or without frames right behind it."""
+    head = os.pread(fd, 6, start)
+    if head[:3] != b"ID3" or len(head) < 6 or head[3] not in (2, 3, 4) or head[5] & 0x0F:
+        return None
+    begin = _skip_tags(fd, size, start)
+    is_run = _is_run(mpeg_frame, os.pread(fd, 1 << 14, begin), 0, size - begin)
+    return AudioFormat("MP3", "mp3", start=begin) if is_run else None
+
+
+def _skip_tags(fd: int, size: int, start: int = 0) -> int:
     """Offset behind the ID3v2 tags that a file may begin with, cover art of many megabytes included."""
-    start = 0
     for _ in range(16):
         head = os.pread(fd, 10, start)
         if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 127:

@@ -2,7 +2,7 @@
 
 Chained Ogg (RFC 3533, 4) is meant to be so; other files are when they were joined byte by byte. A decoder stops at the
 end of the first one, or takes the next one's header for sound. Formats of bare frames (MP3, AAC, AC-3, MPEG-TS) need
-none of this: FFmpeg reads on, and each frame says what it is; so do Matroska's segments.
+little of this: FFmpeg reads on, and each frame says what it is; so do Matroska's segments.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from musicflamingo_cli.intake.audio_formats import AudioFormat, container_at
+from musicflamingo_cli.intake.audio_formats import AudioFormat, container_at, tagged_mp3_at
 from musicflamingo_cli.intake.promises import sound_span
 
 _SEARCHED = 1 << 20
@@ -37,7 +37,10 @@ def parts_of(fd: int, form: AudioFormat) -> list[AudioFormat]:
     """The recordings that a file holds, each with its start and, but for the last, its stop; usually one."""
     size = os.fstat(fd).st_size
     parts = [form]
-    while (end := _end(fd, parts[-1], size)) is not None and (following := container_at(fd, end)) is not None:
+    while (end := _end(fd, parts[-1], size)) is not None:
+        following = container_at(fd, end) or tagged_mp3_at(fd, end, size)
+        if following is None:
+            break
         parts[-1] = replace(parts[-1], stop=end)
         parts.append(following)
     return parts
@@ -45,6 +48,8 @@ def parts_of(fd: int, form: AudioFormat) -> list[AudioFormat]:
 
 def _end(fd: int, form: AudioFormat, size: int) -> int | None:
     """Where another recording begins behind this one, or None."""
+    if form.demuxer == "mp3":  # FFmpeg reads on, but takes the tag for a damaged frame.
+        return _find(fd, form.start, ((0, b"ID3"),))
     if form.demuxer in _SIGNATURES:
         span = sound_span(fd, form)
         if span is None:  # Only its own kind, for this is the sound that is searched.
@@ -62,7 +67,7 @@ def _find(fd: int, at: int, signatures: tuple[_Signature, ...]) -> int | None:
             at += _SEARCHED
             continue
         at += min(found)
-        if container_at(fd, at) is not None:
+        if container_at(fd, at) is not None or tagged_mp3_at(fd, at, os.fstat(fd).st_size) is not None:
             return at
         at += 1
     return None
@@ -89,11 +94,12 @@ def _ogg_end(fd: int, at: int, size: int) -> int | None:
 
 def _mov_end(fd: int, start: int, size: int) -> int | None:
     """A box `ftyp` begins every file (ISO 14496-12, 4.3), and stands there alone."""
-    at = start
+    at, has_data = start, False
     while at < size:
         head = os.pread(fd, 16, at)
-        if at > start and head[4:8] == b"ftyp":
+        if has_data and head[4:8] == b"ftyp":
             return at
+        has_data = has_data or head[4:8] in (b"moov", b"mdat", b"moof")
         length = int.from_bytes(head[:4], "big")
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
