@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from musicflamingo_cli.notebook import score_songs
     from musicflamingo_cli.recommender import QualityFilter
-    from musicflamingo_cli.scoring.answers import parse_reply
+    from musicflamingo_cli.scoring.reply.parse import parse_reply
 
 __all__ = ["QualityFilter", "parse_reply", "score_songs"]
 _HOMES = {
     "QualityFilter": "musicflamingo_cli.recommender",
-    "parse_reply": "musicflamingo_cli.scoring.answers",
+    "parse_reply": "musicflamingo_cli.scoring.reply.parse",
     "score_songs": "musicflamingo_cli.notebook",
 }
 

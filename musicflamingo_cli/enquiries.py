@@ -70,7 +70,8 @@ def known_of(song_id: str, cache_dir: str) -> list[dict[str, Any]]:
             fields = tuple(Field(**field) for field in settings.get("fields", ()))
             answers = [read_reply(reply, str(settings.get("prompt") or ""), fields, Rules()) for reply in entry.replies]
             known = {"folder": str(folder), "settings": settings, "entry": asdict(entry)}
-            found.append({**known, "answers": [asdict(answer) for answer in answers]})
+            shown = [asdict(a) | {"fields": {n: one._asdict() for n, one in a.fields.items()}} for a in answers]
+            found.append({**known, "answers": shown})
     return found
 
 

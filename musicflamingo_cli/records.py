@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -260,14 +260,13 @@ class Reply:
     """True if the text holds measurements rather than a model's words."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldAnswer:
-    """One field of an answer, and where it came from."""
+class FieldAnswer(NamedTuple):
+    """One field of an answer, and where it came from. A named tuple: a frozen dataclass costs four times as much."""
 
     value: float | str | None = None
     """What the overall score uses; None if it was not stated."""
     obtained: str | None = None
-    """`json`, `repaired`, `prose`, `rescaled`, `distribution`, `measured`, `legacy`; None without a value."""
+    """`json`, `repaired`, `labelled`, `rescaled`, `distribution`, `measured`, `legacy`; None without a value."""
     reason: str | None = None
     """Why there is no value, e.g. `missing`, `out_of_range`."""
     written: float | None = None

@@ -15,10 +15,10 @@ from pathlib import Path
 from json_repair import repair_json
 
 from musicflamingo_cli.records import Field
-from musicflamingo_cli.scoring.answers import parse_reply
+from musicflamingo_cli.scoring.reply.parse import parse_reply
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.scoring.hostile import CASES, hostile
+from tests.scoring.reply.hostile import CASES, hostile
 
 TEXTS = ("genre", "tempo", "key", "instruments", "production_style", "mood")
 SCORES = {

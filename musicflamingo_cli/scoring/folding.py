@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 _FOLDED = str.maketrans(
     {
         **{chr(0xFF01 + i): chr(0x21 + i) for i in range(94)},
@@ -13,14 +11,6 @@ _FOLDED = str.maketrans(
         **{"\u2212": "-", "\ufe63": "-", "\u3002": ".", "\u3001": ",", "\u066b": "."},
     }
 )
-
-
-_STRAY = re.compile(r"(?<=[^\W\d_])[^\w\s](?=[^\W\d_])")
-
-
-def without_strays(text: str) -> str:
-    """The same words without the signs that stand in the middle of them: `We]ight`, `Exam;ple`."""
-    return _STRAY.sub("", text)
 
 
 def fold(text: str) -> str:

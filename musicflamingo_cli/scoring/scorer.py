@@ -8,14 +8,11 @@ from dataclasses import replace
 from musicflamingo_cli.cache import Entry
 from musicflamingo_cli.records import CLAIMS, Answer, Failure, Field, FieldAnswer, Outcome, Reply, Rules, Song
 from musicflamingo_cli.scoring.aggregate import aggregate
-from musicflamingo_cli.scoring.answers import parse_reply
 from musicflamingo_cli.scoring.distributions import with_distributions
+from musicflamingo_cli.scoring.reply.parse import parse_reply
+from musicflamingo_cli.scoring.reply.thinking import final_words, thinking_of
 from musicflamingo_cli.scoring.tempo_key import key_of, tempo_bpm
-from musicflamingo_cli.scoring.thinking import final_words, thinking_of
-from musicflamingo_cli.scoring.unheard import is_unheard
 
-_REFUSAL = 400
-"""A longer caption tells of the song, whatever it says that it could not hear."""
 NOT_CACHED = Failure("intake", "not_cached", "the cache holds no reply for this song under these settings", True)
 OTHER_AUDIO = Failure("intake", "not_cached", "the cached reply is about audio of another name", True)
 PROMPT_CHANGED = Failure("intake", "not_cached", "the cached reply answers another prompt", True)
@@ -33,7 +30,7 @@ def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) 
     answer = replace(answer, claims=_claims(answer, asked))
     if not reply.measured:
         return answer
-    fields = {n: replace(one, obtained="measured" if one.obtained else None) for n, one in answer.fields.items()}
+    fields = {n: one._replace(obtained="measured" if one.obtained else None) for n, one in answer.fields.items()}
     return replace(answer, fields=fields)
 
 
@@ -58,16 +55,12 @@ def _with_words(answer: Answer, reply: Reply, asked: Sequence[Field]) -> Answer:
     answer = replace(answer, words=words, thinking=thinking)
     if len(asked) != 1 or asked[0].kind != "text" or not words or answer.reason in ("gibberish", "empty"):
         return answer
-    if len(words) < _REFUSAL and is_unheard(words):
-        return replace(
-            answer, fields={asked[0].name: FieldAnswer(reason="ambiguous")}, status="failed", reason="ambiguous"
-        )
     one = answer.fields.get(asked[0].name)
     if one is not None and one.obtained in ("json", "repaired"):
         return replace(answer, words=str(one.value))
     whole = reply.finish_reason != "length"
     reason = answer.reason if answer.reason == "loop_detected" else (None if whole else "token_cap")
-    fields = {asked[0].name: FieldAnswer(words, "prose")}
+    fields = {asked[0].name: FieldAnswer(words, "labelled")}
     return replace(answer, fields=fields, status="ok" if reason is None else "partial", reason=reason)
 
 

@@ -1,0 +1,142 @@
+"""Which key or label means which field, and under which names an answer may be nested."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.reply.numbers import NO_SCALE, Scale, scale_of
+
+_LONGEST = 120
+_NUMBERING = re.compile(r"^[\s*_#>-]{0,8}[0-9]{1,2}[.)]\s{0,4}(?=\D)")
+_NOTE = re.compile(
+    r"\s{0,4}(?:[(\[](?P<note>[^()\[\]]{1,40})[)\]]|[ _](?P<top>(?:out[ _]of[ _]|/\s?)[0-9]{1,4}))[\s*_:`]*$"
+)
+_JOINTS = re.compile(r"[\s_*\-‐‑–—.:`\"'“”‘’\\#>•·\u200b-\u200d\u2060\ufeff]+")
+"""What may stand in and around the words of a name and leave it what it is."""
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORD = re.compile(r"[^\W_]+")
+HOLDERS = frozenset(
+    (
+        *("score", "scores", "scoring", "rating", "ratings", "evaluation", "evaluations", "assessment", "analysis"),
+        *(
+            "review",
+            "result",
+            "results",
+            "response",
+            "answer",
+            "answers",
+            "reply",
+            "final",
+            "output",
+            "content",
+            "text",
+        ),
+        *(
+            "message",
+            "arguments",
+            "json",
+            "data",
+            "object",
+            "properties",
+            "metadata",
+            "track",
+            "song",
+            "music",
+            "audio",
+        ),
+        *("quality", "criteria", "dimensions", "metrics", "choices", "overall", "description", "details", "fields"),
+        *("items", "parameters"),
+    )
+)
+"""The words that names are made of under which an answer may be nested. Under any other name stands something else
+(weights, an example, another song): the names of what is no answer never end."""
+VALUES = frozenset(("score", "value", "rating"))
+"""Keys of the number in the object of one field."""
+SUBJECTS = frozenset(("name", "criterion", "metric", "key", "dimension", "aspect", "field", "category", "attribute"))
+"""Keys of the field's name in an object of one field: `{"name": "production_quality", "score": 0.8}`."""
+TOPS = frozenset(("max", "maximum", "outof", "scale", "range", "best", "bestrating", "total", "of"))
+"""Keys of the scale in such an object."""
+BESIDE = frozenset(("weight", "confidence", "certainty"))
+"""Keys of other numbers that may stand in such an object and leave the score what it is."""
+LOWS = frozenset(("min", "minimum", "worst", "lowest", "worstrating"))
+"""Keys of the lower end of the scale in such an object."""
+OTHER = frozenset(
+    ("weight", "weights", "weighting", "confidence", "example", "examples", "template", "format", "schema")
+)
+"""Headings and labels over lines that are no scores."""
+
+
+class Match(NamedTuple):
+    """The field that a key or label means."""
+
+    field: Field
+    scale: Scale
+    """What a note behind the name says: `Production Quality (0-10)`."""
+
+
+@lru_cache(maxsize=4096)
+def words_of(name: str) -> tuple[str, ...]:
+    """A name's words in lower case, however they are joined."""
+    return tuple(word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name[:_LONGEST])))
+
+
+@lru_cache(maxsize=4096)
+def joined(name: str) -> str:
+    """A name's words as one, in lower case; empty where it holds other signs than those that join words."""
+    if not name.isascii():
+        name = unicodedata.normalize("NFKC", name)
+    word = _JOINTS.sub("", name[:_LONGEST]).lower()
+    return word if word.isalnum() else ""
+
+
+@lru_cache(maxsize=4096)
+def holder(name: str) -> Scale | None:
+    """The scale of what stands under a name, if an answer may stand there (`scores`, `scores_out_of_10`), else None."""
+    scale: Scale | None = NO_SCALE
+    if note := _NOTE.search(name[:_LONGEST]):
+        name, scale = name[: note.start()], scale_of((note["note"] or note["top"]).replace("_", " "))
+    words = words_of(name)
+    return scale if words and HOLDERS.issuperset(words) else None
+
+
+class Names:
+    """The asked fields by every spelling of their names: any case, any joint, scores with or without `score`."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.fields = tuple(field for field in fields if field.kind != "measure")
+        self.scored = frozenset(field.name for field in self.fields if field.kind != "text")
+        """Names of the fields that are numbers."""
+        self.wanted = self.scored or frozenset(field.name for field in self.fields)
+        """Names that a reply is asked for above all: the numbers, or the texts where there are none."""
+        self._known: dict[str, Field] = {}
+        for field in self.fields:
+            if field.kind != "text":
+                base = re.sub(r"(?:score|rating)$", "", joined(field.name)) or joined(field.name)
+                self._known |= {base: field, base + "score": field, base + "rating": field}
+        self._known |= {joined(field.name): field for field in self.fields}
+        self.match = lru_cache(maxsize=2048)(self._match)
+
+    def _match(self, name: str) -> Match | None:
+        """The field that a key or label means; a name with other words or signs in it means none."""
+        name, scale = _NUMBERING.sub("", name[:_LONGEST]), NO_SCALE
+        if field := self._known.get(joined(name)):
+            return Match(field, scale)
+        note = _NOTE.search(name)
+        told = scale_of((note["note"] or note["top"]).replace("_", " ")) if note else None
+        field = self._known.get(joined(name[: note.start()])) if note and told is not None else None
+        return Match(field, told or scale) if field else None
+
+
+_kept: list[tuple[Sequence[Field], Names]] = []
+
+
+def names_of(fields: Sequence[Field]) -> Names:
+    """The names of a run's fields; the last ones are kept, since a run asks for the same ones again and again."""
+    if not _kept or not (_kept[0][0] is fields or _kept[0][0] == fields):
+        _kept[:] = [(fields, Names(fields))]
+    return _kept[0][1]

@@ -1,0 +1,255 @@
+"""One reply in, one answer out: what the model stated, field by field, and nothing that it did not."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import orjson
+
+from musicflamingo_cli.records import Answer, Field, FieldAnswer
+from musicflamingo_cli.scoring.reply.degenerate import is_empty, is_gibberish, loops, loops_to_its_end
+from musicflamingo_cli.scoring.reply.labelled_lines import read_lines
+from musicflamingo_cli.scoring.reply.names import Names, names_of
+from musicflamingo_cli.scoring.reply.numbers import PLACEHOLDER, Reading
+from musicflamingo_cli.scoring.reply.select import Candidate, candidates, choose, read_field
+from musicflamingo_cli.scoring.reply.thinking import parts_of
+from musicflamingo_cli.scoring.reply.tolerant_json import decoded, read_braceless, read_trees
+
+WORDS_AROUND = "words_around"
+"""Among the repairs: more than a fence, a heading or one short line ending in a colon stands outside the answer."""
+_FENCED = re.compile(r"```(?:json)?\s*+(\{[^`]*\})\s*+```")
+_SHORT_LINE = 80
+_LONG = 400
+"""Characters from which a complete reply is looked through for loops as well."""
+_LONG_TEXT = 160
+_NO_WORDS = re.compile(
+    r"<\|[^<>|]{0,40}\|>|</?[\w ]{1,40}/?>|^\s{0,3}#[^\n]*|^\s{0,3}(\*\*|__)[^*_\n]*\1:?\s*$|(?:```|~~~)\w*",
+    re.MULTILINE,
+)
+"""Tokens, tags, headings and fences."""
+_WORD = re.compile(r"\w")
+_MISSING = FieldAnswer(reason="missing")
+
+
+def parse_reply(
+    text: str,
+    fields: Sequence[Field],
+    prompt: str = "",
+    finish_reason: str | None = None,
+    *,
+    assume_scale: float | None = None,
+) -> Answer:
+    """Read what a reply states of the asked fields; invent nothing, and never raise on a model's text.
+
+    The contract:
+
+    - What is JSON, or was meant to be, is read, and each repair is named. What stands behind its label on a line of its
+      own, or in a cell, is read. Nothing else: no sentences, in no language.
+    - The answer is what follows the thinking; an object over lines; the object that states most of the asked fields, a
+      complete one over a broken one, a fenced over a bare one, the last over earlier ones. An object counts at the top
+      or under a closed list of names (`scores`, `ratings`, `result` ...), under no other. Templates and the prompt's
+      own text are no answer. Statements beside one another that differ are `ambiguous`.
+    - A number is `0.85`, `.9`, `0,85`, `85%`, `8/10` or `8 out of 10`, and nothing else beside it. It is null where the
+      end of the text, or damage, may have changed it. Nothing is clamped, no scale is guessed: a bare 1 or 0 counts
+      only beside a proper fraction, or where nothing else stands in the reply that may speak of a scale.
+    - Nothing around an answer is judged by its words; that there are some is said (`words_around` in the repairs).
+
+    Args:
+        text: The reply, whole. Nothing is stripped from it first.
+        fields: What is asked; `measure` fields are not.
+        prompt: The rendered prompt, so that its echo is known.
+        finish_reason: `stop` if the model ended the text, `length` if the token cap did; None (unknown) is read
+            like `length`.
+        assume_scale: A person's word for the scale of all bare scores of the run: 10 turns 8 into 0.8, marked
+            `rescaled`. Above 0.
+
+    Returns:
+        Per field a value with how it was obtained (`json`, `repaired`, `labelled`, or `rescaled` where a unit or a
+        stated scale turned the written number into the value), or null with a reason: `missing`, `cut_off`,
+        `out_of_range`, `not_a_number`, `ambiguous`, `unclear_scale`, `placeholder`. The status is `ok` if every asked
+        field has a value, `failed` if none has. The answer's reason is `loop_detected` (also beside a complete
+        answer), `token_cap`, `empty`, `gibberish`, `no_answer`, or that of the first field without a value whose
+        reason is not `missing`.
+    """
+    if assume_scale is not None and not (math.isfinite(assume_scale) and assume_scale > 0):
+        raise ValueError(f"assume_scale is {assume_scale!r}; it must be a number above 0")
+    names = names_of(fields)
+    if assume_scale is None and "{" not in prompt and (strict := _strict(text, names)) is not None:
+        return strict
+    if is_empty(text):
+        return Answer({f.name: _MISSING for f in names.fields}, "failed", "empty")
+    found, repairs, is_complete = _tolerant(text, names, prompt, finish_reason == "stop", assume_scale)
+    return _verdict(text, names, found, repairs, is_complete, finish_reason)
+
+
+def _strict(text: str, names: Names) -> Answer | None:
+    """The answer of a reply that is one strict object, bare or in one fence, with just the asked keys, all in range."""
+    text = text.strip(" \t\r\n\ufeff")
+    if text[:1] != "{":
+        fenced = _FENCED.fullmatch(text)
+        if fenced is None:
+            return None
+        text = fenced[1]
+    try:
+        said = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if len(said) != len(names.fields):
+        return None
+    answers: dict[str, FieldAnswer] = {}
+    for field in names.fields:
+        name, kind = field.name, field.kind
+        value = said.get(name)
+        if kind == "text":
+            if type(value) is not str or not value.strip() or len(value) > _LONG_TEXT or PLACEHOLDER.fullmatch(value):
+                return None
+            answers[name] = FieldAnswer(value, "json")
+        elif type(value) is float or type(value) is int:
+            low, high = field.low, field.high
+            if (low is not None and value < low) or (high is not None and value > high):
+                return None
+            answers[name] = FieldAnswer(value + 0.0, "json", None, value + 0.0)
+        else:
+            return None
+    return Answer(answers, "ok")
+
+
+def _tolerant(
+    text: str, names: Names, prompt: str, is_stopped: bool, assume: float | None
+) -> tuple[dict[str, FieldAnswer], tuple[str, ...], bool]:
+    """What a reply states, the repairs that it took, and whether the answer is complete."""
+    parts = parts_of(text)
+    said, decodings = decoded(parts.said)
+    if is_stopped or not parts.reaches_end:
+        said += "\n"
+    said = without_prompt(said, prompt)
+    trees = list(read_trees(said))
+    found_objects = candidates(trees, said, names)
+    if not found_objects and (braceless := read_braceless(said)) is not None and braceless.root.closed:
+        trees = [braceless]
+        found_objects = candidates(trees, said, names)
+    chosen = choose(found_objects, names, prompt)
+    found: dict[str, FieldAnswer] = {}
+    repairs: dict[str, None] = {}
+    outside = _outside(said, [(one.tree.start, one.tree.end) for one in chosen])
+    if chosen:
+        repairs = dict.fromkeys(decodings) | dict.fromkeys(r for one in chosen for r in one.tree.repairs)
+        if len(chosen) > 1 and any(one.stated.keys() & names.wanted for one in chosen[1:]):
+            repairs = {"separate_objects": None} | repairs
+        found = _of_objects(chosen, names, bool(repairs), outside, assume)
+        if names.wanted & {name for one in chosen for name in one.stated} or not chosen[0].tree.root.closed:
+            around = _words_around(outside + "\n" + parts.beside)
+            return found, (*repairs, WORDS_AROUND) if around else tuple(repairs), chosen[0].tree.root.closed
+    beside = _outside(said, [(tree.start, tree.end) for tree in trees])
+    lines = read_lines(beside, names, prompt, said.endswith(beside[-1:]) and not said.endswith("\n"), assume)
+    rest = [line for number, line in enumerate(beside.split("\n")) if number not in lines.used]
+    more = lines.has_more or any(_WORD.search(line) for line in rest)
+    found = settled(lines.found, "labelled", more) | {n: one for n, one in found.items() if one.value is not None}
+    around = _words_around("\n".join(rest) + "\n" + parts.beside)
+    return found, (*repairs, *decodings, WORDS_AROUND) if around else (*repairs, *decodings), False
+
+
+def _of_objects(
+    chosen: Sequence[Candidate], names: Names, is_repaired: bool, outside: str, assume: float | None
+) -> dict[str, FieldAnswer]:
+    """What the chosen objects state."""
+    stated: dict[str, Reading | FieldAnswer] = {}
+    for field in names.fields:
+        for one in chosen:
+            if field.name in one.stated:
+                stated[field.name] = read_field(field, one.stated[field.name], is_repaired, assume)
+                break
+    more = any(one.others or "comments" in one.tree.repairs for one in chosen) or _WORD.search(outside) is not None
+    return settled(stated, "repaired" if is_repaired else "json", more)
+
+
+def settled(stated: Mapping[str, Reading | FieldAnswer], obtained: str, more: bool) -> dict[str, FieldAnswer]:
+    """Turn readings into answers; bare ones and noughts only where their scale is known.
+
+    Args:
+        stated: By field name.
+        obtained: How the values were obtained.
+        more: Whether anything else stands in the reply that may speak of a scale.
+    """
+    bare = [one for one in stated.values() if isinstance(one, Reading) and one.written is not None and not one.rescaled]
+    has_fraction = any(one.value is not None and 0 < one.value < 1 for one in bare)
+    is_unclear = not has_fraction and (more or any(one.reason == "out_of_range" for one in bare))
+    found: dict[str, FieldAnswer] = {}
+    for name, one in stated.items():
+        if isinstance(one, FieldAnswer):
+            found[name] = one
+        elif one.value is None:
+            found[name] = FieldAnswer(None, None, one.reason, one.written)
+        elif one.whole and is_unclear:
+            found[name] = FieldAnswer(None, None, "unclear_scale", one.written)
+        else:
+            found[name] = FieldAnswer(one.value, "rescaled" if one.rescaled else obtained, None, one.written)
+    return found
+
+
+def _outside(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """A text without some stretches of it."""
+    kept, at = [], 0
+    for start, end in sorted(spans):
+        kept.append(text[at:start])
+        at = max(at, end)
+    kept.append(text[at:])
+    return "".join(kept) if not spans else "\n".join(kept)
+
+
+def _words_around(outside: str) -> bool:
+    """Whether more than fences, headings and one short line ending in a colon is said outside the answer."""
+    if _WORD.search(outside) is None:
+        return False
+    lines = [line.strip() for line in _NO_WORDS.sub("", outside).split("\n") if _WORD.search(line)]
+    lines = [line for line in lines if line.lower() != "json"]
+    if len(lines) == 1:
+        return len(lines[0]) > _SHORT_LINE or not lines[0].rstrip("*_ ").endswith((":", "："))
+    return bool(lines)
+
+
+def without_prompt(text: str, prompt: str) -> str:
+    """The text without the prompt where it is repeated, whole or from its beginning on."""
+    prompt = prompt.strip()
+    if len(prompt) < 48:
+        return text
+    if prompt in text:
+        return text.replace(prompt, "\n")
+    start = len(text) - len(text.lstrip())
+    if not text.startswith(prompt[:48], start):
+        return text
+    same = next((i for i, (a, b) in enumerate(zip(text[start:], prompt, strict=False)) if a != b), len(prompt))
+    end = min(len(text), start + same)
+    if not text[end:].strip():
+        return ""
+    return text[max(text.rfind("\n", 0, end), text.rfind(". ", 0, end), start) :]
+
+
+def _verdict(
+    text: str,
+    names: Names,
+    found: Mapping[str, FieldAnswer],
+    repairs: tuple[str, ...],
+    is_complete: bool,
+    finish_reason: str | None,
+) -> Answer:
+    fields = {field.name: found.get(field.name, _MISSING) for field in names.fields}
+    missing = [one for one in fields.values() if one.value is None]
+    status: Literal["ok", "partial", "failed"] = "partial" if missing else "ok"
+    if len(missing) == len(fields):
+        status, repairs = "failed", ()
+    reason: str | None = None
+    is_loop = (missing or finish_reason == "length" or len(text) > _LONG) and loops(text, finish_reason == "stop")
+    if is_loop or any(isinstance(one.value, str) and loops_to_its_end(one.value) for one in fields.values()):
+        reason = "loop_detected"
+    elif missing and finish_reason == "length" and not is_complete:
+        reason = "token_cap"
+    elif status == "failed" and is_gibberish(text):
+        reason = "gibberish"
+    elif missing:
+        known = (one.reason for one in missing if one.reason != "missing")
+        reason = next(known, None) or ("no_answer" if status == "failed" else "missing")
+    return Answer(fields, status, reason, repairs)

@@ -1,0 +1,143 @@
+"""Where in a reply the answer stands: what is thinking, what follows it, and what stands in an answer tag."""
+
+from __future__ import annotations
+
+import re
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+_TAG = re.compile(
+    r"(?:<|\[|◁)\s{0,2}\|?(?P<closing>/|end_(?:of_)?)?\|?(?:(?:begin|start)_(?:of_)?)?"
+    r"(?:(?P<thinking>think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad|draft)|answer|final_answer)"
+    r"(?:_(?:(?P<end>end)|start|begin))?\s{0,2}\|?(?:>|\]|▷)"
+    r"|<\|channel\|>\s{0,3}(?:(?P<channel>analysis|commentary)|final)\b[^<>\n]{0,40}<\|message\|>",
+    re.IGNORECASE,
+)
+_FENCED = re.compile(
+    r"^[ \t]{0,3}(```|~~~)[ \t]{0,4}(?:think(?:ing)?|thoughts?|reasoning|scratchpad)\b[^\n`]{0,40}\n"
+    r"(?s:.*?)(?:^[ \t]{0,3}\1[`~]*[ \t]*$|\Z)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A fence that is marked as thinking."""
+_MAY_THINK = re.compile(
+    r"[<◁]|\[(?=[\s/|]{0,3}[a-z])|\A[^\n]{0,14}>|^[ \t]{0,3}(?:```|~~~)[ \t]{0,4}[trs]", re.IGNORECASE | re.MULTILINE
+)
+"""Without one of these a reply has no thinking; most have none."""
+_USER_TURN = re.compile(
+    r"<\|(?:im_start|start_header_id|start)\|>\s{0,2}(?:user|human)\b|<start_of_turn>user\b|^(?:user|human)\s?:",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+class Parts(NamedTuple):
+    """A reply by what its stretches are for."""
+
+    said: str
+    """Where the answer stands: in the last answer tag, else behind the thinking, else outside of it."""
+    beside: str
+    """What else was said besides thinking."""
+    thinking: str
+    """All thinking, without its tags."""
+    reaches_end: bool
+    """Whether `said` ends where the reply does, so that it may have been cut."""
+
+
+def parts_of(text: str) -> Parts:
+    """Part a reply into answer, words beside it, and thinking.
+
+    An opener that is never closed makes all that follows it thinking; a closer without an opener all that precedes it.
+    A next turn of the user, which the model made up, is left out.
+    """
+    text, is_whole = _before_user_turn(text)
+    if _MAY_THINK.search(text) is None:
+        return Parts(text, "", "", is_whole)
+    pieces, thoughts = _pieces(text)
+    told = [piece for piece in pieces if piece[2]]
+    plain = [piece for piece in pieces if not piece[2]]
+    if told:
+        said, rest = [told[-1]], [*told[:-1], *plain]
+    elif thoughts and plain and re.search("[0-9{:]", text[plain[-1][0] : plain[-1][1]]):
+        said, rest = plain[-1:], plain[:-1]
+    else:
+        said, rest = plain, []
+    return Parts(
+        "\n".join(text[start:end] for start, end, _ in said),
+        "\n".join(text[start:end] for start, end, _ in rest),
+        " ".join(" ".join(_TAG.sub(" ", text[start:end]).split()) for start, end in thoughts).strip(),
+        is_whole and bool(said) and said[-1][1] == len(text),
+    )
+
+
+def _pieces(text: str) -> tuple[list[tuple[int, int, bool]], list[tuple[int, int]]]:
+    """What is said, as (start, end, whether in an answer tag), and what is thought, as (start, end)."""
+    pieces: list[tuple[int, int, bool]] = []
+    thoughts: list[tuple[int, int]] = []
+    marks = [(*tag.span(), _is_thinking(tag), bool(tag["closing"] or tag["end"])) for tag in _TAG.finditer(text)]
+    for fence in _FENCED.finditer(text) if "```" in text or "~~~" in text else ():
+        marks += [(fence.start(), fence.start(), True, False), (fence.end(), fence.end(), True, True)]
+    if _begins_with_damaged_opener(text):
+        marks.insert(0, (0, 0, True, False))
+    marks.sort(key=lambda mark: mark[:2])
+    last_closer = max((i for i, mark in enumerate(marks) if mark[2] and mark[3]), default=-1)
+    state, start = "said", 0
+    for i, (at, end, is_thinking, is_closing) in enumerate(marks):
+        if is_thinking and is_closing:
+            thoughts.append((start, at) if state == "thought" else (0, at))
+            if state != "thought":
+                pieces.clear()
+            state, start = "said", end
+        elif is_thinking:
+            if state != "thought":
+                pieces.append((start, at, state == "told"))
+                state, start = "thought", end
+        elif state == "thought" and (is_closing or i < last_closer):
+            continue
+        else:
+            if state == "thought":
+                thoughts.append((start, at))
+            else:
+                pieces.append((start, at, state == "told"))
+            state, start = "said" if is_closing else "told", end
+    if state == "thought":
+        thoughts.append((start, len(text)))
+    else:
+        pieces.append((start, len(text), state == "told"))
+    return [piece for piece in pieces if text[piece[0] : piece[1]].strip()], thoughts
+
+
+def _is_thinking(tag: re.Match[str]) -> bool:
+    return bool(tag["thinking"] or tag["channel"])
+
+
+def _begins_with_damaged_opener(text: str) -> bool:
+    """Whether a reply begins with `<think>` that lost or won a sign: `<thnk>`, `t<hink>`, `think>`, `<think{`."""
+    head = text.lstrip()[:14].lower()
+    if head[:1] not in ("<", "t", "h"):
+        return False
+    head = re.split(r"[{\"\n]", head.partition(">")[0] + (">" if ">" in head else "\n"), maxsplit=1)[0]
+    if "<" not in text[:14] and ">" not in text[:14]:
+        return False
+    letters = "".join(re.findall("[a-z]", head))
+    return any(SequenceMatcher(None, letters, word).ratio() >= 0.8 for word in ("think", "thinking"))
+
+
+def _before_user_turn(text: str) -> tuple[str, bool]:
+    """The text up to a turn of the user; a transcript that begins with one is left whole."""
+    turn = _USER_TURN.search(text)
+    if turn is None or not text[: turn.start()].strip():
+        return text, True
+    return text[: turn.start()], False
+
+
+def thinking_of(text: str) -> str | None:
+    """The thinking of a reply, for a column of its own; None where it holds none."""
+    return parts_of(text).thinking or None
+
+
+def final_words(text: str) -> str | None:
+    """What a reply says besides thinking, whole: the answer tag's text, else what follows or surrounds the thinking."""
+    pieces, thoughts = _pieces(text)
+    told = [piece for piece in pieces if piece[2]]
+    after = [piece for piece in pieces if thoughts and piece[0] >= thoughts[-1][1]]
+    words = "\n".join(text[start:end].strip() for start, end, _ in told or after or pieces)
+    return words.strip() or None

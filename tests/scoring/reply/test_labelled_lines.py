@@ -1,0 +1,231 @@
+"""Labelled lines, cells and tags; and that nothing else is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.reply.parse import parse_reply
+
+
+def quality(text: str, fields: Sequence[Field], finish: str = "stop") -> float | str | None:
+    answer = parse_reply(text, fields, "", finish).fields["production_quality"]
+    assert answer.value is None or answer.obtained in ("labelled", "rescaled")
+    return answer.value
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "production_quality: 0.8",
+            "- Production Quality: 0.8",
+            "* **Production Quality:** 0.8",
+            "1. Production Quality: 0.8",
+        ),
+        *(
+            "**Production Quality**: 0.8",
+            "__Production Quality__: **0.8**",
+            "`production_quality`: `0.8`",
+            "> Production Quality: 0.8",
+        ),
+        *(
+            "• Production quality : 0.8",
+            "### Production Quality: 0.8",
+            "Production Quality： 0.8",
+            '"production_quality": 0.8,',
+        ),
+        *(
+            "Production Quality: 0.8/1.0",
+            "Production Quality: 8/10",
+            "Production Quality: 80%",
+            "Production Quality: 0,8",
+        ),
+        *("Production Quality: 8 out of 10", "Production Quality (0-10): 8", "Production Quality: 0.8."),
+        *("Production Quality: 0.8 - clean and wide", "Production Quality: **8/10** – very clean, no noise"),
+        *("Production Quality: 0.8 — (a keeper)", "production_quality = 0.8", "Production Quality:\n0.8"),
+        *("### Production Quality\n0.8", "### Production Quality\n\n**0.8**", "**Production Quality**\n8/10"),
+        *("### Production Quality\n**Score:** 0.8", "<production_quality>0.8</production_quality>"),
+        "<scores><production_quality> 8/10 </production_quality></scores>",
+    ],
+)
+def test_a_number_behind_its_label(line: str, fields: Sequence[Field]) -> None:
+    assert quality(line + "\n", fields) == 0.8
+    assert quality(f"- Genre: dub\n{line}\n- Content Enjoyment: 0.4\n", fields) == 0.8
+    assert quality(f"Ratings:\n\n{line}\n\nThe drop at 1:30 is the best.\n", fields) == 0.8
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "Production quality is great, earning a 0.8.",
+            "I'd give production quality a 0.8.",
+            "Production quality is 0.8.",
+        ),
+        *(
+            "The production quality: I think 0.8",
+            "As for production quality, 0.8 seems fair.",
+            "0.8 for production quality",
+        ),
+        *("Produktionsqualität: 0.8", "制作质量：0.8", "La qualité de production: 0.8", "Low production quality: 0.8"),
+        *(
+            "Production Quality: 0.8 because it is clean",
+            "Production Quality: 0.8 very clean",
+            "Production Quality: 0.8 stars",
+        ),
+        *(
+            "Production Quality: 0.8 - was 0.7",
+            "Production Quality: 0.7-0.9",
+            "Production Quality: 0.8?",
+            "Production Quality: ~0.8",
+        ),
+        *(
+            "Production Quality: about 0.8",
+            "Production Quality: 0.8 or 0.9",
+            "Production Quality: 0.8, 0.9",
+            "Production Quality: high",
+        ),
+        *(
+            "Production Quality: > 0.8",
+            "Production Quality: 1. The mix is clean",
+            "Production Quality: 0.8 (weight)",
+            "Production Quality: 4/4",
+        ),
+        *(
+            "### Production Quality\n>0.8",
+            "### Production Quality\n+- 0.05",
+            "### Production Quality\nThe 0.8",
+            "Production Quality: some reverb (20%)",
+        ),
+        *(
+            "Production Quality 0.8",
+            "Production Quality - 0.8",
+            "Production Quality (0.8)",
+            "<weight><production_quality>0.8</production_quality></weight>",
+        ),
+        *(
+            "Production Quality: 8",
+            "Production Quality: 1 - out of ten",
+            "weights:\n  production_quality: 0.8",
+            "### Weights\nProduction Quality: 0.8",
+        ),
+    ],
+)
+def test_nothing_else_is_read(line: str, fields: Sequence[Field]) -> None:
+    assert quality(line + "\n", fields) is None
+    assert quality(f"Content Enjoyment: 0.4\n{line}\n", fields) is None
+
+
+def test_two_lines_that_differ_are_ambiguous_and_others_stay(fields: Sequence[Field]) -> None:
+    text = "Production Quality: 0.8\nContent Enjoyment: 0.4\n\n### Again\nProduction Quality: {}\n"
+    answer = parse_reply(text.format(0.7), fields, "", "stop").fields
+    assert (answer["production_quality"].value, answer["production_quality"].reason) == (None, "ambiguous")
+    assert answer["content_enjoyment"].value == 0.4
+    assert quality(text.format(0.8), fields) == 0.8
+    assert quality(text.format("The mix is clean"), fields) == 0.8
+
+
+BLOCK = "- **Content Usefulness:** fits (0.5)\n- **Production Quality:** clean{}\n- **Content Enjoyment:** fun (0.7)\n"
+
+
+@pytest.mark.parametrize(
+    ("remark", "value"),
+    [(" (0.8)", 0.8), (" (8/10)", 0.8), ("", None), (" with 2 guitars (0.8)", None), (" (0.8) and wide", None)],
+)
+def test_numbers_in_brackets_count_in_every_line_of_a_block_or_in_none(
+    remark: str, value: float | None, fields: Sequence[Field]
+) -> None:
+    answer = parse_reply(BLOCK.format(remark), fields, "", "stop").fields
+    assert answer["production_quality"].value == value
+    assert answer["content_enjoyment"].value == (None if value is None else 0.7)
+
+
+HEAD = "| Dimension | {} |\n|---|---|\n| Production Quality | {} |\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((HEAD.format(head, 0.8), 0.8) for head in ("Score", "Rating", "Value", "Score (0-1)", "**Final Score**")),
+        *((HEAD.format(head, 8), 0.8) for head in ("Score /10", "Score (max 10)", "Rating (out of 10)")),
+        *((HEAD.format(head, 0.8), None) for head in ("Weight", "Confidence", "Max", "Track A", "Notes")),
+        (HEAD.format("Score", "0.7 - 0.9"), None),
+        (HEAD.format("Score", "<0.5"), None),
+        ("| Production Quality | 0.8 |\n| Content Enjoyment | 0.4 |\n", 0.8),
+        ("| Production Quality | 0.8 | 0.3 |\n", None),
+        ("Dimension | Score\n---|---\nProduction Quality | 0.8\n", 0.8),
+        ("| Dimension | Weight | Score |\n|:--|--:|---|\n| **Production Quality** | 0.3 | **0.8** |\n", 0.8),
+        ("| Dimension | Score | Remark |\n|---|---|---|\n| Production Quality | 0.8 | 3 guitars |\n", 0.8),
+        ("| Dimension | Score | Max |\n|---|---|---|\n| Production Quality | 1 | 10 |\n", None),
+        ("| Dimension | Track A | Track B |\n|---|---|---|\n| Production Quality | 0.1 | 0.8 |\n", None),
+        ("| Criterion | Penalty | Score |\n| Production Quality | 0.53 |\n", 0.53),
+    ],
+)
+def test_cells(text: str, value: float | None, fields: Sequence[Field]) -> None:
+    assert quality(text, fields) == value
+
+
+def test_a_table_holds_words(fields: Sequence[Field]) -> None:
+    for edge in ("| ", ""):
+        rows = ("Field | Value", "---|---", "Genre | dub", "Mood | calm", "Production Quality | 0.8")
+        answer = parse_reply("".join(f"{edge}{row}\n" for row in rows), fields, "", "stop").fields
+        assert [answer[name].value for name in ("genre", "mood", "production_quality")] == ["dub", "calm", 0.8]
+
+
+@pytest.mark.parametrize("cut", ["0.8", "0.8 ", "0.8 - cle", "8/1", "0.", "1"])
+def test_the_last_line_of_a_text_that_the_model_did_not_end_is_cut_off(cut: str, fields: Sequence[Field]) -> None:
+    answer = parse_reply(f"Content Enjoyment: 0.4\nProduction Quality: {cut}", fields, "", "length").fields
+    assert (answer["production_quality"].value, answer["production_quality"].reason) == (None, "cut_off")
+    assert answer["content_enjoyment"].value == 0.4
+
+
+def test_lines_of_the_prompt_are_no_answer(fields: Sequence[Field]) -> None:
+    prompt = "Answer like this:\nmood: the mood in a few words\nproduction_quality: 0.5\n"
+    text = "- Mood: the mood in a few words\n- production_quality: 0.5\n"
+    assert parse_reply(text, fields, prompt, "stop").status == "failed"
+    answer = parse_reply(text + "Production Quality: 0.8\n", fields, prompt, "stop").fields
+    assert (answer["production_quality"].value, answer["mood"].value) == (0.8, None)
+
+
+DESCRIBE = tuple(Field(name, "text") for name in ("genre", "tempo", "key", "description"))
+WHOLE = {"genre": "dub, 4 to the floor", "tempo": "120 BPM", "key": "A minor", "description": "It opens.\n\nIt ends."}
+
+
+def texts(text: str, finish: str = "stop") -> dict[str, object]:
+    return {n: one.value for n, one in parse_reply(text, DESCRIBE, "", finish).fields.items() if one.value is not None}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "genre: {genre}\ntempo: {tempo}\nkey: {key}\ndescription: {description}\n",
+        "**Genre:** {genre}\n**Tempo:** {tempo}\n**Key:** {key}\n**Description:**\n{description}\n",
+        "## Genre\n{genre}\n\n## Tempo\n{tempo}\n\n## Key\n{key}\n\n## Description\n{description}\n",
+        "**Genre**\n{genre}\n\n**Tempo**\n{tempo}\n\n**Key**\n{key}\n\n**Description**\n{description}\n",
+    ],
+)
+def test_the_words_of_a_pack_without_numbers_are_whole(form: str) -> None:
+    assert texts(form.format(**WHOLE)) == WHOLE
+
+
+@pytest.mark.parametrize(
+    "words", ["The guitar (key: C major) plays a riff.", "What is key: the groove.", "Slow; tempo: 60 BPM. Then fast."]
+)
+def test_names_among_words_are_words(words: str) -> None:
+    text = f"genre: dub\ntempo: 120 BPM\nkey: A minor\ndescription: {words}\n"
+    assert texts(text) == {"genre": "dub", "tempo": "120 BPM", "key": "A minor", "description": words}
+
+
+def test_words_that_the_end_cuts_off_are_none() -> None:
+    assert texts("genre: dub\n\ndescription: It opens.\nIt en", "length") == {"genre": "dub"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("genre: *dub*, **blues**", "dub, blues"), ('genre: "dub"', "dub"), ('genre: "dub" and ska', '"dub" and ska')],
+)
+def test_marks_of_markdown_are_no_words(line: str, words: str) -> None:
+    assert texts(line + "\n")["genre"] == words

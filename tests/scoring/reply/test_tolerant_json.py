@@ -1,0 +1,119 @@
+"""Damaged JSON: what is repaired, and which number a repair leaves in doubt. The files of tests/assets/replies hold
+one broken reply for each repair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.reply.parse import parse_reply
+from musicflamingo_cli.scoring.reply.tolerant_json import Array, Object, Scalar, read_trees
+
+
+def quality(text: str, fields: Sequence[Field], finish: str = "stop") -> float | str | None:
+    return parse_reply(text, fields, "", finish).fields["production_quality"].value
+
+
+def test_trees_know_no_fields_and_keep_spans() -> None:
+    text = 'See {"a": [1, {"b": "x"}], "c": .5} and {d: null'
+    first, second = read_trees(text)
+    assert text[first.start : first.end] == '{"a": [1, {"b": "x"}], "c": .5}'
+    assert first.repairs == ("number_spelling",)
+    inner = Object([("b", Scalar("x"))], True)
+    assert first.root == Object([("a", Array([Scalar("1", False), inner], True)), ("c", Scalar(".5", False))], True)
+    assert text[second.start : second.end] == "{d: null"
+    assert second.repairs == ("unquoted_keys", "truncated")
+    assert second.root == Object([("d", Scalar("null", False, "cut_off"))])
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("1, 0.4", "1; 0.4", "1\n0.4", "1, of 10", '1 "out of 10"', "1, /10", '1, {"max": 10}', "1 [0-10]"),
+        *("0;82", "0.\n82", "0.x", "1//10", "1 // out of 10\n", "1 /* /10 */", "1, # percent\n", "1}0", "0]82"),
+        *('"1"%', '" 0.54}, {', "/* 1-10 */ 1", "1 # of 10\n", '"0"."82"', '"0.8', '"0.8, ', "0.8 0.9", "[0.8, 0.9]"),
+        *('"0.8", "0.9"', "0.8 ± 0.1", "'0.8", "0.8 | 0.9", "0.8\\n0.9", "0.8 // 0.9 rather\n0.9", "0.8 because"),
+    ],
+)
+def test_what_may_belong_to_a_number_leaves_it_out(rest: str, fields: Sequence[Field]) -> None:
+    for finish in ("stop", "length"):
+        assert quality(f'{{"production_quality": {rest}, "content_enjoyment": 0.5}}', fields, finish) is None
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("0.8 // clean", "0.8, # crisp, 3 guitars", "0.8 /* was 0.7 */", "0.8, ...", "0.8 <!-- ok -->", "0.8,"),
+        *("(0.8)", '0.8"', "'0.8'", "“0.8”", "0.8;", "0\\.8", "+0.8", "0,8", "0.8\n, note to self"),
+    ],
+)
+def test_what_may_not_leaves_it(rest: str, fields: Sequence[Field]) -> None:
+    assert quality(f'{{"production_quality": {rest}\n}}', fields) == 0.8
+
+
+@pytest.mark.parametrize(
+    ("text", "repairs"),
+    [
+        ('{"production_quality": .8}', ("number_spelling",)),
+        ('{"production_quality": 00.8}', ("number_spelling",)),
+        ('{"genre": dream pop, "production_quality": 0.8}', ("unquoted_value",)),
+        ('> {\n> "production_quality": 0.8\n> }\n', ("quoted_lines",)),
+        ('{"genre": , "production_quality": 0.8}', ("missing_value",)),
+        ('{"genre" -> "dub", "production_quality" => 0.8}', ("equals_signs",)),
+        ("｛“genre”：“dub”，“production_quality”：０．８｝", ("smart_quotes", "full_width_signs")),
+        ('{"genre": "du" + "b", "production_quality": 0.8}', ("concatenation",)),
+        ('{"genre": "dub" "production_quality": 0.8}', ("missing_comma",)),
+        ('{"genre": \'dub "lite"\', "production_quality": 0.8}', ("single_quotes",)),
+    ],
+)
+def test_what_is_no_json_is_repaired_and_says_how(text: str, repairs: tuple[str, ...], fields: Sequence[Field]) -> None:
+    answer = parse_reply(text, fields, "", "stop")
+    one = answer.fields["production_quality"]
+    assert (one.value, one.obtained, answer.repairs) == (0.8, "repaired", repairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "genre"),
+    [
+        ('{"genre": "dub, "lite", and slow", "production_quality": 0.8}', 'dub, "lite", and slow'),
+        ('{"genre": ""dub" and more", "production_quality": 0.8}', '"dub" and more'),
+        ('{"genre": "dub", "mood" "calm", "production_quality": 0.8}', "dub"),
+        ('{"genre": "dub",\n- "mood": "calm",\n- "production_quality": 0.8}', "dub"),
+        ('{"genre": "dub", <!-- so --> "mood": "calm", "production_quality": 0.8}', "dub"),
+        ('{"genre": ["dub", "ska"], "production_quality": 0.8}', "dub, ska"),
+        ('{"genre": "singer\\\'s choice", "production_quality": 0.8}', "singer's choice"),
+        ('{"genre": "a\\u00e9\\ud83d\\ude00", "production_quality": 0.8}', "aé😀"),
+    ],
+)
+def test_texts(text: str, genre: str, fields: Sequence[Field]) -> None:
+    answer = parse_reply(text, fields, "", "stop").fields
+    assert (answer["genre"].value, answer["production_quality"].value) == (genre, 0.8)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"mood": "calm", "notes": "weights were {"production_quality": 0.3, "content_enjoyment": 0.2}"}',
+        '{"genre": "dub", **weights**: {"production_quality": 0.3}}',
+        '{"genre": "dub", weights\n{"production_quality": 0.3}}',
+        '{"production_quality": {"reason": "clean}, content_enjoyment: {"reason": "x", "score": 0.6}}',
+        '{"thinking": "production_quality: 0.3", "mood": "calm"}',
+        '{"notes": "\\"production_quality\\": 0.3"}',
+    ],
+)
+def test_numbers_within_texts_are_none(text: str, fields: Sequence[Field]) -> None:
+    answer = parse_reply(text, fields, "", "stop").fields
+    assert (answer["production_quality"].value, answer["content_enjoyment"].value) == (None, None)
+
+
+@pytest.mark.parametrize("opener", ["[", "{", '{"scores":', '{"a":[', "[{"])
+def test_a_hundred_thousand_brackets_are_read_without_recursion(opener: str, fields: Sequence[Field]) -> None:
+    text = opener * 100_000
+    assert parse_reply(text, fields, "", "stop").status == "failed"
+    assert quality(text + '\n\n{"production_quality": 0.8}', fields) in (0.8, None)
+
+
+def test_an_answer_within_many_brackets_is_read(fields: Sequence[Field]) -> None:
+    assert quality("[" * 100_000 + '{"production_quality": 0.85}' + "]" * 100_000, fields) == 0.85
