@@ -18,29 +18,28 @@ from musicflamingo_cli.commands.report import report
 from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
 from musicflamingo_cli.commands.status import status
+from musicflamingo_cli.commands.verbs import CLICK_ERROR, Verb, Verbs
 from musicflamingo_cli.errors import MfqError, NotNow, Stopped
 from musicflamingo_cli.processes import stand_ready
 from musicflamingo_cli.stops import CODES, Stops, command_line, program
 
-CLICK_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
-"""Base of Typer's usage errors. Typer carries its own copy of click in some versions, so it is found, not imported."""
-
 app = typer.Typer(
     name="mfq",
+    cls=Verbs,
     help="Quality scores and captions for a catalogue of songs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(score)
-app.command()(caption)
-app.command()(doctor)
-app.command()(report)
-app.command()(show)
-app.command()(status)
-app.command("filter")(filter_)
-app.command()(merge)
+app.command(cls=Verb)(score)
+app.command(cls=Verb)(caption)
+app.command(cls=Verb)(doctor)
+app.command(cls=Verb)(report)
+app.command(cls=Verb)(show)
+app.command(cls=Verb)(status)
+app.command("filter", cls=Verb)(filter_)
+app.command(cls=Verb)(merge)
 
 
 def _version(wanted: bool) -> None:
@@ -62,6 +61,7 @@ def _root(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 to 4, 75, or 128 + a signal). Never raises, never exits."""
+    console.speak()
     command = typer.main.get_command(app)
     arguments = list(sys.argv[1:] if argv is None else argv)
     again = f"to go on: {command_line([program() if argv is None else 'mfq', *arguments])}"

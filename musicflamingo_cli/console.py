@@ -9,6 +9,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -48,8 +49,37 @@ def data(text: str) -> None:
         raise OutputError(f"could not write standard output: {problem.strerror}") from None
 
 
+@dataclass(slots=True)
+class Voice:
+    """How much stderr tells."""
+
+    quiet: bool = False
+    """Only errors."""
+    verbose: bool = False
+    """Details too."""
+
+
+_VOICE = Voice()
+
+
+def speak(*, quiet: bool = False, verbose: bool = False) -> None:
+    """Choose how much stderr tells from now on."""
+    _VOICE.quiet, _VOICE.verbose = quiet, verbose
+
+
+def detail(text: str) -> None:
+    """Write a line to stderr that only `--verbose` asks for."""
+    if _VOICE.verbose:
+        _tell(text)
+
+
 def note(text: str) -> None:
-    """Write a line to stderr, over any progress bar."""
+    """Write a line to stderr, over any progress bar; with `--quiet`, nothing."""
+    if not _VOICE.quiet:
+        _tell(text)
+
+
+def _tell(text: str) -> None:
     if sys.stderr is None:
         return
     try:
@@ -60,7 +90,7 @@ def note(text: str) -> None:
 
 def error(text: str) -> None:
     """Write an error to stderr: what, where and what to do."""
-    note(f"mfq: {text}")
+    _tell(f"mfq: {text}")
 
 
 def usage_error(problem: Any) -> int:
@@ -73,8 +103,8 @@ def usage_error(problem: Any) -> int:
 
 
 def internal_error(problem: Exception) -> int:
-    """Write an error of ours to stderr; return its exit code. MFQ_DEBUG=1 shows where it came from."""
-    if os.environ.get("MFQ_DEBUG"):
+    """Write an error of ours to stderr; return its exit code. MFQ_DEBUG=1 or `-v` shows where it came from."""
+    if os.environ.get("MFQ_DEBUG") or _VOICE.verbose:
         traceback.print_exception(problem)
     error(f"internal error: {type(problem).__name__}: {problem} (MFQ_DEBUG=1 shows where); what was answered is kept")
     return 4
@@ -103,7 +133,7 @@ class Progress:
             self._told = time.monotonic()
             self._lines.clear()
             self._lines.append((self._told, Tick(tick.stage, 0, tick.total)))
-            if sys.stderr is not None and sys.stderr.isatty():
+            if sys.stderr is not None and sys.stderr.isatty() and not _VOICE.quiet:
                 self._bar = tqdm(total=tick.total, desc=tick.stage, unit="song", file=sys.stderr, leave=False)
         if self._bar is not None:
             self._bar.set_postfix(cached=tick.cached, failed=tick.failed, refresh=False)
@@ -206,6 +236,8 @@ def summary(what: Summary) -> None:
         note(f"table: {what.output}")
     if what.cache:
         note(f"cache: {what.cache}")
+    if what.settings_file:
+        note(f"settings: {what.settings_file}")
 
 
 def table(names: Sequence[str], rows: Iterable[Mapping[str, Any]], heads: Mapping[str, str]) -> list[str]:

@@ -138,7 +138,13 @@ def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, tot
 def _opening(road: Road) -> Summary:
     scan = road.manifest.scan
     cache = str(road.cache.folder) if road.options.cache_dir is not None else None
-    return Summary(repeated=scan.repeated, repeated_ids=scan.repeated_ids, cache=cache, pack=road.pack)
+    return Summary(
+        repeated=scan.repeated,
+        repeated_ids=scan.repeated_ids,
+        cache=cache,
+        pack=road.pack,
+        settings_file=road.options.settings_file,
+    )
 
 
 def _check_apart(options: ScoreOptions) -> None:
@@ -188,7 +194,16 @@ def _monitor(road: Road) -> Monitor:
         files.setdefault(Path(options.stats))
     log = Path(options.log_file) if options.log_file else None
     short = {k: v for k, v in road.identity.items() if k not in ("prompt", "system", "fields")}
-    return Monitor(files, log, {**short, "manifest": _utf8(road.manifest.name), "output": _utf8(options.output)})
+    return Monitor(
+        files,
+        log,
+        {
+            **short,
+            "manifest": _utf8(road.manifest.name),
+            "output": _utf8(options.output),
+            "settings_file": options.settings_file,
+        },
+    )
 
 
 def _watched(watch: Watch, monitor: Monitor) -> Watch:
@@ -254,6 +269,7 @@ def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
         "manifest": _absolute(road.options.manifest),
         "audio_root": road.options.audio_root and _absolute(road.options.audio_root),
         "shard": road.options.shard,
+        "settings_file": road.options.settings_file and _absolute(road.options.settings_file),
     }
     counts = {
         "rows": summary.rows,

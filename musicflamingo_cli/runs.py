@@ -84,6 +84,8 @@ class ScoreOptions:
     fetch_seconds: float = 600.0
     """Time that one song's download may take, all attempts together."""
     max_download_bytes: int = 1 << 30
+    settings_file: str | None = None
+    """The file that some of these are from."""
 
 
 @dataclass(slots=True)
@@ -112,6 +114,7 @@ class Summary:
     """Wall-clock time of the run."""
     output: str | None = None
     cache: str | None = None
+    settings_file: str | None = None
     pack: Pack | None = None
     scores: list[dict[str, Any]] = field(default_factory=list)
     """Per score column: name, count, mean, median, minimum, maximum, std, distinct, top_share, quantiles."""

@@ -1,6 +1,7 @@
 """What many tests need: songs that last a second, manifests, and the command line as a user types it."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +66,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Bench:
+    for name in [name for name in os.environ if name.startswith("MFQ_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("MFQ_FAKE_LOG", str(tmp_path / "fake.log"))
-    monkeypatch.delenv("MFQ_CACHE_DIR", raising=False)
     return Bench(tmp_path, capsys)
 
 

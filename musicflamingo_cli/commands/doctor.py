@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from musicflamingo_cli.commands import options
+
 SOUNDS = ("wav", "flac", "ogg", "mp3", "aiff")
 """Formats that soundfile writes, for a try at reading them."""
 CODED = {"m4a": ("ipod", "aac"), "opus": ("ogg", "libopus"), "webm": ("webm", "libopus")}
@@ -18,25 +20,24 @@ CODED = {"m4a": ("ipod", "aac"), "opus": ("ogg", "libopus"), "webm": ("webm", "l
 
 
 def doctor(  # noqa: PLR0913 - a command's options
-    engine: Annotated[str, typer.Option(help="The engine to look at: flamingo or signal.")] = "flamingo",
-    model: Annotated[str | None, typer.Option("--model", "--model-id", help="Checkpoint name or folder.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Commit, tag or branch of the checkpoint.")] = None,
-    prompt: Annotated[str | None, typer.Option(help="Pack by name or folder.")] = None,
-    decode: Annotated[str, typer.Option(help="text, json or scores.")] = "json",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, bfloat16, float16 or float32.")] = "auto",
-    attention: Annotated[str, typer.Option(help="auto, flash_attention_2, sdpa or eager.")] = "auto",
-    parity: Annotated[int, typer.Option(min=0, help="Answer N test sounds alone and in a batch, and compare.")] = 0,
+    engine: Annotated[options.EngineName, typer.Option(help="The engine to look at.")] = "flamingo",
+    model: options.Model = None,
+    revision: options.Revision = None,
+    prompt: options.Prompt = None,
+    decode: options.Decode = "json",
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    attention: options.Attention = "auto",
+    parity: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Answer N test sounds alone and in a batch, and compare.")
+    ] = 0,
 ) -> int:
     """Check versions, GPU, memory, checkpoint, a test reply and audio formats. Exit code 0: a run would work, 3: no."""
     from musicflamingo_cli import console
     from musicflamingo_cli.engines.base import EngineSettings
     from musicflamingo_cli.engines.registry import engine_class
-    from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.intake.packs import load_pack
 
-    if decode not in ("text", "json", "scores"):
-        raise UsageError(f"--decode {decode}: it is text, json or scores")
     pack = load_pack(prompt or engine_class(engine).default_pack)
     settings = EngineSettings(
         pack=pack,
@@ -44,7 +45,7 @@ def doctor(  # noqa: PLR0913 - a command's options
         revision=revision,
         device=device,
         dtype=dtype,
-        decode=decode,  # type: ignore[arg-type]  # checked above
+        decode=decode,
         attention=attention,
     )
     works = True

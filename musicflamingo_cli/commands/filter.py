@@ -2,71 +2,113 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from musicflamingo_cli.results.rules import Rule
 
+Missing = Literal["drop", "keep", "fail"]
 RULES, OUT, RUN = "Rules", "Output", "Running"
 
 
 def filter_(  # noqa: PLR0913 - a command's options
     songs: Annotated[
-        str, typer.Argument(help="Scores, or any catalogue: Parquet, a folder of Parquet, CSV, TSV, JSONL or JSON.")
+        str,
+        typer.Argument(
+            metavar="SONGS", help="Scores, or any catalogue: Parquet, a folder of Parquet, CSV, TSV, JSONL or JSON."
+        ),
     ],
     scores: Annotated[
-        str | None, typer.Option(help="Table of scores that is joined to SONGS; its columns are added.")
+        str | None, typer.Option(metavar="FILE", help="Table of scores that is joined to SONGS; its columns are added.")
     ] = None,
     on: Annotated[
-        str | None, typer.Option(help="Id column, or songs_column=scores_column [default: song_id, else id]")
+        str | None,
+        typer.Option(
+            metavar="COLUMN", show_default="song_id, else id", help="Id column, or songs_column=scores_column."
+        ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="Kept rows; the suffix tells the format.", rich_help_panel=OUT)
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Kept rows; the suffix tells the format.", rich_help_panel=OUT
+        ),
     ] = None,
     minimum: Annotated[
         list[str] | None,
-        typer.Option("--min", help="0.4 (overall), or column=0.5. Repeatable.", rich_help_panel=RULES),
+        typer.Option(
+            "--min", metavar="COLUMN=N", help="0.4 (overall), or column=0.5. Repeatable.", rich_help_panel=RULES
+        ),
     ] = None,
     maximum: Annotated[
-        list[str] | None, typer.Option("--max", help="As --min, from above. Repeatable.", rich_help_panel=RULES)
+        list[str] | None,
+        typer.Option("--max", metavar="COLUMN=N", help="As --min, from above. Repeatable.", rich_help_panel=RULES),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(help="SQL expression over the columns, true for rows to keep. Repeatable.", rich_help_panel=RULES),
+        typer.Option(
+            metavar="SQL",
+            help="SQL expression over the columns, true for rows to keep. Repeatable.",
+            rich_help_panel=RULES,
+        ),
     ] = None,
     top: Annotated[
-        int | None, typer.Option(min=0, help="The best N of what is left; ties by song_id.", rich_help_panel=RULES)
+        int | None,
+        typer.Option(min=0, metavar="N", help="The best N of what is left; ties by song_id.", rich_help_panel=RULES),
     ] = None,
     top_percent: Annotated[
         float | None,
-        typer.Option(min=0.0, max=100.0, help="The best share of what is left, rounded up.", rich_help_panel=RULES),
+        typer.Option(
+            min=0.0,
+            max=100.0,
+            metavar="PERCENT",
+            help="The best share of what is left, rounded up.",
+            rich_help_panel=RULES,
+        ),
     ] = None,
     by: Annotated[
-        str, typer.Option(help="Column that --top and --top-percent rank by.", rich_help_panel=RULES)
+        str, typer.Option(metavar="COLUMN", help="Column that --top and --top-percent rank by.", rich_help_panel=RULES)
     ] = "overall_quality_score",
     per: Annotated[
-        str | None, typer.Option(help="Column: --top, --top-percent and the funnel per value.", rich_help_panel=RULES)
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Column: --top, --top-percent and the funnel per value.", rich_help_panel=RULES
+        ),
     ] = None,
     missing: Annotated[
-        str, typer.Option(help="Rows that a rule can't judge: drop, keep or fail.", rich_help_panel=RULES)
+        Missing, typer.Option(help="What becomes of rows that a rule can't judge.", rich_help_panel=RULES)
     ] = "drop",
     form: Annotated[
-        str | None, typer.Option("--format", help="parquet, csv, jsonl or json (id to scores).", rich_help_panel=OUT)
+        Literal["parquet", "csv", "jsonl", "json"] | None,
+        typer.Option(
+            "--format",
+            show_default="by the suffix",
+            help="What the tables are written as; json is id to scores.",
+            rich_help_panel=OUT,
+        ),
     ] = None,
     partition_by: Annotated[
-        str | None, typer.Option(help="Write a Hive-partitioned folder by this column.", rich_help_panel=OUT)
+        str | None,
+        typer.Option(metavar="COLUMN", help="Write a Hive-partitioned folder by this column.", rich_help_panel=OUT),
     ] = None,
     dropped: Annotated[
-        str | None, typer.Option(help="Every song not kept, with drop_reason and drop_reasons.", rich_help_panel=OUT)
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Every song not kept, with drop_reason and drop_reasons.", rich_help_panel=OUT
+        ),
     ] = None,
-    ids: Annotated[str | None, typer.Option(help="The kept ids, one a line.", rich_help_panel=OUT)] = None,
+    ids: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The kept ids, one a line.", rich_help_panel=OUT)
+    ] = None,
     report_json: Annotated[
-        str | None, typer.Option(help="The funnel as JSON; - for stdout.", rich_help_panel=OUT)
+        str | None, typer.Option(metavar="FILE", help="The funnel as JSON; - for stdout.", rich_help_panel=OUT)
     ] = None,
     sweep: Annotated[
-        str | None, typer.Option(help="Print kept and dropped at each threshold of this column.", rich_help_panel=OUT)
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Print kept and dropped at each threshold of this column.", rich_help_panel=OUT
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only the funnel; write no table.", rich_help_panel=RUN)
@@ -75,27 +117,31 @@ def filter_(  # noqa: PLR0913 - a command's options
         bool, typer.Option("--if-changed", help="Leave outputs that would stay equal untouched.", rich_help_panel=RUN)
     ] = False,
     expect_min_rows: Annotated[
-        int | None, typer.Option(min=0, help="With fewer kept, write nothing and exit 1.", rich_help_panel=RUN)
+        int | None,
+        typer.Option(min=0, metavar="N", help="With fewer kept, write nothing and exit 1.", rich_help_panel=RUN),
     ] = None,
     memory_limit: Annotated[
-        str, typer.Option(help="Memory that the join may use; beyond it, it spills to disk.", rich_help_panel=RUN)
+        str,
+        typer.Option(
+            metavar="SIZE", help="Memory that the join may use; beyond it, it spills to disk.", rich_help_panel=RUN
+        ),
     ] = "4GB",
     threads: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Threads of the join [default: all cores]", rich_help_panel=RUN)
+        int | None,
+        typer.Option(
+            min=1, max=1024, metavar="N", show_default="all cores", help="Threads of the join.", rich_help_panel=RUN
+        ),
     ] = None,
 ) -> int:
     """Keep the songs that pass every rule, in their order, and say why each other one was dropped."""
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
-    from musicflamingo_cli.results.filter_records import Judgement, Missing
+    from musicflamingo_cli.results.filter_records import Judgement
     from musicflamingo_cli.results.filtering import FilterOptions, filter_table
     from musicflamingo_cli.results.rules import Rule, parse_bound
     from musicflamingo_cli.results.sandbox import Limits
     from musicflamingo_cli.results.writers import STDOUT
 
-    policies: dict[str, Missing] = {policy: policy for policy in get_args(Missing)}
-    if missing not in policies:
-        raise UsageError(f"--missing {missing}: it is drop, keep or fail")
     if not (output or dropped or ids or report_json or dry_run or sweep):
         raise UsageError("name an output (-o kept.parquet), or ask for --dry-run or --sweep COLUMN")
     rules: list[Rule] = []
@@ -110,7 +156,7 @@ def filter_(  # noqa: PLR0913 - a command's options
         rules.append(Rule("top", by, float(top), per=per))
     options = FilterOptions(
         songs=songs,
-        judgement=Judgement(tuple(rules), policies[missing], per, sweep, ids is not None),
+        judgement=Judgement(tuple(rules), missing, per, sweep, ids is not None),
         scores=scores,
         on=on,
         output=output,

@@ -3,53 +3,83 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     from musicflamingo_cli.results.merging import Normalise, Source
 
+Missing = Literal["null", "renormalise"]
 SHARDS, SOURCES, OUT = "Shards and reruns", "Sources", "Output"
 
 
 def merge(  # noqa: PLR0913 - a command's options
     tables: Annotated[
         list[str] | None,
-        typer.Argument(help="Scores of one kind, later ones winning ties; or, with --with, one catalogue."),
+        typer.Argument(
+            metavar="TABLE...", help="Scores of one kind, later ones winning ties; or, with --with, one catalogue."
+        ),
     ] = None,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="The table; its suffix tells the format.", rich_help_panel=OUT)
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The table; its suffix tells the format.", rich_help_panel=OUT
+        ),
     ] = "merged.parquet",
     form: Annotated[
-        str | None, typer.Option("--format", help="parquet, jsonl, csv or json (id to scores).", rich_help_panel=OUT)
+        Literal["parquet", "csv", "jsonl", "json"] | None,
+        typer.Option(
+            "--format",
+            show_default="by the suffix",
+            help="What the table is written as; json is id to scores.",
+            rich_help_panel=OUT,
+        ),
     ] = None,
-    on: Annotated[str | None, typer.Option(help="Id column [default: song_id, else id]")] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="COLUMN", show_default="song_id, else id", help="Id column.")
+    ] = None,
     with_: Annotated[
         list[str] | None,
-        typer.Option("--with", help="name=table, or name=table:column. Repeatable.", rich_help_panel=SOURCES),
+        typer.Option(
+            "--with",
+            metavar="NAME=TABLE",
+            help="name=table, or name=table:column. Repeatable.",
+            rich_help_panel=SOURCES,
+        ),
     ] = None,
-    combine: Annotated[str | None, typer.Option(help="Weights: mf=0.6,aes=0.4.", rich_help_panel=SOURCES)] = None,
+    combine: Annotated[
+        str | None, typer.Option(metavar="NAME=WEIGHT,...", help="Weights: mf=0.6,aes=0.4.", rich_help_panel=SOURCES)
+    ] = None,
     as_: Annotated[
-        str, typer.Option("--as", help="Column of the combined score.", rich_help_panel=SOURCES)
+        str, typer.Option("--as", metavar="COLUMN", help="Column of the combined score.", rich_help_panel=SOURCES)
     ] = "quality",
     scale: Annotated[
         list[str] | None,
-        typer.Option(help="name=low:high or name=rank. Known for mfq's scores and Audiobox.", rich_help_panel=SOURCES),
+        typer.Option(
+            metavar="NAME=SCALE",
+            help="name=low:high or name=rank. Known for mfq's scores and Audiobox.",
+            rich_help_panel=SOURCES,
+        ),
     ] = None,
     missing: Annotated[
-        str, typer.Option(help="A source lacks the song: null or renormalise.", rich_help_panel=SOURCES)
+        Missing, typer.Option(help="What the combined score is where a source lacks the song.", rich_help_panel=SOURCES)
     ] = "null",
     input_: Annotated[
         str | None,
-        typer.Option("--input", help="Audiobox's input file, whose lines give the ids.", rich_help_panel=SOURCES),
+        typer.Option(
+            "--input", metavar="FILE", help="Audiobox's input file, whose lines give the ids.", rich_help_panel=SOURCES
+        ),
     ] = None,
     normalise: Annotated[
         list[str] | None,
-        typer.Option(help="rank (all scores) or column=rank, into <column>_rank.", rich_help_panel=SOURCES),
+        typer.Option(
+            metavar="COLUMN=rank", help="rank (all scores) or column=rank, into <column>_rank.", rich_help_panel=SOURCES
+        ),
     ] = None,
     per: Annotated[
-        str | None, typer.Option(help="Rank within each value of this column.", rich_help_panel=SOURCES)
+        str | None,
+        typer.Option(metavar="COLUMN", help="Rank within each value of this column.", rich_help_panel=SOURCES),
     ] = None,
     allow_mixed: Annotated[
         bool,
@@ -58,29 +88,33 @@ def merge(  # noqa: PLR0913 - a command's options
         ),
     ] = False,
     conflicts: Annotated[
-        str | None, typer.Option(help="Rows of songs with two different ok scores.", rich_help_panel=SHARDS)
+        str | None,
+        typer.Option(metavar="FILE", help="Rows of songs with two different ok scores.", rich_help_panel=SHARDS),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse conflicts.", rich_help_panel=SHARDS)] = False,
-    rejects: Annotated[str | None, typer.Option(help="What is no row, with the reason.", rich_help_panel=OUT)] = None,
-    report_json: Annotated[str | None, typer.Option(help="What was found, as JSON.", rich_help_panel=OUT)] = None,
+    rejects: Annotated[
+        str | None, typer.Option(metavar="FILE", help="What is no row, with the reason.", rich_help_panel=OUT)
+    ] = None,
+    report_json: Annotated[
+        str | None, typer.Option(metavar="FILE", help="What was found, as JSON.", rich_help_panel=OUT)
+    ] = None,
     if_changed: Annotated[
         bool, typer.Option("--if-changed", help="Leave outputs that would stay equal untouched.", rich_help_panel=OUT)
     ] = False,
-    memory_limit: Annotated[str, typer.Option(help="Memory that the join may use; beyond it, it spills.")] = "4GB",
+    memory_limit: Annotated[
+        str, typer.Option(metavar="SIZE", help="Memory that the join may use; beyond it, it spills.")
+    ] = "4GB",
     threads: Annotated[
-        int | None, typer.Option(min=1, max=1024, help="Threads of the join [default: all cores]")
+        int | None, typer.Option(min=1, max=1024, metavar="N", show_default="all cores", help="Threads of the join.")
     ] = None,
 ) -> int:
     """Merge shards and reruns into one row a song, or join scores of several sources to a catalogue."""
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
-    from musicflamingo_cli.results.combine import Combination, WhenMissing, parse_scale, parse_weights
+    from musicflamingo_cli.results.combine import Combination, parse_scale, parse_weights
     from musicflamingo_cli.results.merging import MergeOptions, merge_tables
     from musicflamingo_cli.results.sandbox import Limits
 
-    policies: dict[str, WhenMissing] = {policy: policy for policy in get_args(WhenMissing)}
-    if missing not in policies:
-        raise UsageError(f"--missing {missing}: it is null or renormalise")
     if not tables and not with_:
         raise UsageError(
             "name the tables: mfq merge TABLE... -o out.parquet, or mfq merge songs.parquet --with mf=TABLE"
@@ -91,7 +125,7 @@ def merge(  # noqa: PLR0913 - a command's options
         raise UsageError("--conflicts and --strict are about shards; they don't go with --with")
     if per and not normalise:
         raise UsageError("--per goes with --normalise rank")
-    combination = Combination(parse_weights(combine), as_, policies[missing]) if combine else None
+    combination = Combination(parse_weights(combine), as_, missing) if combine else None
     options = MergeOptions(
         tables=tuple(tables or ()),
         output=output,

@@ -11,18 +11,35 @@ WIDTH = 100
 
 
 def report(  # noqa: PLR0913 - a command's options
-    table: Annotated[str, typer.Argument(help="A table of scores: Parquet, a folder of it, CSV or JSON lines.")],
+    table: Annotated[
+        str, typer.Argument(metavar="TABLE", help="A table of scores: Parquet, a folder of it, CSV or JSON lines.")
+    ],
     output: Annotated[
-        str | None, typer.Option("--output", "-o", help="The page, one HTML file; - for stdout. [default: print text]")
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", show_default="print text", help="The page, one HTML file; - for stdout."
+        ),
     ] = None,
-    against: Annotated[str | None, typer.Option(help="An older table, to show what moved.")] = None,
-    score: Annotated[str | None, typer.Option(help="The column that ranks songs [default: the overall score]")] = None,
-    group: Annotated[str | None, typer.Option(help="The column of the groups [default: the genre]")] = None,
-    songs: Annotated[int, typer.Option(min=0, max=200, help="How many best, worst and most uncertain songs.")] = 10,
+    against: Annotated[str | None, typer.Option(metavar="FILE", help="An older table, to show what moved.")] = None,
+    score: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", show_default="the overall score", help="The column that ranks songs."),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", show_default="the genre", help="The column of the groups.")
+    ] = None,
+    songs: Annotated[
+        int, typer.Option(min=0, max=200, metavar="N", help="How many best, worst and most uncertain songs.")
+    ] = 10,
     audio_root: Annotated[
-        str | None, typer.Option(help="Folder that relative audio paths start from [default: the manifest's]")
+        str | None,
+        typer.Option(
+            metavar="FOLDER", show_default="the manifest's", help="Folder that relative audio paths start from."
+        ),
     ] = None,
-    memory_limit: Annotated[str, typer.Option(help="What the queries may use before they go to disk.")] = "2GB",
+    memory_limit: Annotated[
+        str, typer.Option(metavar="SIZE", help="What the queries may use before they go to disk.")
+    ] = "2GB",
 ) -> int:
     """Turn a table of scores into one page to look at, or print it as text."""
     import shutil

@@ -11,6 +11,7 @@ import typer
 
 from musicflamingo_cli import console, enquiries, pipeline
 from musicflamingo_cli.commands.options import DEFAULT_CACHE
+from musicflamingo_cli.commands.verbs import settings_of
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Rules, Watch
 from musicflamingo_cli.runs import ScoreOptions
@@ -46,11 +47,6 @@ SAME = (
     *("audio_store", "fetch_parallel", "fetch_per_host", "words"),
 )
 """Options that are called the same here and there."""
-CHOICES = {
-    "retry": ("transient", "all"),
-    "score_from": ("expected", "written"),
-    "url_key": ("path", "full"),
-}
 
 
 def run(context: typer.Context, given: Mapping[str, Any]) -> int:
@@ -73,9 +69,6 @@ def chosen(given: Mapping[str, Any]) -> ScoreOptions:
     source = older if manifest is None else manifest
     if source is None or (manifest is not None and older is not None):
         raise UsageError("name one manifest: mfq score MANIFEST [-o scores.parquet]")
-    for name, known in CHOICES.items():
-        if given.get(name, known[0]) not in known:
-            raise UsageError(f"--{name.replace('_', '-')} {given[name]}: it is {' or '.join(known)}")
     if given["no_cache"] and (given["offline"] or given["refresh"]):
         raise UsageError("--no-cache goes with neither --offline nor --refresh")
     scale = given.get("assume_scale")
@@ -97,6 +90,7 @@ def chosen(given: Mapping[str, Any]) -> ScoreOptions:
         audio_store_bytes=None if store_gb is None else int(store_gb * 1e9),
         fetch_seconds=given["fetch_timeout"],
         max_download_bytes=int(given["max_download_mb"] * 1e6),
+        settings_file=settings_of(given["context"]).file,
     )
 
 

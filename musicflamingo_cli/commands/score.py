@@ -12,6 +12,7 @@ Parity = Annotated[
     int | None,
     typer.Option(
         min=2,
+        metavar="N",
         help="Only answer the first N songs alone and in a batch, and say how far apart the scores are.",
         rich_help_panel=options.RUN,
     ),

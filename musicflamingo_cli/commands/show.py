@@ -7,14 +7,12 @@ from typing import Annotated
 
 import typer
 
-from musicflamingo_cli.commands.options import DEFAULT_CACHE
+from musicflamingo_cli.commands.options import DEFAULT_CACHE, CacheDir
 
 
 def show(
-    song_id: Annotated[str, typer.Argument(help="The song's id, as in the manifest.")],
-    cache_dir: Annotated[
-        str | None, typer.Option(envvar="MFQ_CACHE_DIR", help=f"Cache folder [default: {DEFAULT_CACHE}]")
-    ] = None,
+    song_id: Annotated[str, typer.Argument(metavar="ID", help="The song's id, as in the manifest.")],
+    cache_dir: CacheDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> int:
     """Print everything known of one song: settings, raw reply, how each field was obtained, measures."""

@@ -8,7 +8,9 @@ import typer
 
 
 def status(
-    where: Annotated[str, typer.Argument(help="A cache folder, a folder of such, or the file of --stats.")],
+    where: Annotated[
+        str, typer.Argument(metavar="WHERE", help="A cache folder, a folder of such, or the file of --stats.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> int:
     """Print how a run is going, or how the last one went: counts, rates, memory."""
