@@ -23,8 +23,15 @@ _HOMES = {
 
 def __getattr__(name: str) -> "Any":
     """Import a public name when it is first asked for, so that `import musicflamingo_cli` costs nothing."""
-    from importlib import import_module
+    from importlib import import_module, metadata
 
+    if name == "__version__":
+        return metadata.version("musicflamingo-cli")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Name what `__getattr__` imports too, for notebooks that complete words."""
+    return sorted({*globals(), *__all__, "__version__"})

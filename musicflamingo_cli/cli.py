@@ -28,7 +28,6 @@ app = typer.Typer(
     cls=Verbs,
     help="Quality scores and captions for a catalogue of songs.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -75,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MfqError as problem:
         console.error(str(problem))
         return problem.exit_code
+    except SystemExit as end:  # a shell that asks for completions
+        return int(end.code or 0)
     except typer.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort, Stopped) as stop:

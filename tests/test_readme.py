@@ -1,12 +1,14 @@
 """What README names exists, and what exists is named."""
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
-from musicflamingo_cli.cli import app
+from musicflamingo_cli.cli import app, main
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.intake.verdicts import FLAGS, REASONS
 from musicflamingo_cli.results.table import HEAD, TableForm
@@ -15,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 GLOBAL = {"--help", "--version"}
-FOREIGN = {"--array"}
+FOREIGN = {"--array", "--install-completion"}
 """Flags of other programs."""
 
 
@@ -39,6 +41,32 @@ def test_every_flag_that_readme_names_exists() -> None:
 def test_every_flag_that_exists_is_named(name: str) -> None:
     shown = {option for option, hidden in options_of(name).items() if not hidden} - GLOBAL
     assert {option for option in shown if not re.search(rf"{option}(?![\w-])", README)} == set()
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_two_examples_that_can_be_typed(name: str) -> None:
+    command = COMMANDS[name]
+    shown = [line.strip() for line in command.help.splitlines() if line.strip().startswith("mfq ")]
+    assert len(shown) == 2
+    for line in shown:
+        words = shlex.split(line)
+        assert words[:2] == ["mfq", name]
+        root = typer.Context(typer.main.get_command(app), info_name="mfq")
+        context = command.make_context(name, words[2:], parent=root)
+        assert context.get_parameter_source("config").name == "DEFAULT"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_shows_every_word_of_every_option(name: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 400)
+    assert main([name, "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for option in COMMANDS[name].params:
+        if option.param_type_name == "option" and not option.hidden:
+            assert f"{option.opts[0]}" in shown
+            assert option.help.replace("\\[", "[") in shown
+            assert not isinstance(option.show_default, str) or f"[default: ({option.show_default})]" in shown
+    assert "<bool>" not in shown
 
 
 def test_every_command_that_readme_names_exists() -> None:

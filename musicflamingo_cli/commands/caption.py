@@ -57,7 +57,12 @@ def caption(  # noqa: PLR0913 - a command's options
     gpu_hour_price: options.GpuHourPrice = None,
     dry_run: options.DryRun = False,
 ) -> int:
-    """Listen to every song of a manifest and write its caption, whole, and the fields that its pack asks for."""
+    """Listen to every song of a manifest and write its caption, whole, and the fields that its pack asks for.
+
+    Examples:
+        mfq caption songs.jsonl -o captions.parquet
+        mfq caption songs/ --prompt describe --max-audio-seconds 60 -o captions.csv
+    """
     from musicflamingo_cli.commands.running import run
 
     return run(context, {**locals(), "words": True, "decode": "text", "prompt": prompt or "caption"})

@@ -32,7 +32,12 @@ def doctor(  # noqa: PLR0913 - a command's options
         int, typer.Option(min=0, metavar="N", help="Answer N test sounds alone and in a batch, and compare.")
     ] = 0,
 ) -> int:
-    """Check versions, GPU, memory, checkpoint, a test reply and audio formats. Exit code 0: a run would work, 3: no."""
+    """Check versions, GPU, memory, checkpoint, a test reply and audio formats. Exit code 0: a run would work, 3: no.
+
+    Examples:
+        mfq doctor --engine signal
+        mfq doctor --dtype bfloat16 --parity 4
+    """
     from musicflamingo_cli import console
     from musicflamingo_cli.engines.base import EngineSettings
     from musicflamingo_cli.engines.registry import engine_class

@@ -133,7 +133,12 @@ def filter_(  # noqa: PLR0913 - a command's options
         ),
     ] = None,
 ) -> int:
-    """Keep the songs that pass every rule, in their order, and say why each other one was dropped."""
+    """Keep the songs that pass every rule, in their order, and say why each other one was dropped.
+
+    Examples:
+        mfq filter scores.parquet --min 0.6 -o kept.parquet --dropped dropped.parquet
+        mfq filter songs.parquet --scores scores.parquet --where "genre <> 'spoken'" --ids allow.txt
+    """
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.results.filter_records import Judgement

@@ -108,7 +108,12 @@ def merge(  # noqa: PLR0913 - a command's options
         int | None, typer.Option(min=1, max=1024, metavar="N", show_default="all cores", help="Threads of the join.")
     ] = None,
 ) -> int:
-    """Merge shards and reruns into one row a song, or join scores of several sources to a catalogue."""
+    """Merge shards and reruns into one row a song, or join scores of several sources to a catalogue.
+
+    Examples:
+        mfq merge scores-1.parquet scores-2.parquet -o scores.parquet
+        mfq merge songs.parquet --with mf=scores.parquet --with aes=aes.jsonl --combine mf=0.6,aes=0.4
+    """
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.results.combine import Combination, parse_scale, parse_weights

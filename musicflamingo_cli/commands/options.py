@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
 import typer
@@ -11,6 +12,20 @@ DecodeMode = Literal["text", "json", "scores"]
 DtypeName = Literal["auto", "bfloat16", "float16", "float32"]
 AttentionName = Literal["auto", "flash_attention_2", "sdpa", "eager"]
 DEFAULT_CACHE = "~/.cache/mfq"
+
+
+def cache_folder(given: str | None) -> str:
+    """Return the cache folder that `--cache-dir` means."""
+    return os.path.expanduser(given or DEFAULT_CACHE)  # noqa: PTH111 - leaves a ~name that nobody has as it is
+
+
+def _packs() -> list[str]:
+    """Return the names of the packs of the house, for shells that complete words."""
+    from musicflamingo_cli.intake.packs import pack_names
+
+    return pack_names()
+
+
 AUDIO, SCORES, RUN, NIGHT = "Manifest and audio", "Replies and scores", "Running", "Overnight"
 URLS = "Audio by URL"
 
@@ -39,6 +54,7 @@ Prompt = Annotated[
     str | None,
     typer.Option(
         metavar="PACK",
+        autocompletion=_packs,
         show_default="the engine's own",
         help="Pack by name, or a folder with pack.toml and prompt.md.",
         rich_help_panel=SCORES,

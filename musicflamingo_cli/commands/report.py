@@ -41,7 +41,12 @@ def report(  # noqa: PLR0913 - a command's options
         str, typer.Option(metavar="SIZE", help="What the queries may use before they go to disk.")
     ] = "2GB",
 ) -> int:
-    """Turn a table of scores into one page to look at, or print it as text."""
+    """Turn a table of scores into one page to look at, or print it as text.
+
+    Examples:
+        mfq report scores.parquet
+        mfq report scores.parquet --against last-week.parquet -o report.html
+    """
     import shutil
     import sys
 

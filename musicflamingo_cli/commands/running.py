@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from musicflamingo_cli import console, enquiries, pipeline
-from musicflamingo_cli.commands.options import DEFAULT_CACHE
+from musicflamingo_cli.commands.options import cache_folder
 from musicflamingo_cli.commands.verbs import settings_of
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Rules, Watch
@@ -92,11 +92,6 @@ def chosen(given: Mapping[str, Any]) -> ScoreOptions:
         max_download_bytes=int(given["max_download_mb"] * 1e6),
         settings_file=settings_of(given["context"]).file,
     )
-
-
-def cache_folder(given: str | None) -> str:
-    """Return the cache folder that `--cache-dir` means."""
-    return os.path.expanduser(given or DEFAULT_CACHE)  # noqa: PTH111 - leaves a ~name that nobody has as it is
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

@@ -78,7 +78,12 @@ def score(  # noqa: PLR0913 - a command's options
     dry_run: options.DryRun = False,
     parity: Parity = None,
 ) -> int:
-    """Listen to every song of a manifest and write one row each: scores, measures, status and reason."""
+    """Listen to every song of a manifest and write one row each: scores, measures, status and reason.
+
+    Examples:
+        mfq score songs/ --engine signal -o scores.parquet
+        mfq score songs.jsonl --keep genre --deadline 06:30 --max-failures 5%
+    """
     given = locals()
     if parity is not None and not dry_run:
         from musicflamingo_cli.commands.comparing import compare

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +180,9 @@ def _take_file(path: Path, call: Call, settings: Settings, *, is_named: bool) ->
 
 
 def _read(path: Path) -> dict[str, Any]:
+    import tomllib
+    from decimal import Decimal
+
     try:
         if not path.is_file():
             raise UsageError(f"{path}: there is no such settings file" if not path.exists() else f"{path}: no file")
@@ -216,6 +215,8 @@ def _key(name: str) -> str:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, list(known), 1, 0.6)
     return f" (nearest: {near[0]})" if near else ""
 
@@ -230,6 +231,8 @@ def _worded(option: Option, value: Any, where: str, folder: Path) -> Any:
         return ",".join(_text(one, option, where, folder) for one in value)
     if option.kind is str:
         return _text(value, option, where, folder)
+    from decimal import Decimal
+
     fits = (int, Decimal) if option.kind is float else (option.kind,)
     if not isinstance(value, fits) or (isinstance(value, bool) and option.kind is not bool):
         raise UsageError(f"{where} = {value}: it is {KINDS[option.kind]}")
@@ -237,6 +240,9 @@ def _worded(option: Option, value: Any, where: str, folder: Path) -> Any:
 
 
 def _text(value: Any, option: Option, where: str, folder: Path) -> str:
+    from datetime import date, datetime, time
+    from decimal import Decimal
+
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal | date | time | datetime):
         raise UsageError(f"{where} = {value}: it is {'a list of texts' if option.multiple else 'text'}")
     text = value.isoformat() if isinstance(value, date | time | datetime) else str(value)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
-from musicflamingo_cli.commands.options import DEFAULT_CACHE, CacheDir
+from musicflamingo_cli.commands.options import CacheDir, cache_folder
 
 
 def show(
@@ -15,11 +14,16 @@ def show(
     cache_dir: CacheDir = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
 ) -> int:
-    """Print everything known of one song: settings, raw reply, how each field was obtained, measures."""
+    """Print everything known of one song: settings, raw reply, how each field was obtained, measures.
+
+    Examples:
+        mfq show song-1
+        mfq show song-1 --cache-dir data/cache --json
+    """
     from musicflamingo_cli import console, enquiries
     from musicflamingo_cli.errors import UsageError
 
-    root = os.path.expanduser(cache_dir or DEFAULT_CACHE)  # noqa: PTH111
+    root = cache_folder(cache_dir)
     found = enquiries.known_of(song_id, root)
     if not found:
         raise UsageError(f"the cache {root} holds nothing of song '{song_id}' (another one: --cache-dir)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Annotated, Any
 
 import typer
@@ -107,6 +107,7 @@ def _is_typed(ctx: Any, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+@cache
 def _common_params() -> list[Any]:
     app = typer.Typer(add_completion=False)
     app.command()(_common)
