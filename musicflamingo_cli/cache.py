@@ -27,6 +27,8 @@ ENTRY_FORMAT = 1
 MAX_ENTRY_BYTES = 64 * 1024 * 1024
 MAX_NAME = 120
 """A file name longer than this (before `.json`) is cut and ends in a hash."""
+LEVELS, COUNTED = 256, 1000
+"""Sub-folders of a cache folder; so many entries in the first of them tell how many there are in all."""
 BODY = b',"body":'
 LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
 """What a file could not be opened for that says nothing of it: a reply that was paid for may be there."""
@@ -128,6 +130,15 @@ class Cache:
                 write_whole(path, data, durable=durable, within=self.root)
         except OSError as problem:
             raise OutputError(f"cache file {path}: {problem.strerror}; what was answered before is kept") from None
+
+    def entries(self) -> int:
+        """Return about how many songs the folder holds: from all of it if they are few, else from a part."""
+        found, level = 0, 0
+        while level < LEVELS and found < COUNTED:
+            with suppress(OSError), os.scandir(self.folder / f"{level:02x}") as names:
+                found += sum(1 for _ in names)
+            level += 1
+        return found * LEVELS // level
 
     def sweep(self, older_than_seconds: float = 0.0) -> int:
         """Remove part files that a killed run left behind; return how many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import socket
@@ -79,12 +80,13 @@ class Monitor:
             self.end("stopped", f"EngineError: {why}")
 
     def tick(self, tick: Tick) -> None:
-        """Take note of progress."""
+        """Take note of progress; a new stage is written at once."""
+        begun = self._tick is None or self._tick.stage != tick.stage
         self._tick = tick
         if tick.stage == "listening":
             self._heard = tick
         now = time.monotonic()
-        if now - self._told >= EVERY_SECONDS:
+        if begun or now - self._told >= EVERY_SECONDS:
             self.write("running")
         if self._log is not None and now - self._logged >= LOG_SECONDS:
             self.log("progress", **self.status("running"))
@@ -107,6 +109,7 @@ class Monitor:
             "stage": self._tick.stage if self._tick else "opening",
             "done": self._tick.done if self._tick else 0,
             "total": self._tick.total if self._tick else 0,
+            "left_seconds": _left(self._tick),
             "songs": heard.total,
             "answered": answered,
             "cached": heard.cached,
@@ -146,6 +149,11 @@ class Monitor:
                 file.write(orjson.dumps(line, default=str) + b"\n")
         except OSError as problem:
             raise OutputError(f"could not write {self._log}: {problem.strerror}") from None
+
+
+def _left(tick: Tick | None) -> float | None:
+    left = tick.left_seconds if tick else None
+    return round(left, 1) if left is not None and math.isfinite(left) else None
 
 
 def counted(status: Counter[str], reasons: Counter[tuple[str, str]]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -325,9 +325,10 @@ class Outcome:
 class Tick:
     """How far a run is."""
 
-    stage: Literal["listening", "writing"]
+    stage: Literal["loading", "listening", "writing"]
+    """The engine is made ready; songs are heard and answered; the table is written."""
     done: int
-    """Songs (listening) or rows (writing) that are finished."""
+    """Songs (loading, listening) or rows (writing) that are finished."""
     total: int
     cached: int = 0
     """Of them, served from the cache."""
@@ -336,17 +337,20 @@ class Tick:
     """Audio heard in this run, seconds."""
     tokens: int = 0
     """Tokens generated in this run."""
+    left_seconds: float | None = None
+    """Time that the stage still takes; infinite while nobody can know; None where the rate so far tells it."""
+    model: str | None = None
+    """What is being loaded."""
 
     def plus(self, cached: bool, failed: bool, audio_seconds: float, tokens: int) -> Tick:
         """Return the tick after one more song."""
-        return Tick(
-            self.stage,
-            self.done + 1,
-            self.total,
-            self.cached + cached,
-            self.failed + failed,
-            self.audio_seconds + audio_seconds,
-            self.tokens + tokens,
+        return replace(
+            self,
+            done=self.done + 1,
+            cached=self.cached + cached,
+            failed=self.failed + failed,
+            audio_seconds=self.audio_seconds + audio_seconds,
+            tokens=self.tokens + tokens,
         )
 
 

@@ -2,32 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from musicflamingo_cli.records import Request
 
 LOOK_AHEAD_BATCHES = 4
-"""Songs are grouped by length among this many batches' worth."""
+"""Songs are grouped by length among this many batches' worth..."""
+LOOK_AHEAD_SECONDS = 10800.0
+"""...but among no more audio than this (64 kB a second), unless one batch holds more."""
+PATIENCE_SECONDS = 3.0
+"""How long a song that is ready waits for others to go with while the engine has nothing to do."""
 
 
 def batches(
-    requests: Iterable[Request], items: int, seconds: float = 3600.0, look_ahead_seconds: float = 10800.0
+    requests: Iterable[Request | None],
+    items: int,
+    seconds: float = 3600.0,
+    *,
+    idle: Callable[[], bool] = lambda: False,
+    patience: Callable[[], float] = lambda: PATIENCE_SECONDS,
 ) -> Iterator[list[Request]]:
     """Group requests of like length: at most `items` songs, and `items` x the longest within `seconds` of audio.
 
-    At most `look_ahead_seconds` of audio is held back to find songs of like length (64 kB a second). A song longer
-    than `seconds` goes alone. Yields longest first within a look-ahead, so that a batch that can't fit shows early.
+    Each batch is that of the request which came first, so that none waits for ever. A batch leaves once the look-ahead
+    is full; while the engine is `idle`, as soon as the batch is full or the first has waited for `patience` seconds.
+    None among the requests is a pause: nothing came for a moment. A song longer than `seconds` goes alone.
     """
-    held: list[Request] = []
+    held: list[tuple[float, Request]] = []
     for request in requests:
-        held.append(request)
-        if len(held) >= (LOOK_AHEAD_BATCHES * items if items > 1 else 1) or _seconds(held) > look_ahead_seconds:
-            yield from grouped(held, items, seconds)
-            held = []
-    yield from grouped(held, items, seconds)
+        if request is not None:
+            held.append((time.monotonic(), request))
+        while held:
+            came, _ = held[0]
+            audio = sum(request.heard.used_seconds or 0.0 for _, request in held)
+            enough = items == 1 or len(held) >= LOOK_AHEAD_BATCHES * items
+            full = len(held) >= items or audio >= seconds
+            if not (
+                enough
+                or audio > max(seconds, min(LOOK_AHEAD_SECONDS, LOOK_AHEAD_BATCHES * seconds))
+                or (idle() and (full or time.monotonic() - came >= patience()))
+            ):
+                break
+            yield _with_first(held, items, seconds)
+    while held:
+        yield _with_first(held, items, seconds)
 
 
-def grouped(held: list[Request], items: int, seconds: float) -> Iterator[list[Request]]:
+def _with_first(held: list[tuple[float, Request]], items: int, seconds: float) -> list[Request]:
+    """Take the batch of the request that came first from those held back."""
+    first = held[0][1]
+    made = grouped([request for _, request in held], items, seconds)
+    batch = next(batch for batch in made if any(request is first for request in batch))
+    gone = set(map(id, batch))
+    held[:] = [one for one in held if id(one[1]) not in gone]
+    return batch
+
+
+def grouped(held: Sequence[Request], items: int, seconds: float) -> Iterator[list[Request]]:
     """Cut some requests into batches, longest first, within `items` songs and `seconds` of audio; one song at least."""
     batch: list[Request] = []
     for request in sorted(held, key=lambda r: -(r.heard.used_seconds or 0.0)):
@@ -42,7 +74,3 @@ def grouped(held: list[Request], items: int, seconds: float) -> Iterator[list[Re
 def audio_room(batch: Sequence[Request], songs: int) -> float:
     """Return the audio that so many songs like a batch's longest take, seconds; a song counts for 1 s at least."""
     return songs * max(1.0, *(request.heard.used_seconds or 0.0 for request in batch))
-
-
-def _seconds(held: list[Request]) -> float:
-    return sum(request.heard.used_seconds or 0.0 for request in held)

@@ -1,14 +1,17 @@
-"""Which batches were in the model when the process died, so that no song can bring every night down.
+"""Which songs were with the engine when the process died, so that no song can bring every night down.
 
-A line beside `run.json` names the songs that go into the model and is taken back when they come out. A line that is
-still there is a death; whether it came from inside (a fatal signal, caught by the fault handler, or a hang) or from
-outside (a kill) decides what it counts.
+A line beside `run.json` names the songs that are in the model, and those that are being made ready for it; what comes
+out is taken off it. A line that is still there is a death. Only what the engine did itself counts against a song: a
+fatal signal, which the fault handler notes, a hang, or an engine that gave up. A kill, a reboot and a loss of power
+can't be told from each other afterwards, nor from the kernel's out-of-memory killer: then the songs that were in the
+model are tried last, each alone, as often as it takes.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import os
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,8 +24,6 @@ from musicflamingo_cli.files import open_regular, read_regular, remove, write_wh
 
 CRASHES = 2
 """After so many deaths from inside a song is `engine_crash`."""
-KILLS = 4
-"""So do so many kills in a row with the song alone in the model."""
 MOST_BYTES = 64 * 1024 * 1024
 """A journal that is longer is none of ours."""
 
@@ -34,7 +35,7 @@ class Suspects:
     crashes: Counter[str] = field(default_factory=Counter)
     """Deaths from inside with the song in the batch."""
     kills: Counter[str] = field(default_factory=Counter)
-    """Kills in a row with the song alone; 0 for a song that was killed among others."""
+    """Deaths from outside with the song alone in the model; 0 for a song that was there among others."""
 
     def alone(self, song_id: str) -> bool:
         """True if the song must not share a batch."""
@@ -42,7 +43,14 @@ class Suspects:
 
     def condemned(self, song_id: str) -> bool:
         """True if the song is not tried again."""
-        return self.crashes[song_id] >= CRASHES or self.kills[song_id] >= KILLS
+        return self.crashes[song_id] >= CRASHES
+
+    def weight(self, song_id: str) -> tuple[int, int]:
+        """Return how much speaks against a song: the heavier, the later it is tried, so that it stops no other.
+
+        Kills first: they never end by themselves, as crashes do once the song is condemned.
+        """
+        return self.kills[song_id], self.crashes[song_id]
 
 
 class Journal:
@@ -54,7 +62,11 @@ class Journal:
         self._fault_path = folder / f"{name}.fault"
         self._handle: int | None = None
         self._faults: int | None = None
-        self._base = 0
+        self._kept = b""
+        """First line of the file: what is known of suspects."""
+        self._lock = threading.Lock()
+        self._model: list[str] = []
+        self._preparing: list[str] = []
         self.suspects = Suspects()
 
     def __enter__(self) -> Journal:
@@ -79,47 +91,63 @@ class Journal:
             os.close(self._handle)
             self._handle = None
 
+    def prepare(self, song_ids: Sequence[str]) -> None:
+        """Note that these songs are made ready for the model, maybe in another thread while others are in it."""
+        with self._lock:
+            self._preparing = list(song_ids)
+            self._note()
+
     def start(self, song_ids: Sequence[str]) -> None:
         """Note that these songs go into the model together."""
-        self._append({"event": "start", "songs": list(song_ids)})
+        with self._lock:
+            self._model = list(song_ids)
+            self._preparing = [one for one in self._preparing if one not in self._model]
+            self._note()
 
-    def end(self, song_ids: Sequence[str]) -> None:
-        """Note that the model gave them back: they are no suspects."""
-        known = len(self.suspects.crashes) + len(self.suspects.kills)
-        for song_id in song_ids:
-            self.suspects.crashes.pop(song_id, None)
-            self.suspects.kills.pop(song_id, None)
-        try:
+    def end(self, song_ids: Sequence[str], *, cleared: bool = True) -> None:
+        """Note that the model gave them back: they are no suspects; unless `cleared`, they stay what they were."""
+        with self._lock:
+            self._model = []
+            known = len(self.suspects.crashes) + len(self.suspects.kills)
+            for song_id in song_ids if cleared else ():
+                self.suspects.crashes.pop(song_id, None)
+                self.suspects.kills.pop(song_id, None)
             if known != len(self.suspects.crashes) + len(self.suspects.kills):
-                self._rewrite()
-            elif self._handle is not None:
-                os.ftruncate(self._handle, self._base)
-        except OSError as problem:
-            raise self._trouble(problem) from None
+                try:
+                    self._rewrite()
+                except OSError as problem:
+                    raise self._trouble(problem) from None
+            self._note()
 
     def brought_down(self) -> None:
-        """Note that the batch under way made the engine hang or fail for good: a death from inside."""
-        self._append({"event": "down"})
+        """Note that the engine hangs or failed for good with what is under way: a death from inside."""
+        with self._lock:
+            self._note(orjson.dumps({"event": "down"}) + b"\n")
 
-    def _append(self, line: dict[str, object]) -> None:
+    def _note(self, more: bytes = b"") -> None:
+        """Write what is under way behind the first line."""
+        if self._handle is None:
+            return
+        under_way = {"event": "start", "songs": self._model, "preparing": self._preparing}
+        line = orjson.dumps(under_way) + b"\n" if self._model or self._preparing else b""
         try:
-            if self._handle is not None:
-                os.write(self._handle, orjson.dumps(line) + b"\n")
+            os.pwrite(self._handle, line + more, len(self._kept))
+            os.ftruncate(self._handle, len(self._kept) + len(line + more))
         except OSError as problem:
             raise self._trouble(problem) from None
 
     def _rewrite(self) -> None:
         """Start the file anew with what is known of suspects. A kill leaves the older file or the newer."""
         kept = {"event": "kept", "crashes": dict(self.suspects.crashes), "kills": dict(self.suspects.kills)}
-        raw = orjson.dumps(kept) + b"\n"
-        write_whole(self._path, raw, within=self._root)
+        self._kept = orjson.dumps(kept) + b"\n"
+        write_whole(self._path, self._kept, within=self._root)
         if self._handle is not None:
             os.close(self._handle)
-        self._handle = open_regular(self._path, os.O_WRONLY | os.O_APPEND, within=self._root)
-        self._base = len(raw)
+        self._handle = open_regular(self._path, os.O_WRONLY, within=self._root)
 
     def _read(self) -> Suspects:
-        suspects, under_way, down = Suspects(), list[str](), False
+        suspects, down = Suspects(), False
+        model, preparing = list[str](), list[str]()
         try:
             lines = read_regular(self._path, MOST_BYTES, within=self._root).splitlines()
         except OSError:
@@ -131,15 +159,15 @@ class Journal:
                 if event == "kept":
                     suspects = Suspects(Counter(line["crashes"]), Counter(line["kills"]))
                 elif event == "start":
-                    under_way = line["songs"]
+                    model, preparing = line["songs"], line.get("preparing", [])
                 down = down or event == "down"
             except (ValueError, KeyError, TypeError):
                 continue  # a torn last line
         if down or self._fault_seen():
-            suspects.crashes.update(under_way)
+            suspects.crashes.update([*model, *preparing])
         else:
-            for song_id in under_way:
-                suspects.kills[song_id] += len(under_way) == 1
+            for song_id in model:
+                suspects.kills[song_id] += len(model) == 1
         return suspects
 
     def _fault_seen(self) -> bool:

@@ -22,6 +22,7 @@ import orjson
 
 from musicflamingo_cli.errors import NotNow, OutputError
 from musicflamingo_cli.files import open_regular
+from musicflamingo_cli.inference.limits import Ends
 
 POLL_SECONDS = 1.0
 MOST_BYTES = 1024 * 1024
@@ -36,12 +37,12 @@ def locked(
     shard: tuple[int, int] | None,
     *,
     wait: bool,
-    ends: float | None = None,
+    ends: Ends = Ends(),  # noqa: B008 - frozen
     say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[bool]:
     """Hold a cache folder, or shard (i, n) of it, for the length of a block.
 
-    Yields True if the holder before died. With `wait`, says who is waited for, and waits until `ends` (`time.time()`).
+    Yields True if the holder before died. With `wait`, says who is waited for, and waits until `ends`.
 
     Raises:
         NotNow: another run holds it (named), and `wait` is not set, or it still did at `ends`.
@@ -60,7 +61,7 @@ def locked(
                     raise NotNow(
                         f"another run works on {folder}{_holders(folder)}; wait for it with --wait, or run it later"
                     ) from None
-                if ends is not None and time.time() >= ends:
+                if ends.left() <= 0:
                     raise NotNow(
                         f"another run still worked on {folder}{_holders(folder)} when the deadline came"
                     ) from None

@@ -25,22 +25,36 @@ class Feeder(Generic[T]):
         self._queue: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._waiting = False
+
+    @property
+    def empty(self) -> bool:
+        """True while the consumer waits and no item is there."""
+        return self._waiting and self._queue.empty()
 
     def run(self, items: Iterable[T], idle: Callable[[], None] = lambda: None) -> Iterator[T]:
         """Yield the items in their order; while there is none, call `idle`, which may raise."""
         self._thread = threading.Thread(target=self._feed, args=(iter(items),), daemon=True, name="mfq-feeder")
         self._thread.start()
+        return self.rest(idle)
+
+    def rest(self, idle: Callable[[], None] = lambda: None) -> Iterator[T]:
+        """Yield the items that `run` did not, after an exception of the consumer's."""
         while True:
+            self._waiting = True
             try:
                 item, problem = self._queue.get(timeout=IDLE_SECONDS)
             except queue.Empty:
                 idle()
                 continue
+            finally:
+                self._waiting = False
             if problem is not None:
                 raise problem
             if item is None:
                 return
             yield item
+            del item
 
     def stop(self) -> None:
         """Take no further item."""

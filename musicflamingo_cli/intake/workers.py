@@ -90,6 +90,12 @@ class DecodePool:
             EngineError: no worker can be started.
             OutputError: no temporary file can be made.
         """
+        return (done for done in self.hear_or_pause(items, None) if done is not None)
+
+    def hear_or_pause(
+        self, items: Iterable[tuple[T, str]], pause_seconds: float | None
+    ) -> Iterator[tuple[T, Result] | None]:
+        """Do as `hear`, and yield None whenever nothing was done for so long, so that the consumer may act."""
         if self._workers == 0:
             yield from ((key, hear(path, self._plan)) for key, path in items)
             return
@@ -103,10 +109,21 @@ class DecodePool:
             self._runs.append(run)
             try:
                 run.start(self._workers)
-                yield from run.results()
+                yield from run.results(pause_seconds)
             finally:
                 run.stop()
                 self._runs.remove(run)
+
+    def halt(self) -> None:
+        """Begin no further song and give up those in work; what was heard is still yielded. From any thread."""
+        for run in list(self._runs):
+            run.halt()
+
+    @property
+    def seconds_per_song(self) -> float:
+        """How long the workers took a song so far, all of them together; 0 before the first."""
+        songs = sum(run.songs for run in self._runs)
+        return sum(run.seconds for run in self._runs) / (songs * self._workers) if songs else 0.0
 
 
 class _Run(Generic[T]):
@@ -130,6 +147,10 @@ class _Run(Generic[T]):
         """No further song is to be begun."""
         self._cancelled = False
         """Nor are those in work to be ended."""
+        self._halted = False
+        """As drained, and nobody waits for those in work."""
+        self.songs, self.seconds = 0, 0.0
+        """Songs that were heard, and the time that their workers took."""
 
     def start(self, workers: int) -> None:
         """Start the threads; each starts its worker when it has a song for it."""
@@ -139,22 +160,31 @@ class _Run(Generic[T]):
             self._threads.append(thread)
             thread.start()
 
-    def results(self) -> Iterator[tuple[T, Result]]:
-        """Yield what is done until everything is."""
+    def results(self, pause_seconds: float | None) -> Iterator[tuple[T, Result] | None]:
+        """Yield what is done until everything is, and None after each pause."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._done or not self._alive or self._cancelled)
+                there = self._changed.wait_for(
+                    lambda: self._done or not self._alive or self._cancelled or self._halted, pause_seconds
+                )
                 if self._cancelled:
                     raise RuntimeError("the pool of decode workers was closed")
-                if not self._done:
+                if there and not self._done:
                     break
-                key, result = self._done.popleft()
-                self._waiting_bytes -= _clip_bytes(result)
-                self._changed.notify_all()
-            yield key, result
-            del key, result
-        if self._error is not None:
+                done = self._done.popleft() if there else None
+                if done is not None:
+                    self._waiting_bytes -= _clip_bytes(done[1])
+                    self._changed.notify_all()
+            yield done
+            del done
+        if self._error is not None and not self._halted:
             raise self._error
+
+    def halt(self) -> None:
+        """Give up the songs in work; what is done is still yielded."""
+        with self._changed:
+            self._drained = self._halted = True
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """End all threads and workers; harmless when they have ended."""
@@ -182,12 +212,13 @@ class _Run(Generic[T]):
                         self._discard(worker)
                         worker = None
                         worker = self._launch()
+                    began = time.monotonic()
                     result = worker.hear(path)
                     if result is not None:
                         break
                 else:
                     result = fail("decoder_crash", "the decode workers die before they begin", transient=True)
-                self._hand_over(key, result)
+                self._hand_over(key, result, time.monotonic() - began)
                 del key, result, drawn
         except BaseException as error:
             with self._changed:
@@ -217,8 +248,9 @@ class _Run(Generic[T]):
                     self._changed.notify_all()
             return drawn
 
-    def _hand_over(self, key: T, result: Result) -> None:
+    def _hand_over(self, key: T, result: Result, seconds: float) -> None:
         with self._changed:
+            self.songs, self.seconds = self.songs + 1, self.seconds + seconds
             if self._cancelled:  # Then it was most likely killed, which is no word on the song.
                 return
             self._busy -= 1

@@ -1,5 +1,7 @@
 """Which songs go together, and what a batch that did not fit teaches."""
 
+import time
+
 import pytest
 
 from musicflamingo_cli.engines.fake import FakeEngine
@@ -16,8 +18,8 @@ def lengths_of(made):
     return [[request.heard.used_seconds for request in batch] for batch in made]
 
 
-def test_songs_of_like_length_go_together_longest_first():
-    assert lengths_of(batches(of(10, 200, 12, 190, 11, 210), 3)) == [[210, 200, 190], [12, 11, 10]]
+def test_songs_of_like_length_go_together_longest_first_and_the_first_come_first():
+    assert lengths_of(batches(of(10, 200, 12, 190, 11, 210), 3)) == [[12, 11, 10], [210, 200, 190]]
 
 
 @pytest.mark.parametrize("seconds", [100.0, 399.0, 400.0, 1000.0])
@@ -28,16 +30,70 @@ def test_a_batch_keeps_within_songs_times_the_longest(seconds):
         assert len(batch) == 1 or (len(batch) <= 7 and audio_room(batch, len(batch)) <= seconds)
 
 
-def test_what_is_held_back_is_bounded_in_seconds():
+def taken_before(first, **how):
+    """Return how many of endless songs are taken before a first batch leaves, and how many songs that has."""
     taken = []
 
     def endless():
-        for request in of(*[100.0] * 1000):
+        for request in of(*first):
             taken.append(request)
             yield request
 
-    next(batches(endless(), 64, 3600.0, 500.0))
-    assert len(taken) == 6
+    batch = next(batches(endless(), 64, **how))
+    return len(taken), len(batch)
+
+
+@pytest.mark.parametrize(
+    ("length", "seconds", "taken", "songs"),
+    [
+        (100.0, 500.0, 21, 5),  # four batches of 500 s, and one song more
+        (100.0, 3600.0, 109, 36),  # 10 800 s at most...
+        (400.0, 20000.0, 51, 50),  # ...unless one batch needs more
+        (1.0, 3600.0, 256, 64),  # four batches of 64 songs
+    ],
+)
+def test_what_is_held_back_is_bounded(length, seconds, taken, songs):
+    assert taken_before([length] * 1000, seconds=seconds) == (taken, songs)
+
+
+def test_a_batch_leaves_at_once_for_an_idle_engine_when_full():
+    assert taken_before([10.0] * 1000, idle=lambda: True) == (64, 64)
+
+
+def test_songs_that_are_ready_wait_a_while_for_others_and_then_leave(monkeypatch):
+    """Songs come at 0 and 1 s, then none; the engine is idle from the start."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    def slowly():
+        for request in of(10, 20):
+            yield request
+            clock[0] += 1.0
+        while True:
+            yield None
+            clock[0] += 0.25
+
+    assert lengths_of([next(batches(slowly(), 8, idle=lambda: True, patience=lambda: 3.0))]) == [[20, 10]]
+    assert clock[0] == 3.0
+
+
+def test_a_busy_engine_is_not_given_half_a_batch():
+    def pauses():
+        yield from of(10, 20)
+        yield from [None] * 100
+        yield from of(30)
+
+    assert lengths_of(batches(pauses(), 8, patience=lambda: 0.0)) == [[30, 20, 10]]
+
+
+def test_no_song_waits_for_ever_behind_others_that_suit_each_other_better():
+    first, others = of(500.0), of(*[10.0] * 400)
+    left = []
+    for batch in batches(iter([*first, *others]), 4):
+        left.append(batch)
+        if first[0] in batch:
+            break
+    assert len(left) == 1
 
 
 def test_songs_without_a_length_count_for_a_second():

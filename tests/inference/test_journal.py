@@ -26,10 +26,45 @@ def test_two_crashes_condemn_a_song_and_one_makes_it_go_alone(tmp_path: Path) ->
     assert second.condemned("a") and not second.condemned("b") and second.alone("b")
 
 
-def test_only_the_fourth_kill_alone_condemns(tmp_path: Path) -> None:
+def test_no_number_of_kills_condemns(tmp_path: Path) -> None:
     assert died(tmp_path, ["a", "b"], inside=False).alone("a")
-    states = [died(tmp_path, ["a"], inside=False) for _ in range(4)]
-    assert [state.condemned("a") for state in states] == [False, False, False, True]
+    states = [died(tmp_path, ["a"], inside=False) for _ in range(9)]
+    assert not any(state.condemned("a") for state in states)
+    assert all(state.alone("a") for state in states)
+
+
+def test_the_song_that_was_there_at_most_deaths_is_tried_last(tmp_path: Path) -> None:
+    for songs in (["a", "b", "c"], ["a"], ["a"], ["b"]):
+        found = died(tmp_path, songs, inside=False)
+    assert sorted("abc", key=found.weight) == ["c", "b", "a"]
+    found = died(tmp_path, ["c"], inside=True)
+    assert sorted("abc", key=found.weight) == ["c", "b", "a"], "what ends by itself comes before what is only killed"
+
+
+def test_a_crash_while_a_batch_is_made_ready_is_of_either_batch_and_a_kill_of_the_one_in_the_model(
+    tmp_path: Path,
+) -> None:
+    for inside, suspects in ((True, {"a", "b"}), (False, {"a"})):
+        folder = tmp_path / str(inside)
+        folder.mkdir()
+        with Journal(folder) as journal:
+            journal.prepare(["a"])
+            journal.start(["a"])
+            journal.prepare(["b"])
+        if inside:
+            (folder / "attempts.fault").write_text("Fatal Python error: Segmentation fault\n")
+        with Journal(folder) as later:
+            assert {one for one in "ab" if later.suspects.alone(one)} == suspects
+
+
+def test_a_polite_stop_says_nothing_of_a_song(tmp_path: Path) -> None:
+    died(tmp_path, ["b"], inside=True)
+    with Journal(tmp_path) as journal:
+        journal.start(["a", "b"])
+        journal.end(["a", "b"], cleared=False)
+    with Journal(tmp_path) as later:
+        assert not later.suspects.alone("a")
+        assert later.suspects.crashes == {"b": 1}
 
 
 def test_a_song_that_came_out_is_no_suspect(tmp_path: Path) -> None:
