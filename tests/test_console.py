@@ -1,3 +1,5 @@
+import io
+import sys
 import time
 
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from musicflamingo_cli import console
 from musicflamingo_cli.console import Progress, progress_line
 from musicflamingo_cli.records import Tick
+from musicflamingo_cli.runs import Summary
 
 
 def test_a_line_of_progress_tells_the_rates_since_the_line_that_it_is_held_to() -> None:
@@ -30,3 +33,52 @@ def test_what_the_cache_held_does_not_speed_up_the_rest(
         progress.tick(Tick("listening", 90_000 + minute, 100_000, cached=90_000))
     last = capsys.readouterr().err.splitlines()[-1]
     assert "60 songs/h" in last and last.endswith("ETA 165:40:00")
+
+
+def test_the_time_left_that_a_tick_tells_counts_before_the_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    before = Tick("listening", 0, 40)
+    assert progress_line(Tick("listening", 20, 40, left_seconds=90.0), before, 1.0).endswith("ETA 01:30")
+    assert progress_line(Tick("listening", 20, 40, left_seconds=float("inf")), before, 1.0).endswith("ETA ?")
+
+
+def test_a_short_run_tells_a_line_at_each_tenth(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """40 songs of 2 s: a tenth takes 8 s."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    progress = Progress()
+    progress.tick(Tick("loading", 0, 40, model="some/model"))
+    for number in range(41):
+        progress.tick(Tick("listening", number, 40))
+        clock[0] += 2.0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "loading some/model"
+    assert [line.split()[1] for line in lines[1:]] == [f"{n}/40" for n in range(4, 41, 4)]
+
+
+@pytest.mark.parametrize("stage", ["loading", "listening", "writing"])
+def test_a_terminal_shows_each_stage_by_its_name(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("sys.stderr", Terminal())
+    with Progress() as progress:
+        for done in (0, 10, 20):
+            progress.tick(Tick(stage, done, 40, cached=3, left_seconds=90.0, model="{0}\x1b[2J"))  # type: ignore[arg-type]
+            clock[0] += 30.0
+        shown = sys.stderr.getvalue()  # type: ignore[attr-defined]
+    if stage == "loading":
+        assert "loading {0}\\x1b[2J [01:00]" in shown
+    else:
+        assert f"{stage}:  50%" in shown and "20/40 [01:00<01:30]" in shown
+
+
+def test_the_speed_is_that_of_the_audio_that_was_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    console.summary(Summary(audio_seconds=90.0, seconds=60.0))
+    assert "60.0 s for 1.5 min of audio heard, 1.5 x realtime" in capsys.readouterr().err
+    console.summary(Summary(audio_seconds=0.0, seconds=60.0))
+    assert "realtime" not in capsys.readouterr().err

@@ -12,6 +12,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from musicflamingo_cli.engines.fake import FakeEngine
+
 CODE = "import sys; from musicflamingo_cli.cli import main; sys.exit(main())"
 
 
@@ -62,6 +64,33 @@ def test_a_hang_becomes_the_same(bench: Any, script: Any, asked: Any) -> None:
         assert code == 3 and "--batch-timeout" in told
     assert run(bench, "--batch-timeout", 1, "--batch-size", 1)[0] == 1
     assert statuses(bench) == [("failed", "engine_crash"), ("ok", None)]
+
+
+def in_model(bench: Any) -> tuple[int, list[str]]:
+    """Return which journal there is (each run makes a new one), and the songs that are in the model by it."""
+    for path in bench.folder.glob("cache/*/attempts.jsonl"):
+        last = json.loads(path.read_text().splitlines()[-1])
+        return path.stat().st_ino, last.get("songs", [])
+    return 0, []
+
+
+def test_kills_from_outside_condemn_no_song_and_stop_no_other(bench: Any, script: Any, asked: Any) -> None:
+    """As when the kernel kills for want of memory, or the machine goes down, whenever one song is in the model."""
+    bench.songs(3)
+    script({"song-1": {"hang": True}})
+    journal = 0
+    for _ in range(5):
+        process = start(bench, "--batch-size", 3)
+        wait_for(lambda older=journal: in_model(bench)[0] != older and "song-1" in in_model(bench)[1])
+        journal = in_model(bench)[0]
+        process.kill()
+        process.communicate()
+    assert sorted(asked()) == ["song-0", "song-2"]
+    script({})
+    code, told = run(bench, "--batch-size", 3)
+    assert code == 0
+    assert "tried alone, for they were in the model when an earlier run died: song-1" in told
+    assert statuses(bench) == [("ok", None)] * 3
 
 
 def test_a_second_run_is_refused_and_told_who_holds_the_cache(bench: Any, script: Any, asked: Any) -> None:
@@ -159,6 +188,36 @@ def test_status_and_stats_tell_how_it_went(bench: Any) -> None:
     assert bench.mfq("status", bench.folder / "nowhere") == 2
     assert bench.mfq("status", stats, "--json") == 0
     assert json.loads(bench.capture.readouterr().out)[0]["peak_memory_bytes"] > 0
+
+
+def test_only_audio_that_was_heard_counts(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three songs of 2 s a second each is heard, and nothing of what can't be decoded or is cached."""
+    monkeypatch.setattr(FakeEngine, "clip_seconds", 1.0, raising=False)
+    bench.songs(3)
+    (bench.folder / "bad.wav").write_bytes(b"no audio")
+    with bench.manifest.open("a") as manifest:
+        manifest.writelines(json.dumps({"id": n, "audio": f"{n}.wav"}) + "\n" for n in ("gone", "bad"))
+    stats = bench.folder / "run.json"
+    for heard in (3.0, 0.0):
+        assert bench.score("--stats", stats) == 1
+        assert json.loads(stats.read_text())["audio_seconds"] == heard
+        assert f"for {heard / 60:.1f} min of audio heard" in bench.stderr()
+
+
+def test_loading_is_a_stage_that_the_status_names(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages = []
+
+    def load(self: FakeEngine) -> None:
+        stages.extend(json.loads(path.read_text())["stage"] for path in bench.folder.glob("cache/*/status.json"))
+
+    monkeypatch.setattr(FakeEngine, "load", load)
+    bench.songs(1)
+    assert bench.score() == 0
+    assert stages == ["loading"]
+    bench.capture.readouterr()
+    assert bench.mfq("status", bench.folder / "cache", "--json") == 0
+    told = json.loads(bench.capture.readouterr().out)[0]
+    assert (told["stage"], told["left_seconds"]) == ("writing", None)
 
 
 def test_the_dry_run_estimates_from_the_last_run(bench: Any) -> None:
