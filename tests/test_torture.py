@@ -21,7 +21,7 @@ def test_ten_kills_break_no_promise() -> None:
 
 
 def test_some_failing_writes_break_no_promise() -> None:
-    done = run("torture_writes.py", "--every", "13", "--first", "2")
+    done = run("torture_writes.py", "--every", "23", "--first", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"faults [4-9], violations 0$", done.stdout, re.MULTILINE), done.stdout
 

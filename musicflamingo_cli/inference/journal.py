@@ -14,6 +14,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,7 +86,8 @@ class Journal:
         if self._faults is not None:
             faulthandler.disable()
             os.close(self._faults)
-            remove(self._fault_path, within=self._root)
+            with suppress(OSError):  # an empty one that stays accuses nobody
+                remove(self._fault_path, within=self._root)
             self._faults = None
         if self._handle is not None:
             os.close(self._handle)
