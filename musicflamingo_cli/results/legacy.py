@@ -11,6 +11,7 @@ import orjson
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.on_disk import OVERALL, Reject, Table
+from musicflamingo_cli.results.pandas_json import pandas_rows
 
 WEIGHTS = {
     "content_usefulness": 0.15,
@@ -106,6 +107,9 @@ def rows_of_document(name: str, document: Any, rejects: list[Reject]) -> Iterato
     """Read one JSON document as rows: a list of songs, `{"songs": [...]}`, or id to scores (or to one number)."""
     if isinstance(document, dict) and isinstance(document.get("songs"), list):
         document = document["songs"]
+    rows = pandas_rows(name, document)
+    if rows is not None:
+        document = list(rows)
     if isinstance(document, list):
         yield from _songs(name, document, rejects)
         return
@@ -155,10 +159,17 @@ def _by_id(song_id: str, scores: Any) -> dict[str, Any] | None:
     if isinstance(scores, dict):
         nothing = () if scores.get("scores", True) else ("scores",)
         flat = {k: v for k, v in _flat(scores).items() if k not in ("song_id", "id", *nothing)}
-        return {"song_id": song_id, **flat}
+        return {"song_id": _own_id(song_id, scores), **flat}
     if scores is None or (isinstance(scores, int | float) and not isinstance(scores, bool)):
         return {"song_id": song_id, OVERALL: None if scores is None else float(scores)}
     return None
+
+
+def _own_id(key: str, row: Mapping[str, Any]) -> Any:
+    """Return what a row says of its id, before the key that it stands under: pandas' index is often a mere count."""
+    if row.get("song_id") is not None:
+        return row["song_id"]
+    return row["id"] if key.isdigit() and row.get("id") is not None else key
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.kinds import widened_sql
 from musicflamingo_cli.results.on_disk import OVERALL, Table
-from musicflamingo_cli.results.sandbox import quoted
+from musicflamingo_cli.results.sandbox import quoted, text
 from musicflamingo_cli.results.table import DETAIL, HEAD
 
 STAGED = ("csv", "json")
@@ -68,8 +68,35 @@ def read_as(table: Table, position: int, kind: pa.DataType) -> str:
     if own == kind:
         return f"x{position}"
     if pa.types.is_string(own) and pa.types.is_nested(kind):
-        return f"CAST(CAST(x{position} AS JSON) AS {sql_type(kind)})"
+        return f"CAST(CAST({_as_json(f'x{position}')} AS JSON) AS {sql_type(kind)})"
+    if pa.types.is_timestamp(kind) and (pa.types.is_integer(own) or pa.types.is_floating(own)):
+        return f"CAST({_moment(f'x{position}')} AS {sql_type(kind)})"
     return f"CAST({widened_sql(f'x{position}', own, kind)} AS {sql_type(kind)})"
+
+
+PYTHON_TEXTS = r"\[(\s*'[^'\\]*'\s*,?)*\s*\]"
+"""A list of texts as Python or numpy prints it."""
+PYTHON_OBJECT = r"\{('\w+': ('\w*'|None|nan|-?[0-9][0-9.eE+-]*)(, )?)*\}"
+"""An object of words and numbers as Python prints it."""
+
+
+def _as_json(sql: str) -> str:
+    """Return SQL that gives the JSON of a cell, also where pandas' `to_csv` has written what Python prints."""
+    texts = f"""to_json(regexp_extract_all({sql}, {text("'([^']*)'")}, 1))::VARCHAR"""
+    words = f"""regexp_replace(replace({sql}, {text("'")}, {text('"')}), ': (None|nan)\\b', ': null', 'g')"""
+    return (
+        f"CASE WHEN regexp_full_match({sql}, {text(PYTHON_TEXTS)}) THEN {texts} "
+        f"WHEN regexp_full_match({sql}, {text(PYTHON_OBJECT)}) THEN {words} ELSE {sql} END"
+    )
+
+
+def _moment(sql: str) -> str:
+    """Return SQL for the moment that a number of seconds, milli-, micro- or nanoseconds since 1970 stands for.
+
+    Its size tells which, for all moments between 1973 and 5138. pandas' `to_json` writes milliseconds.
+    """
+    scale = f"WHEN abs({sql}) < 1e11 THEN 1000000 WHEN abs({sql}) < 1e14 THEN 1000 ELSE 1"
+    return f"make_timestamp((CASE WHEN abs({sql}) < 1e17 THEN {sql} * CASE {scale} END ELSE {sql} / 1000 END)::BIGINT)"
 
 
 def sql_type(kind: pa.DataType) -> str:

@@ -53,6 +53,7 @@ class Shards:
         self.id_name = self.tables[0].schema.names[self._ids[0]]
         self.schema = self._unified()
         self._numbered = all(LINE in t.schema.names and pa.types.is_integer(t.schema.field(LINE).type) for t in tables)
+        self._refuse_unreadable()
         self._create()
         self._check_types()
         if not allow_mixed:
@@ -174,6 +175,24 @@ class Shards:
             except pa.ArrowException:
                 holder = next(table.name for table in self.tables if one.name in table.schema.names)
                 raise UsageError(f"{holder}: column '{one.name}' holds {one.type}, which can't be merged") from None
+
+    def _refuse_unreadable(self) -> None:
+        """Refuse a cell of a text format that is not what its column holds in a table of ours. Raises `UsageError`."""
+        for table in self.tables:
+            own = table.schema if table.form in STAGED else pa.schema([])
+            kinds = {i: self.schema.field(one.name).type for i, one in enumerate(own) if one.name in self.schema.names}
+            odd = {i: kind for i, kind in kinds.items() if kind not in (own.field(i).type, pa.string())}
+            if not odd:
+                continue
+            source = table.relation(self._sandbox, list(odd), "x")
+            failing = (f"x{i} IS NOT NULL AND TRY({read_as(table, i, kind)}) IS NULL" for i, kind in odd.items())
+            rows = ", ".join(f"min(CASE WHEN {condition} THEN row END)" for condition in failing)
+            (found,) = self._sandbox.rows(f"SELECT {rows} FROM ({source})")
+            for (i, kind), row in zip(odd.items(), found, strict=True):
+                if row is not None:
+                    cells = self._sandbox.rows(f"SELECT left(x{i}::VARCHAR, 60) FROM ({source}) WHERE row = {row}")
+                    where = f"{table.name} row {row + 1}: column '{own.names[i]}'"
+                    raise UsageError(f"{where} holds {cells[0][0]!r}, which can't be read as {kind}")
 
     def _select(self, t: int, table: Table, start: int) -> str:
         names = table.schema.names
