@@ -19,6 +19,7 @@ from musicflamingo_cli.intake.fetch_room import WorkRoom
 from musicflamingo_cli.intake.fetch_settings import FetchSettings
 from musicflamingo_cli.intake.fetch_urls import UrlKey, shown_url
 from musicflamingo_cli.intake.manifest import Manifest, ManifestOptions, open_manifest
+from musicflamingo_cli.intake.manifest_cells import bare_audio
 from musicflamingo_cli.intake.packs import load_pack, pack_hash
 from musicflamingo_cli.intake.settings import AudioPlan, IntakeSettings
 from musicflamingo_cli.records import Pack, RejectedRow, Rules, Song
@@ -128,7 +129,7 @@ def _shown(row: Song | RejectedRow) -> Song | RejectedRow:
         return row
     shown = shown_url(row.audio)
     columns = {
-        name: shown if isinstance(value, str) and value.strip() == row.audio else value
+        name: shown if isinstance(value, str) and bare_audio(value) == row.audio else value
         for name, value in row.columns.items()
     }
     return replace(row, audio=shown, columns=columns)

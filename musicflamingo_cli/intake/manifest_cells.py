@@ -103,8 +103,14 @@ def audio_text(value: object) -> str | None:
         raise CellError("holds a NUL character")
     if plain is None:
         return None
-    text, bare = str(plain), str(plain).strip()
-    return bare if _URL.match(bare) else text
+    bare = bare_audio(str(plain))
+    return bare if _URL.match(bare) else str(plain)
+
+
+def bare_audio(text: str) -> str:
+    """`text` without the blanks around it, and without quotes that these blanks made part of a CSV cell."""
+    bare = text.strip()
+    return bare[1:-1] if bare != text and len(bare) > 1 and bare[0] == bare[-1] == '"' else bare
 
 
 def _decoded(value: bytes) -> str:

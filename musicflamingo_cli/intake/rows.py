@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from musicflamingo_cli.intake.manifest_cells import CellError, audio_text, cell_text, cell_value, id_cell
+from musicflamingo_cli.intake.manifest_cells import CellError, audio_text, bare_audio, cell_text, cell_value, id_cell
 from musicflamingo_cli.records import EMPTY, RejectedRow, Song
 
 ID_ALIASES = ("id", "song_id")
@@ -136,7 +136,7 @@ class RowReader:
         """
         if "://" in audio and _URL.match(audio):
             return audio
-        path, bare = self._below_root(audio), audio.strip()
+        path, bare = self._below_root(audio), bare_audio(audio)
         if audio != bare and not os.path.lexists(path) and os.path.lexists(self._below_root(bare)):
             return self._below_root(bare)
         return path

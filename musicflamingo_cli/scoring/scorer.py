@@ -89,6 +89,7 @@ def outcome(song: Song, entry: Entry | None, prompts: tuple[str, str], asked: Se
 def _is_other_file(path: str, heard: str) -> bool:
     """True if a local file has another name than what was heard: folders differ between machines, names do not.
 
-    Blanks around a name don't count: whether they are part of it, only the machine with the files can tell.
+    Blanks and quotes around a name don't count: whether they are part of it, only the machine with the files can tell.
     """
-    return "://" not in path + heard and path.rpartition("/")[2].strip() != heard.rpartition("/")[2].strip()
+    here, there = (name.rpartition("/")[2].strip().strip('"') for name in (path, heard))
+    return "://" not in path + heard and here != there
