@@ -35,6 +35,8 @@ class Option:
     multiple: bool
     metavar: str
     """What stands for the value in the help: FILE and FOLDER are paths, `NAME,...` is a list between commas."""
+    choices: tuple[str, ...] = ()
+    """The values that it can have, where they are few."""
 
     @property
     def flag(self) -> str:

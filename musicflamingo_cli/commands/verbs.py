@@ -53,7 +53,7 @@ class Verb(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse what was typed, over what the environment and a settings file give."""
-        settings = Settings()
+        settings, typed = Settings(), {}
         if not ctx.resilient_parsing:
             typed = {k: v for k, v in self.make_parser(ctx).parse_args(args=list(args))[0].items() if v is not None}
             if not typed.get("help"):
@@ -63,8 +63,16 @@ class Verb(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except CLICK_ERROR as problem:
+            option = next(
+                (o for o in self.options if o.name == getattr(getattr(problem, "param", None), "name", None)), None
+            )
+            if option is not None and option.choices:
+                value = typed.get(option.name, settings.values.get(option))
+                *most, last = option.choices
+                said = f"{option.flag} {value}: it is {', '.join(most)} or {last}"
+                raise UsageError(settings.explain(said)) from None
             origins = settings.explain(problem.format_message())[len(problem.format_message()) :]
-            problem.message = problem.message.replace("Value error, ", "") + origins
+            problem.message = problem.message + origins
             raise
 
     def invoke(self, ctx: Any) -> Any:
@@ -120,8 +128,11 @@ def _is_set_anywhere(param: Any) -> bool:
 
 def _option(param: Any, hints: Mapping[str, Any]) -> Option:
     flags = tuple(name for name in param.opts if name.startswith("--"))
-    kinds = [kind for kind in (int, float, bool) if kind in (hints[param.name], *typing.get_args(hints[param.name]))]
-    return Option(param.name, flags, kinds[0] if kinds else str, bool(param.multiple), param.metavar or "")
+    hint = hints[param.name]
+    kinds = [kind for kind in (int, float, bool) if kind in (hint, *typing.get_args(hint))]
+    literal = next((k for k in (hint, *typing.get_args(hint)) if typing.get_origin(k) is typing.Literal), None)
+    kind, choices = kinds[0] if kinds else str, tuple(map(str, typing.get_args(literal)))
+    return Option(param.name, flags, kind, bool(param.multiple), param.metavar or "", choices)
 
 
 def _manifest(command: Verb, typed: Mapping[str, Any]) -> str | None:

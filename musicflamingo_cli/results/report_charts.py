@@ -124,7 +124,7 @@ def histogram(spread: Spread, name: str, unit: str = "") -> str:
             plot.axvline(at, color=MARK, linestyle=style, linewidth=1.2)
             if probability == 0.5:
                 plot.annotate(
-                    f"median {at:.3g}" if abs(at) < 1000 else f"median {at:,.0f}",
+                    f"median {at:z.3g}" if abs(at) < 1000 else f"median {at:,.0f}",
                     (at, 1.0),
                     (0, 2),
                     xycoords=("data", "axes fraction"),
@@ -172,7 +172,7 @@ def correlation(what: Correlation, name: str) -> str:
         plot.pcolormesh(grid, cmap=ListedColormap(colours), vmin=-1, vmax=1, edgecolors=PAPER, linewidth=1.5)
         for row, line in enumerate(what.matrix):
             for column, value in enumerate(line):
-                text = "-" if value is None else f"{value:.2f}"
+                text = "-" if value is None else f"{value:z.2f}"
                 plot.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=FONT - 1)
         plot.set_xticks([i + 0.5 for i in range(size)], [str(i + 1) for i in range(size)])
         plot.set_yticks([i + 0.5 for i in range(size)], [f"{_shorter(n)}  {i + 1}" for i, n in enumerate(what.names)])

@@ -20,6 +20,8 @@ from musicflamingo_cli.yardsticks import QUANTILES, collapse
 
 BINS, FEW_BINS, FEW = 40, 20, 200
 """Bins of a histogram; 20 for fewer than 200 songs."""
+NARROW = 0.25
+"""Where the values fill less than this share of the axis, the bins show that part of it alone."""
 SAMPLE = 50_000
 """Songs that rank correlations are computed from, about; all of them where there are fewer."""
 
@@ -122,11 +124,23 @@ def _histogram(counted: Counted) -> tuple[list[float], list[int]]:
         reach = max(0.5, abs(low) / 1000)
         low, high = low - reach, high + reach
     bins = FEW_BINS if counted.total < FEW else BINS
+    low, high, bins = _narrowed(counted, low, high, bins)
     width = (high - low) / bins
     # A value that stands on a border belongs to the bin above it, also where floating point says 0.8499999.
     place = np.clip(np.floor((counted.values - low) / width + 1e-6), 0, bins - 1).astype(np.int64)
     counts = np.bincount(place, weights=counted.counts, minlength=bins)
-    return [float(low + width * i) for i in range(bins + 1)], [int(n) for n in counts]
+    return [float(round(low + width * i, 12)) for i in range(bins + 1)], [int(n) for n in counts]
+
+
+def _narrowed(counted: Counted, low: float, high: float, bins: int) -> tuple[float, float, int]:
+    """Return ends and number of the bins: where the values fill only a small part of the axis, those of that part."""
+    reach = counted.maximum - counted.minimum
+    if not 10 * counted.step < reach < NARROW * (high - low):
+        return low, high, bins
+    power = 10.0 ** math.floor(math.log10(reach / bins))
+    width = power * next(step for step in (1, 2, 5, 10) if step * power * bins >= reach * (1 - 1e-9))
+    first, last = math.floor(counted.minimum / width + 1e-6), math.floor(counted.maximum / width + 1e-6) + 1
+    return first * width, last * width, last - first
 
 
 def correlation(sandbox: Sandbox, columns: Columns, view: str, names: Sequence[str], rows: int) -> Correlation | None:

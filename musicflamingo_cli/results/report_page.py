@@ -66,7 +66,7 @@ def render_page(report: Report) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(number=number, share=share, count=count, songs=songs, breakable=breakable)
+    environment.filters.update(number=number, signed=signed, share=share, count=count, songs=songs, breakable=breakable)
     drawn = draw(report)
     # matplotlib escapes all text in its SVG, and the style is a file of this package: they alone go in as they are.
     charts = {name: Markup(getattr(drawn, name)) for name in ("sweep", "correlation", "obtained", "groups", "moved")}
@@ -81,7 +81,7 @@ def render_page(report: Report) -> str:
         versions={**report.versions, "matplotlib": mpl.__version__},
         preview=PREVIEW,
         thresholds=_thresholds(report),
-        strongest=_strongest(report),
+        strongest=report.correlation.strongest() if report.correlation else [],
     )
     return CONTROL.sub("\ufffd", page)
 
@@ -142,23 +142,18 @@ def _thresholds(report: Report) -> list[tuple[float, int]]:
     return list(zip(report.sweep.thresholds[::10], report.sweep.kept[::10], strict=True))
 
 
-def _strongest(report: Report) -> list[tuple[str, str, float]]:
-    found = report.correlation
-    if found is None:
-        return []
-    size = range(len(found.names))
-    values = [(found.names[i], found.names[j], found.matrix[i][j]) for i in size for j in size if i < j]
-    pairs = [(a, b, value) for a, b, value in values if value is not None]
-    return sorted(pairs, key=lambda pair: -abs(pair[2]))[:8]
-
-
 def number(value: float | None, digits: int = 3) -> str:
     """Return a score as text; a dash for none."""
     if value is None:
         return "\u2013"
     if abs(value) < 1000:
-        return f"{value:.{digits}f}"
+        return f"{value:z.{digits}f}"
     return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.4g}"
+
+
+def signed(value: float) -> str:
+    """Return a change as text."""
+    return f"{value:+z.3f}"
 
 
 def share(part: float, whole: float) -> str:

@@ -68,6 +68,16 @@ class Sweep:
     targets: Sequence[tuple[float, float, int]]
     """(share of the scored songs to keep, the threshold for it, songs that this really keeps)."""
 
+    def folded(self) -> list[tuple[float, float, int]]:
+        """Return every tenth threshold as (first, last, songs kept), those in one that keep the same."""
+        found: list[tuple[float, float, int]] = []
+        for threshold, kept in zip(self.thresholds[::10], self.kept[::10], strict=True):
+            if found and found[-1][2] == kept:
+                found[-1] = (found[-1][0], threshold, kept)
+            else:
+                found.append((threshold, threshold, kept))
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Correlation:
@@ -80,6 +90,13 @@ class Correlation:
     """How many songs it was computed from."""
     sampled: bool
     """True if these are a sample."""
+
+    def strongest(self, most: int = 8) -> list[tuple[str, str, float]]:
+        """Return the pairs of scores that go together most, or against each other, with their correlation."""
+        size = range(len(self.names))
+        pairs = [(self.names[i], self.names[j], self.matrix[i][j]) for i in size for j in size if i < j]
+        known = [(a, b, value) for a, b, value in pairs if value is not None]
+        return sorted(known, key=lambda pair: -abs(pair[2]))[:most]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from musicflamingo_cli.results.report_card import settings_of
-from musicflamingo_cli.results.report_records import Comparison, Report, SongList, Spread, Sweep
+from musicflamingo_cli.results.report_records import Comparison, Correlation, Report, SongList, Spread, Sweep
 
 NARROWEST = 40
 BAR = "#"
@@ -61,6 +61,8 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield from _sweep(report.sweep, width)
     for spread in report.spreads:
         yield from _histogram(spread, width)
+    if report.correlation:
+        yield from _correlations(report.correlation, width)
     if report.groups:
         rows = [[g.name, f"{g.songs:,}", f"{g.scored:,}", _number(g.mean)] for g in report.groups[:10]]
         yield from _table(f"by {report.group}", ["", "songs", "scored", "mean"], rows, width)
@@ -95,10 +97,12 @@ def _sweep(sweep: Sweep, width: int) -> Iterator[str]:
     yield ""
     told = f"threshold on {sweep.name} (kept: at least the threshold; share of all {sweep.rows:,} rows)"
     yield from textwrap.wrap(told, width)
-    room = max(10, width - 34)
-    for threshold, kept in list(zip(sweep.thresholds, sweep.kept, strict=True))[::10]:
+    rows = [(f"{a:z.3g}" if a == b else f"{a:z.3g} to {b:z.3g}", kept) for a, b, kept in sweep.folded()]
+    first = max(len(named) for named, _ in rows)
+    room = max(6, width - 27 - first)
+    for named, kept in rows:
         bar = BAR * round(room * kept / max(1, sweep.rows))
-        yield f"  {threshold:>7.3g}  {kept:>12,}  {_share(kept, sweep.rows):>7}  {bar}"
+        yield f"  {named:>{first}}  {kept:>12,}  {_share(kept, sweep.rows):>7}  {bar}"
 
 
 def _histogram(spread: Spread, width: int) -> Iterator[str]:
@@ -110,7 +114,15 @@ def _histogram(spread: Spread, width: int) -> Iterator[str]:
     for i, n in enumerate(counts):
         low, high = spread.edges[i * step], spread.edges[min(len(spread.edges) - 1, (i + 1) * step)]
         bar = BAR * max(round(room * n / most), 1 if n else 0)
-        yield f"  {low:>8.4g} .. {high:<8.4g}{n:>12,} {bar}"
+        yield f"  {low:>z8.4g} .. {high:<z8.4g}{n:>12,} {bar}"
+
+
+def _correlations(what: Correlation, width: int) -> Iterator[str]:
+    yield ""
+    yield from textwrap.wrap(f"correlations (Spearman, {'a sample of ' * what.sampled}{what.songs:,} songs)", width)
+    room = max(8, (width - 14) // 2)
+    for one, other, value in what.strongest():
+        yield f"  {value:>+z6.2f}  {fit(one, min(NAME, room))}  {cut(other, room)}"
 
 
 def _songs(songs: SongList, width: int) -> Iterator[str]:
@@ -120,7 +132,7 @@ def _songs(songs: SongList, width: int) -> Iterator[str]:
         yield from textwrap.wrap(f"{songs.heading.lower()}, {songs.basis}", width)
         room = max(8, (width - 26) // 2)
         for overall, song_id, title, note in rows:
-            yield f"  {overall:>6}  {fit(song_id, room)}  {fit(title, room)}  {note}"
+            yield f"  {overall:>6}  {fit(song_id, room)}  {fit(title if title != song_id else '', room)}  {note}"
 
 
 def _compared(what: Comparison, width: int) -> Iterator[str]:
@@ -131,7 +143,7 @@ def _compared(what: Comparison, width: int) -> Iterator[str]:
     for caution in what.cautions:
         yield from textwrap.wrap(f"caution: {caution}", width, initial_indent="  ", subsequent_indent="    ")
     for one in what.scores if what.both else ():
-        held = "-" if one.rank_correlation is None else f"{one.rank_correlation:.3f}"
+        held = "-" if one.rank_correlation is None else f"{one.rank_correlation:z.3f}"
         means = f"mean {_number(one.mean_old)} -> {_number(one.mean_new)}, moved by {_number(one.mean_change)}"
         told = f"  {fit(one.name, NAME)}  {means}, rank correlation {held}"
         if columns_of(told) <= width:
@@ -142,7 +154,7 @@ def _compared(what: Comparison, width: int) -> Iterator[str]:
                 f"{means}, rank correlation {held}", width, initial_indent="    ", subsequent_indent="    "
             )
     for border, more, fewer in what.crossing if what.both else ():
-        yield f"  at {border:<6.3g} newly kept {more:,}, newly dropped {fewer:,}"
+        yield f"  at {border:<z6.3g} newly kept {more:,}, newly dropped {fewer:,}"
     for name, then, now in what.settings:
         yield f"  {name}: {then} -> {now}"
 
@@ -161,7 +173,7 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], widt
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.5g}"
+    return f"{value:z.3f}" if abs(value) < 1000 else f"{value:.5g}"
 
 
 def _share(part: int, whole: int) -> str:

@@ -291,9 +291,9 @@ def test_the_older_names_of_options(bench: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--engine", "nobody"], "no engine 'nobody'"),
+        (["--engine", "nobody"], "--engine nobody: it is flamingo, signal or fake"),
         (["--prompt", "nothing"], "no pack 'nothing'"),
-        (["--format", "xml"], "no such format"),
+        (["--format", "xml"], "--format xml: it is parquet, jsonl, csv or json"),
         (["--retry", "some"], "transient or all"),
         (["--weights", "nothing=1"], "nothing"),
         (["--weights", "production_quality=0"], "weight"),

@@ -151,7 +151,7 @@ def test_paths_in_a_file_start_from_its_folder_and_lists_need_no_commas(there: B
         ("min-coverage = 'all'", "min-coverage = all: it is a number"),
         ("offline = 1", "offline = 1: it is true or false"),
         ("prompt = ['a']", "prompt = ['a']: it is text"),
-        ("decode = 'xml'", "'xml' is not one of 'text', 'json', 'scores'. (--decode is set by "),
+        ("decode = 'xml'", "--decode xml: it is text, json or scores (--decode is set by "),
         ("shard = '9/2'", "(--shard is set by "),
         ("refresh = true\noffline = true", "--refresh is set by "),
         ("cache-dir = 'a'\ncache_dir = 'b'", "'cache-dir' stands there twice"),

@@ -1,10 +1,13 @@
 """The printed form: no line is wider than asked, whatever stands in it."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from musicflamingo_cli.results.report import build_report, report_lines
+from musicflamingo_cli.results.report_page import render_page
 from musicflamingo_cli.results.report_records import ReportOptions
 from musicflamingo_cli.results.report_text import columns_of, cut, fit
 from tests.results.report_tables import CARD, five_songs, many_songs, write
@@ -30,7 +33,13 @@ def test_it_prints_summary_quantiles_sweep_and_histograms(tmp_path: Path) -> Non
     assert lines[0].startswith("5 rows: ")
     assert "  failed not_audio                           1    20.0%  such as e" in lines
     assert "threshold on overall_quality_score (kept: at least the threshold; share of all 5 rows)" in lines
-    assert f"      0.7{2:>14}    40.0%  {'#' * 26}" in lines
+    place = next(i for i, line in enumerate(lines) if line.startswith("threshold on"))
+    assert [line.rstrip("# ") for line in lines[place + 1 : place + 5]] == [
+        "    0 to 0.2             3    60.0%",
+        "  0.3 to 0.7             2    40.0%",
+        "  0.8 to 0.9             1    20.0%",
+        "           1             0     0.0%",
+    ]
     assert "overall_quality_score (3 songs)" in lines
     assert "best, by overall_quality_score, highest first" in lines
     for row in ("overall_quality_score", "production_quality", "content_enjoyment"):
@@ -64,3 +73,52 @@ def test_a_narrow_terminal_loses_columns_and_no_figures(tmp_path: Path) -> None:
     assert not any(line.endswith("...") for line in figures)
     (heads,) = [line for line in lines if "songs" in line and "mean" in line and "50%" in line]
     assert heads.split() == ["songs", "mean", "50%"]
+
+
+def narrow() -> dict[str, Any]:
+    """Six songs whose scores differ in the third place and go against each other, some named by their ids alone."""
+    up = [0.851, 0.852, 0.853, 0.854, 0.855, 0.859]
+    return {
+        "song_id": [f"song-{n}" for n in range(6)],
+        "title": ["song-0", None, None, "Last but two", None, None],
+        "status": ["ok"] * 6,
+        "overall_quality_score": up,
+        "production_quality": up[::-1],
+        "content_enjoyment": [0.9, 0.1, 0.5, 0.5, 0.1, 0.9],
+        "loudness_lufs": [-1e-5, 1e-5, -1e-5, 1e-5, 0.0, -0.0],
+    }
+
+
+def test_a_narrow_spread_has_bins_of_its_own(tmp_path: Path) -> None:
+    report = build_report(write(tmp_path / "t.parquet", narrow(), CARD), ReportOptions())
+    spread = report.spreads[0]
+    assert spread.edges == [0.851, 0.8515, 0.852, 0.8525, 0.853, 0.8535, 0.854, 0.8545, 0.855, *spread.edges[9:]]
+    assert spread.edges[-2:] == [0.859, 0.8595]
+    assert spread.counts == [1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert report.spreads[2].edges[0] == 0.0
+    assert report.spreads[2].edges[-1] == 1.0
+
+
+def test_correlations_are_printed_and_thresholds_that_keep_the_same_are_folded(tmp_path: Path) -> None:
+    lines = report_lines(build_report(write(tmp_path / "t.parquet", narrow(), CARD), ReportOptions()), 100)
+    place = lines.index("correlations (Spearman, 6 songs)")
+    assert lines[place + 1].split() == ["-1.00", "overall_quality_score", "production_quality"]
+    assert {line.split()[0] for line in lines[place + 2 : place + 4]} == {"+0.00"}
+    place = next(i for i, line in enumerate(lines) if line.startswith("threshold on"))
+    assert [line.split()[:4] for line in lines[place + 1 : place + 3]] == [
+        ["0", "to", "0.8", "6"],
+        ["0.9", "to", "1", "0"],
+    ]
+
+
+def test_no_zero_has_a_sign_and_no_id_stands_twice(tmp_path: Path) -> None:
+    report = build_report(write(tmp_path / "t.parquet", narrow(), CARD), ReportOptions())
+    text = "\n".join(report_lines(report, 100))
+    assert not re.search(r"(?<![\w-])-0(?:\.0*)?(?![\w.-])", text)
+    best = next(line for line in text.splitlines() if line.strip().startswith("0.851"))
+    assert best.split() == ["0.851", "song-0"]
+    page = render_page(report)
+    assert not re.search(r">-0(?:\.0*)?<", page)
+    cards = re.findall(r"<h4>.*?</div>", page, re.DOTALL)
+    assert len(cards) == 6
+    assert [len(re.findall(r"song-\d|Last but two", card)) for card in cards].count(2) == 1
