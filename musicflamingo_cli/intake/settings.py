@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -51,33 +51,37 @@ class IntakeSettings:
         A failure under another fingerprint says nothing of a run under this one.
         """
         libraries = decoder_versions()
-        if libraries is None:
-            return None
-        deciding = {"libraries": libraries, "plan": _deciding(self.plan), "decode_seconds": self.decode_seconds}
-        if is_url(path):
-            deciding |= {"fetching": _deciding(self.fetching), "login": login_mark(path)}
-        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+        return None if libraries is None else _fingerprint(self, libraries, login_mark(path) if is_url(path) else None)
 
 
-def _deciding(record: Any) -> dict[str, Any]:
-    """The fields of a settings record that can make or mend a failure; the order of what it lists does not matter."""
-    values = {f.name: getattr(record, f.name) for f in fields(record) if not f.metadata.get("manners")}
-    return {name: sorted(value) if isinstance(value, tuple) else value for name, value in values.items()}
+@lru_cache(64)
+def _fingerprint(settings: IntakeSettings, libraries: str, login: str | None) -> str:
+    """Of settings and decoders, for a URL with that login mark or for a local file (None), which nobody fetches."""
+    deciding = _deciding(settings if login is not None else replace(settings, fetching=FetchSettings()))
+    return hashlib.sha256(json.dumps([libraries, login, deciding], sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _deciding(value: Any) -> Any:
+    """A settings record as JSON data, without its manners; the order of what it lists does not matter."""
+    if is_dataclass(value):
+        return {f.name: _deciding(getattr(value, f.name)) for f in fields(value) if not f.metadata.get("manners")}
+    return sorted(value) if isinstance(value, tuple) else value
 
 
 @cache
-def decoder_versions() -> dict[str, object] | None:
+def decoder_versions() -> str | None:
     """The versions of all that turns bytes into samples and figures, mfq included; None if a decoder is missing."""
     try:
         import av
         import soundfile
     except (ImportError, OSError):  # soundfile's OSError: there is no libsndfile.
         return None
-    ours = {"mfq": version("musicflamingo-cli"), "measures": MEASURES_VERSION}
-    return {
-        **ours,
+    versions = {
+        "mfq": version("musicflamingo-cli"),
+        "measures": MEASURES_VERSION,
         "av": av.__version__,
         **av.library_versions,
         "soundfile": soundfile.__version__,
         "libsndfile": soundfile.__libsndfile_version__,
     }
+    return json.dumps(versions)
