@@ -209,7 +209,11 @@ Shard = Annotated[
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for another run over the same cache.", rich_help_panel=NIGHT)]
 Deadline = Annotated[
     str | None,
-    typer.Option(metavar="HH:MM", help="Stop before the batch that would not be done by HH:MM.", rich_help_panel=NIGHT),
+    typer.Option(
+        metavar="HH:MM",
+        help="Stop before the batch that would not be done by HH:MM or HH:MM:SS.",
+        rich_help_panel=NIGHT,
+    ),
 ]
 TimeBudget = Annotated[
     str | None, typer.Option(metavar="DURATION", help="The same, as a duration: 7h, 90m.", rich_help_panel=NIGHT)

@@ -68,6 +68,7 @@ class Journal:
         self._lock = threading.Lock()
         self._model: list[str] = []
         self._preparing: list[str] = []
+        self._down = False
         self.suspects = Suspects()
 
     def __enter__(self) -> Journal:
@@ -124,17 +125,19 @@ class Journal:
     def brought_down(self) -> None:
         """Note that the engine hangs or failed for good with what is under way: a death from inside."""
         with self._lock:
-            self._note(orjson.dumps({"event": "down"}) + b"\n")
+            self._down = True
+            self._note()
 
-    def _note(self, more: bytes = b"") -> None:
+    def _note(self) -> None:
         """Write what is under way behind the first line."""
         if self._handle is None:
             return
         under_way = {"event": "start", "songs": self._model, "preparing": self._preparing}
-        line = orjson.dumps(under_way) + b"\n" if self._model or self._preparing else b""
+        text = orjson.dumps(under_way) + b"\n" if self._model or self._preparing else b""
+        text += orjson.dumps({"event": "down"}) + b"\n" if self._down else b""
         try:
-            os.pwrite(self._handle, line + more, len(self._kept))
-            os.ftruncate(self._handle, len(self._kept) + len(line + more))
+            os.pwrite(self._handle, text, len(self._kept))
+            os.ftruncate(self._handle, len(self._kept) + len(text))
         except OSError as problem:
             raise self._trouble(problem) from None
 

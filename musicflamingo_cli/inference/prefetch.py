@@ -45,6 +45,8 @@ class Feeder(Generic[T]):
             try:
                 item, problem = self._queue.get(timeout=IDLE_SECONDS)
             except queue.Empty:
+                if self._thread is None or not (self._thread.is_alive() or self._queue.qsize()):
+                    return  # its last word went down with an exception of the consumer's
                 idle()
                 continue
             finally:

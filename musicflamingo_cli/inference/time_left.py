@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 RECENT = 100
 """Of songs that were not looked up yet, no smaller a share must be paid for than of so many before them..."""
+
+KINDS = 20
+"""So many kinds of files are told from each other."""
 
 
 class TimeLeft:
@@ -48,9 +51,11 @@ class TimeLeft:
         if path is None:
             self._cached += 1
             return
-        suffix, size = os.path.splitext(path)[1].casefold(), 0  # noqa: PTH122 - of URLs too
-        with suppress(OSError, ValueError):
-            size = os.stat(path).st_size  # noqa: PTH116
+        suffix, size = "", 0
+        with suppress(OSError, ValueError):  # a URL has no size
+            size, suffix = Path(path).stat().st_size, Path(path).suffix.casefold()
+        if suffix not in self._waiting_songs and len(self._waiting_songs) >= KINDS:
+            suffix = ""
         self._waiting[song_id] = suffix, size
         self._waiting_bytes[suffix] += size
         self._waiting_songs[suffix] += 1

@@ -57,6 +57,16 @@ def test_a_crash_while_a_batch_is_made_ready_is_of_either_batch_and_a_kill_of_th
             assert {one for one in "ab" if later.suspects.alone(one)} == suspects
 
 
+def test_an_engine_that_gives_up_on_a_batch_made_ready_is_held_against_that_one(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        journal.start(["a"])
+        journal.prepare(["b"])
+        journal.brought_down()
+        journal.end(["a"])
+    with Journal(tmp_path) as later:
+        assert later.suspects.crashes == {"b": 1}
+
+
 def test_a_polite_stop_says_nothing_of_a_song(tmp_path: Path) -> None:
     died(tmp_path, ["b"], inside=True)
     with Journal(tmp_path) as journal:
