@@ -28,10 +28,10 @@ PROBED_SONGS = 1000
 """The audio hours of a plan are read from so many headers; the rest is taken to be like them."""
 
 
-def plan(options: ScoreOptions) -> Plan:
+def plan(options: ScoreOptions, say: Callable[[str], None] = lambda text: None) -> Plan:
     """Say what `score` would do, without loading an engine or decoding anything."""
     with ExitStack() as stack:
-        road = open_road(options, stack)
+        road = open_road(options, stack, say)
         rules = road.lookup_rules
         states: Counter[str] = Counter()
         waiting, known, seconds, spared = 0, 0, 0.0, 0.0
@@ -96,7 +96,7 @@ def compared(options: ScoreOptions, count: int, say: Callable[[str], None]) -> t
     if options.offline:
         raise UsageError("--parity asks the model, and --offline does without; leave one out")
     with ExitStack() as stack:
-        road = open_road(options, stack)
+        road = open_road(options, stack, say)
         if road.songs_total < 2:
             raise UsageError(f"--parity {count}: the manifest holds {road.songs_total} songs; it takes two")
         engine = road.engine

@@ -16,6 +16,7 @@ from typing import Any
 from musicflamingo_cli.engines.base import asked_fields, provenance, reruns
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
 from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
+from musicflamingo_cli.inference.lineage import note_weights
 from musicflamingo_cli.inference.locks import locked
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
@@ -47,7 +48,7 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
     failures, is_share = parse_failures(options.max_failures)
     limits = Limits(end_of(options.deadline, options.time_budget), failures, is_share, options.batch_timeout)
     with ExitStack() as stack:
-        road = open_road(options, stack)
+        road = open_road(options, stack, (watch or Watch()).say)
         run = f"{began:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         summary = _opening(road)
         if options.offline:
@@ -172,6 +173,9 @@ def _take_cache(road: Road, stack: ExitStack, limits: Limits, watch: Watch) -> N
     road.cache.open()
     lock = locked(road.cache.folder, road.shard, wait=road.options.wait, ends=limits.ends, say=watch.say)
     died = stack.enter_context(lock)
+    held = road.engine.identity()["revision"]
+    if held != road.identity["revision"]:
+        note_weights(road.cache.folder, str(held))
     if died:
         road.cache.sweep(older_than_seconds=0.0 if road.shard is None else 600.0)
 

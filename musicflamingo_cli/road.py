@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from musicflamingo_cli.cache import Cache, folders
-from musicflamingo_cli.engines.base import Engine, EngineSettings
+from musicflamingo_cli.engines.base import Engine, EngineSettings, former_identity
 from musicflamingo_cli.engines.registry import build_engine, engine_class
 from musicflamingo_cli.errors import OutputError, UsageError
+from musicflamingo_cli.inference.lineage import noted_weights
 from musicflamingo_cli.inference.lookup import LookupRules
 from musicflamingo_cli.inference.shards import in_shard, parse_shard
 from musicflamingo_cli.intake.fetch_room import WorkRoom
@@ -92,11 +93,14 @@ class Road:
         )
 
 
-def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
-    """Check everything that a person asked for and open the manifest; nothing heavy is loaded. Raises `UsageError`."""
+def open_road(options: ScoreOptions, stack: ExitStack, say: Callable[[str], None] = lambda text: None) -> Road:
+    """Check everything that a person asked for and open the manifest; no model is loaded. Raises `UsageError`.
+
+    `say` is told what takes long (weights that are read for their digest, the first time), and which cache is used.
+    """
     pack = load_pack(options.prompt or engine_class(options.engine).default_pack)
     TableForm(pack, {}, options.words).check()
-    engine = build_engine(options.engine, engine_settings(options, pack))
+    engine = build_engine(options.engine, engine_settings(options, pack, say))
     rules = replace(options.rules, words=options.words)
     if options.weights is not None:
         rules = replace(rules, weights=parse_weights(options.weights, pack.fields))
@@ -110,8 +114,7 @@ def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
         except OSError as problem:
             where = problem.filename or "TMPDIR"
             raise OutputError(f"{where}: no temporary folder can be made: {problem.strerror}") from None
-    identity = identity_of(engine, pack)
-    cache = Cache(Path(root), f"{engine.name}-{pack.name}", identity)
+    cache, identity = _cache_of(Path(root), engine, pack, say)
     wanted = tuple(dict.fromkeys((*pack.columns, *options.keep)))
     chosen = ManifestOptions(options.id_column, options.audio_column, options.audio_root, wanted, options.limit)
     manifest = stack.enter_context(open_manifest(options.manifest, chosen))
@@ -121,6 +124,24 @@ def open_road(options: ScoreOptions, stack: ExitStack) -> Road:
         kinds = [isinstance(row, Song) for row in manifest.rows() if in_shard(row.song_id, shard)]
         songs, rows = sum(kinds), len(kinds)
     return Road(options, pack, engine, identity, cache, manifest, rules, shard, songs, rows)
+
+
+def _cache_of(root: Path, engine: Engine, pack: Pack, say: Callable[[str], None]) -> tuple[Cache, Mapping[str, object]]:
+    """Return the cache of an engine's replies and the identity that it goes by.
+
+    What an earlier version paid for under another digest of the same weights is not paid for again.
+    """
+    identity = identity_of(engine.identity(), pack)
+    name = f"{engine.name}-{pack.name}"
+    cache, former = Cache(root, name, identity), former_identity(engine)
+    if former is None or holds_replies(cache.folder):
+        return cache, identity
+    older = identity_of(former, pack)
+    paid = Cache(root, name, older)
+    if not holds_replies(paid.folder) or noted_weights(paid.folder) not in (None, identity["revision"]):
+        return cache, identity
+    say(f"going on in {paid.folder}: its replies are of these weights, by the digest that was taken of them before")
+    return paid, older
 
 
 def _shown(row: Song | RejectedRow) -> Song | RejectedRow:
@@ -142,7 +163,9 @@ def _check_keep(manifest: Manifest, keep: tuple[str, ...]) -> None:
             raise UsageError(f"--keep {name}: {manifest.name} has no such column (columns: {', '.join(known)})")
 
 
-def engine_settings(options: ScoreOptions, pack: Pack) -> EngineSettings:
+def engine_settings(
+    options: ScoreOptions, pack: Pack, say: Callable[[str], None] = lambda text: None
+) -> EngineSettings:
     """Return what concerns the engine. Raises `UsageError` for a choice that there is not."""
     decode, part = options.decode, options.long_audio
     if decode not in ("text", "json", "scores"):
@@ -161,14 +184,15 @@ def engine_settings(options: ScoreOptions, pack: Pack) -> EngineSettings:
         max_audio_seconds=options.max_audio_seconds,
         long_audio=part,  # type: ignore[arg-type]  # checked above
         score_order=pack.score_order,
+        say=say,
     )
 
 
-def identity_of(engine: Engine, pack: Pack) -> dict[str, object]:
-    """Return all that decides which cache folder a run uses."""
+def identity_of(engine: Mapping[str, object], pack: Pack) -> dict[str, object]:
+    """Return all that decides which cache folder a run uses, from the identity of its engine and its pack."""
     fields = [{"name": f.name, "kind": f.kind, "low": f.low, "high": f.high} for f in pack.asked]
     return {
-        **engine.identity(),
+        **engine,
         "pack": pack.name,
         "prompt_hash": pack_hash(pack),
         "prompt": pack.template,

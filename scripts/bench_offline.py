@@ -52,7 +52,7 @@ def make_cache(root: Path, songs: int) -> Path:
     heard = Heard(taken, 180.0, 44100, 2, (), Measures(loudness_lufs=-14.0))
     pack = load_pack("quality")
     engine = build_engine("fake", EngineSettings(pack))
-    cache = Cache(root / "cache", f"fake-{pack.name}", identity_of(engine, pack))
+    cache = Cache(root / "cache", f"fake-{pack.name}", identity_of(engine.identity(), pack))
     cache.open()
     with (root / "songs.jsonl").open("w") as manifest:
         for number in range(songs):

@@ -64,6 +64,13 @@ class Bench:
         return self.capture.readouterr().err
 
 
+@pytest.fixture(autouse=True)
+def own_digests(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave what this user's mfq remembers of weights alone."""
+    place = tmp_path_factory.mktemp("digests") / "digests" / "sha256.json"
+    monkeypatch.setattr("musicflamingo_cli.engines.digests.memory_file", lambda: place)
+
+
 @pytest.fixture
 def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Bench:
     for name in [name for name in os.environ if name.startswith("MFQ_")]:

@@ -22,7 +22,7 @@ MAY = {
     "files": set(),
     "runs": {"records"},
     "measure": {"records", "errors"},
-    "engines": {"records", "errors", "extras"},
+    "engines": {"records", "errors", "files", "extras"},
     "cache": {"records", "errors", "files"},
     "results": {"records", "errors", "extras", "files", "ids", "yardsticks"},
     "intake": {"measure", "processes", "extras", "records", "errors", "files", "ids"},

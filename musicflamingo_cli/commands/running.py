@@ -53,7 +53,7 @@ def run(context: typer.Context, given: Mapping[str, Any]) -> int:
     """Do what the options of a command say and return the exit code. Raises `MfqError`."""
     options = chosen(given)
     if given["dry_run"]:
-        console.plan(enquiries.plan(options))
+        console.plan(enquiries.plan(options, console.note))
         return 0
     with console.Progress() as progress:
         stops = context.find_object(Stops)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -40,6 +40,8 @@ class EngineSettings:
     """Which part of a longer song is heard (the decode worker cuts it)."""
     score_order: Literal["independent", "sequence"] = "independent"
     """With `scores`: each number on its own, or each after the ones before it, as the pack says."""
+    say: Callable[[str], None] = lambda text: None
+    """Told what takes long while an engine is built."""
 
 
 class OutOfMemory(Exception):
@@ -130,6 +132,13 @@ def pin(engine: Engine, commit: str) -> None:
     take = getattr(engine, "pin", None)
     if take is not None:
         take(commit)
+
+
+def former_identity(engine: Engine) -> Mapping[str, object] | None:
+    """Return the identity under which an earlier version may have filled a cache; None if it was the same."""
+    tell = getattr(engine, "former_identity", None)
+    found: Mapping[str, object] | None = None if tell is None else tell()
+    return found
 
 
 def provenance(engine: Engine) -> Mapping[str, object]:

@@ -78,7 +78,7 @@ class FlamingoEngine:
         self.asked: tuple[Field, ...] = asked
         """The fields that a reply answers."""
         self.model = settings.model or DEFAULT_MODEL
-        self._named = named(self.model, settings.revision)
+        self._named = named(self.model, settings.revision, settings.say)
         self._pinned: str | None = None
         self.batch_items = CPU_ITEMS if settings.device == "cpu" else GPU_ITEMS
         self.batch_seconds = CPU_BATCH_SECONDS
@@ -113,6 +113,10 @@ class FlamingoEngine:
         if settings.decode == "scores":
             return {**found, "score_order": settings.score_order}
         return {**found, "max_tokens": settings.max_tokens, "sampling": "greedy"}
+
+    def former_identity(self) -> Mapping[str, object] | None:
+        """Return the identity that a folder's checkpoint had while its digest sampled the weights; None without."""
+        return None if self._named[2] is None else {**self.identity(), "revision": self._named[2]}
 
     def load(self) -> None:
         """Load the checkpoint. Raises `EngineError` or `UsageError`, saying what to do, before any song is touched."""

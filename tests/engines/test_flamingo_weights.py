@@ -1,10 +1,14 @@
 """A cache belongs to weights, not to the folder or the branch under which they are found."""
 
+import json
+import os
 import shutil
+import time
 
 import pytest
 from safetensors.torch import load_file, save_file
 
+from musicflamingo_cli.engines import digests, weights
 from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.flamingo import FlamingoEngine
 from musicflamingo_cli.engines.weights import commit_on_disk, folder_digest
@@ -32,6 +36,100 @@ def test_one_tensor_trained_further_is_another_model(copied, name):
     weights[key] = weights[key] * 1.01
     save_file(weights, copied / "model.safetensors", metadata={"format": "pt"})
     assert identity(copied) != before
+
+
+@pytest.mark.parametrize("share", [0.01, 0.37, 0.5, 0.83, 0.999])
+def test_one_bit_anywhere_in_the_weights_is_another_model(copied, share):
+    before, path = identity(copied), copied / "model.safetensors"
+    head = 8 + int.from_bytes(path.read_bytes()[:8], "little")
+    _flip(path, head + int((path.stat().st_size - head) * share))
+    assert identity(copied) != before
+
+
+def _flip(path, place):
+    times = path.stat()
+    with path.open("r+b") as file:
+        file.seek(place)
+        byte = file.read(1)
+        file.seek(place)
+        file.write(bytes([byte[0] ^ 1]))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _unsampled(path):
+    """Return a place in the middle of the largest tensor that the former digest does not read."""
+    raw = path.read_bytes()
+    head = 8 + int.from_bytes(raw[:8], "little")
+    tensors = json.loads(raw[8:head])
+    start, end = max((t["data_offsets"] for n, t in tensors.items() if n != "__metadata__"), key=lambda t: t[1] - t[0])
+    assert end - start > 8 * 1024
+    return head + start + (end - start) // 4
+
+
+def _settle():
+    """What was written just now may change again under the same time stamp, and is not remembered."""
+    time.sleep(0.05)
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Return the names of the files whose digest is taken."""
+    names, real = [], digests._Progress.digest
+    monkeypatch.setattr(digests._Progress, "digest", lambda self, path: names.append(path.name) or real(self, path))
+    return names
+
+
+def test_weights_are_read_once_until_they_change(copied, read):
+    said = []
+    _settle()
+    before = identity(copied, say=said.append)
+    assert identity(copied, say=said.append) == before
+    assert read == ["model.safetensors"] and len(said) == 1 and "reading the weights of model" in said[0]
+    _flip(copied / "model.safetensors", _unsampled(copied / "model.safetensors"))
+    assert identity(copied) != before
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_others_could_have_written_is_not_believed(copied, read, mode, what):
+    _settle()
+    identity(copied)
+    memory = digests.memory_file()
+    (memory if what == "file" else memory.parent).chmod(mode | (0o100 if what == "folder" else 0))
+    identity(copied)
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b'{"a": 1}', b'{"a": [1, 2, 3, 4, 5]}', b"\xff"])
+def test_a_damaged_memory_is_forgotten(copied, read, raw):
+    _settle()
+    before = identity(copied)
+    digests.memory_file().write_bytes(raw)
+    assert identity(copied) == before
+    assert len(read) == 2
+
+
+def test_what_was_paid_under_the_former_digest_is_not_paid_again(bench, copied, monkeypatch):
+    """Until the weights change where that digest did not look."""
+    words = ("--model", copied, "--device", "cpu", "--decode", "scores", "--min-number-mass", 0)
+    bench.songs(1)
+    with monkeypatch.context() as before:
+        before.setattr(weights, "folder_digest", lambda folder, say: weights.sampled_digest(folder))
+        assert bench.score(*words, engine="flamingo") == 0
+    (old,) = bench.result()
+    for offline in ((), ("--offline",), ("--revision", old["revision"]), ("--revision", folder_digest(copied))):
+        bench.stderr()
+        assert bench.score(*words, *offline, engine="flamingo") == 0
+        said = bench.stderr()
+        assert "1 from the cache" in said and "going on in" in said
+        assert bench.result()[0]["revision"] == old["revision"]
+    _flip(copied / "model.safetensors", _unsampled(copied / "model.safetensors"))
+    assert weights.sampled_digest(copied) == old["revision"]
+    assert bench.score(*words, engine="flamingo") == 0
+    assert "1 answered now" in bench.stderr()
+    assert bench.result()[0]["revision"] == folder_digest(copied)
+    assert bench.score(*words, "--offline", engine="flamingo") == 0
 
 
 @pytest.mark.parametrize("name", ["chat_template.jinja", "tokenizer.json", "generation_config.json"])
