@@ -20,7 +20,7 @@ from musicflamingo_cli.commands.show import show
 from musicflamingo_cli.commands.status import status
 from musicflamingo_cli.commands.verbs import CLICK_ERROR, Verb, Verbs
 from musicflamingo_cli.errors import MfqError, NotNow, Stopped
-from musicflamingo_cli.processes import stand_ready
+from musicflamingo_cli.processes import leave_out_pandas, stand_ready
 from musicflamingo_cli.stops import CODES, Stops, command_line, program
 
 app = typer.Typer(
@@ -63,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.speak()
     command = typer.main.get_command(app)
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == sys.argv[1:]:  # It is the program, in which nobody hands a DataFrame to pyarrow.
+        leave_out_pandas()
     again = f"to go on: {command_line([program() if argv is None else 'mfq', *arguments])}"
     try:
         with Stops(console.note, again) as stops:

@@ -38,6 +38,29 @@ def stand_ready() -> None:
             signal.signal(number, end)
 
 
+class _WithoutPandas:
+    """Finds no pandas for libraries that ask whether a value is a DataFrame; others may have it."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Raise `ImportError` where pyarrow (its compiled parts have no frame: where we) or DuckDB import pandas."""
+        if name != "pandas":
+            return
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+            frame = frame.f_back
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in ("pyarrow", "duckdb", __name__.partition(".")[0]):
+            raise ModuleNotFoundError("No module named 'pandas'", name=name)
+
+
+def leave_out_pandas() -> None:
+    """Keep pyarrow and DuckDB from importing pandas, if it is installed: a second and 60 MB to ask about one value.
+
+    For programs of ours alone, as pyarrow asks once: it would not know a DataFrame that it is handed later.
+    """
+    if not any(isinstance(finder, _WithoutPandas) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _WithoutPandas())
+
+
 def module_path() -> list[str]:
     """Return the folders that modules may come from: those of `sys.path`, absolute, without the working folder.
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 
 from musicflamingo_cli.errors import UsageError
@@ -13,7 +14,7 @@ from musicflamingo_cli.results.ids import few_match
 from musicflamingo_cli.results.join import lacking
 from musicflamingo_cli.results.report_card import settings_of
 from musicflamingo_cli.results.report_columns import Columns, Dimension
-from musicflamingo_cli.results.report_numbers import every_nth
+from musicflamingo_cli.results.report_numbers import every_nth, rank_correlations
 from musicflamingo_cli.results.report_records import Comparison, Moved
 from musicflamingo_cli.results.sandbox import Sandbox
 
@@ -103,21 +104,13 @@ def _crossing(sandbox: Sandbox, low: float, high: float) -> tuple[int, int, list
 
 
 def _moved(sandbox: Sandbox, name: str, i: int, both: int) -> Moved:
-    import pandas as pd
-
     there = f"old{i} IS NOT NULL AND new{i} IS NOT NULL"
     figures = f"SELECT count(*), avg(old{i}), avg(new{i}), avg(abs(new{i} - old{i})) FROM pairs WHERE {there}"
     songs, then, now, change = sandbox.rows(figures)[0]
     sample = f"SELECT old{i}, new{i} FROM pairs WHERE {there} AND {every_nth('id', both, PAIRS)}"
-    pairs = pd.DataFrame(sandbox.rows(sample), columns=["old", "new"], dtype=float)
-    return Moved(name, songs, then, now, change, _spearman(pairs))
-
-
-def _spearman(pairs: Any) -> float | None:
-    if len(pairs) < 3:
-        return None
-    found = float(pairs.corr(method="spearman").iloc[0, 1])
-    return found if math.isfinite(found) else None
+    pairs = np.array(sandbox.rows(sample), float)
+    kept = float(rank_correlations(pairs)[0, 1]) if len(pairs) >= 3 else math.nan
+    return Moved(name, songs, then, now, change, kept if math.isfinite(kept) else None)
 
 
 def _one(sandbox: Sandbox, query: str) -> int:

@@ -147,8 +147,6 @@ def correlation(sandbox: Sandbox, columns: Columns, view: str, names: Sequence[s
     """Return the rank correlations between scores, from the songs that have all of them; None for fewer than two."""
     if len(names) < 2:
         return None
-    import pandas as pd
-
     chosen = ", ".join(f"{columns.number(name)} AS v{i}" for i, name in enumerate(names))
     complete = " AND ".join(f"v{i} IS NOT NULL" for i in range(len(names)))
     picked = f"SELECT {chosen}, row FROM {view} WHERE {every_nth('row', rows)}"
@@ -159,9 +157,20 @@ def correlation(sandbox: Sandbox, columns: Columns, view: str, names: Sequence[s
     )
     if len(data) < 3:
         return None
-    table = pd.DataFrame(data).corr(method="spearman").to_numpy()
-    matrix = [[None if not math.isfinite(v) else float(v) for v in line] for line in table]
+    matrix = [[None if not math.isfinite(v) else float(v) for v in line] for line in rank_correlations(data)]
     return Correlation(tuple(names), matrix, len(data), sampled=rows > SAMPLE)
+
+
+def rank_correlations(data: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Spearman's correlations [columns, columns] of rows [rows, columns]; NaN where a column has one value."""
+
+    def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+        return (np.cumsum(counts) - (counts - 1) / 2)[places]  # equal values share the mean of their ranks
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: NDArray[np.float64] = np.corrcoef([ranks(column) for column in data.T])
+    return found
 
 
 def every_nth(column: str, rows: int, sample: int = SAMPLE) -> str:
