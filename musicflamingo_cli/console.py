@@ -11,14 +11,15 @@ import traceback
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.errors import OutputError
-from musicflamingo_cli.records import Tick
-from musicflamingo_cli.runs import PREVIEW_ROWS, Plan, Summary
+
+if TYPE_CHECKING:  # `mfq --help` waits for every import of this file.
+    from tqdm import tqdm
+
+    from musicflamingo_cli.records import Tick
+    from musicflamingo_cli.runs import Plan, Summary
 
 STATISTICS = ("name", "count", "mean", "std", "minimum", "p05", "median", "p95", "maximum", "distinct", "most_common")
 LINE_SECONDS = 60.0
@@ -88,7 +89,12 @@ def _tell(text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        tqdm.write("\n".join(map(safe, text.split("\n"))), file=sys.stderr)
+        lines = "\n".join(map(safe, text.split("\n")))
+        if bars := sys.modules.get("tqdm"):
+            bars.tqdm.write(lines, file=sys.stderr)
+        else:
+            sys.stderr.write(f"{lines}\n")
+            sys.stderr.flush()
     except (OSError, ValueError):
         return
 
@@ -155,6 +161,8 @@ class Progress:
         self._lines.clear()
         self._lines.append((now, tick))
         if sys.stderr is not None and sys.stderr.isatty() and not _VOICE.quiet:
+            from tqdm import tqdm
+
             self._bar = tqdm(total=tick.total, file=sys.stderr, leave=False, bar_format=_bar(tick, tick, 0.0))
         elif tick.model is not None and tick.stage == "loading":
             note(f"loading {tick.model}")
@@ -173,6 +181,8 @@ class Progress:
 
 def _bar(tick: Tick, before: Tick, seconds: float) -> str:
     """Return what tqdm makes a bar of: how far a stage is that began so many seconds ago with `before`."""
+    from tqdm import tqdm
+
     gone = tqdm.format_interval(seconds)
     if tick.stage == "loading":
         return f"loading {safe(tick.model or 'the engine')} [{gone}]".replace("{", "{{").replace("}", "}}")
@@ -187,6 +197,8 @@ def _left(tick: Tick, before: Tick, seconds: float) -> str:
     if left is None:
         rate = (tick.done - before.done) / seconds if seconds > 0 else 0.0
         left = (tick.total - tick.done) / rate if rate > 0 else math.inf
+    from tqdm import tqdm
+
     return tqdm.format_interval(left) if math.isfinite(left) else "?"
 
 
@@ -229,6 +241,8 @@ def plan(what: Plan) -> None:
 def status(runs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print how runs are going."""
     if as_json:
+        import orjson
+
         data(orjson.dumps(list(runs), option=orjson.OPT_INDENT_2).decode())
         return
     for run in runs:
@@ -242,6 +256,8 @@ def status(runs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
 
 def summary(what: Summary) -> None:
     """Write the summary of a run to stderr."""
+    from musicflamingo_cli.runs import PREVIEW_ROWS
+
     if what.pack is not None and len(what.preview) <= PREVIEW_ROWS:
         scores = [f.name for f in what.pack.fields if f.kind == "score"]
         names = ["song_id", "status", "overall_quality_score", *scores, "reason", "audio_flags"]
@@ -313,6 +329,8 @@ def _cell(value: object) -> str:
 def song(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print what each set of settings knows of one song."""
     if as_json:
+        import orjson
+
         data(orjson.dumps(found, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
         return
     for one in found:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,6 +61,8 @@ def doctor(  # noqa: PLR0913 - a command's options
 
 
 def _points(engine: str, settings: Any, parity: int) -> Iterator[tuple[str, bool | None, str]]:
+    from concurrent.futures import ThreadPoolExecutor
+
     from musicflamingo_cli.extras import install_command
 
     yield "mfq", True, _versions()
