@@ -18,6 +18,7 @@ from musicflamingo_cli.results.filter_records import cast
 from musicflamingo_cli.results.ids import few_match
 from musicflamingo_cli.results.join import Joined, Side, lacking, selection, side_id
 from musicflamingo_cli.results.merging import MergeOptions, MergeResult, Normalise, reject_lines, write_rejects
+from musicflamingo_cli.results.on_disk import naming_damage
 from musicflamingo_cli.results.outputs import Outputs
 from musicflamingo_cli.results.rules import Column, Columns, is_number
 from musicflamingo_cli.results.sandbox import Sandbox, text
@@ -71,7 +72,7 @@ def write_sheet(sheet: Sheet, sandbox: Sandbox, path: Path, *, typed: bool) -> d
     matches = [f"mfq_m{k}" for k in range(len(joined.sides))]
     wanted = ["mfq_row", *matches, *(c.internal for c in added)]
     statement = f"SELECT {', '.join(wanted)} FROM ({sheet.query}) ORDER BY mfq_row"
-    check_types(sandbox.schema(statement), added)
+    check_types(sandbox.schema(statement), added, joined)
     schema = joined.schema([pa.field(c.name, c.kind) for c in sheet.derived])
     sink = ParquetSink(path, schema, typed=typed)
     aligned = Aligned(sandbox.batches(statement), joined, sandbox)
@@ -96,8 +97,9 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
     tables = [_source(options, k, work) for k in range(len(options.sources))]
     for table in tables:
         table.verify()
-    files = [path for table in [*tables, *([catalogue] if catalogue else [])] for path in table.files]
-    with Sandbox(work, files, options.limits) as sandbox:
+    inputs = [*tables, *([catalogue] if catalogue else [])]
+    files = [path for table in inputs for path in table.files]
+    with naming_damage(inputs), Sandbox(work, files, options.limits) as sandbox:
         base = catalogue or _all_ids(tables, options, sandbox, work)
         at = id_column(base, options.on)
         name = base.schema.names[at]

@@ -169,7 +169,7 @@ class Filter:
             given = self._sandbox.schema(self._statement)
         except QueryError as problem:
             raise self.spoken(problem) from None
-        check_types(given, self.added)
+        check_types(given, self.added, self.joined)
 
     def spoken(self, problem: QueryError) -> UsageError:
         """Return an error in which columns have the names that a person knows."""
@@ -178,7 +178,7 @@ class Filter:
         asked = [rule.expression for rule in self.judgement.rules if rule.kind == "where"]
         if problem.of_values and asked:
             return refused(" and ".join(asked), f"{found} (try(...) makes it null there)")
-        return UsageError(found)
+        return QueryError(found)
 
 
 def _as_written(column: Column) -> str:
@@ -187,12 +187,14 @@ def _as_written(column: Column) -> str:
     return f"({r.clean(column.internal, column.kind, column.span)}){'::VARCHAR' if text else ''}::DOUBLE"
 
 
-def check_types(given: pa.Schema, columns: Sequence[Column]) -> None:
+def check_types(given: pa.Schema, columns: Sequence[Column], joined: Joined) -> None:
     """Refuse a column that DuckDB does not give back as what it was. Raises `UsageError` naming it."""
+    tables = {side.name: side.table.name for side in joined.sides}
     for column in columns:
         try:
+            if isinstance(column.kind, pa.BaseExtensionType):
+                raise pa.ArrowNotImplementedError
             cast(pa.array([], given.field(column.internal).type), column.kind)
         except pa.ArrowException:
-            raise UsageError(
-                f"{column.side}: column '{column.plain}' holds {column.kind}, which can't be joined; leave it out"
-            ) from None
+            where = f"{tables.get(column.side, column.side)}: column '{column.plain}'"
+            raise UsageError(f"{where} holds {column.kind}, which can't be joined; leave it out") from None

@@ -14,6 +14,7 @@ from musicflamingo_cli.results.filter import Filter
 from musicflamingo_cli.results.filter_records import Judgement
 from musicflamingo_cli.results.funnel import Funnel
 from musicflamingo_cli.results.join import Joined, join_tables
+from musicflamingo_cli.results.on_disk import naming_damage
 from musicflamingo_cli.results.outputs import Outputs
 from musicflamingo_cli.results.passing import Pass
 from musicflamingo_cli.results.places import check_folder, check_outputs
@@ -76,8 +77,13 @@ def filter_table(options: FilterOptions) -> FilterResult:
             raise UsageError(f"--ids: {songs.name} has no id column; name it with --on")
         if options.partition_by and options.partition_by not in joined.schema().names:
             raise UsageError(f"--partition-by: no column '{options.partition_by}' in the output")
-        files = [*songs.files, *(scores.files if scores else ())]
-        with Sandbox(work, files, options.limits) as sandbox:
+        tables = [songs, *([scores] if scores else [])]
+        for table in tables:
+            # Where SONGS' rows are written, reading them is the check.
+            if table is not songs or options.dry_run or not (options.output or options.dropped):
+                table.verify()
+        files = [path for table in tables for path in table.files]
+        with naming_damage(tables), Sandbox(work, files, options.limits) as sandbox:
             chosen = Filter(joined, options.judgement, sandbox)
             places = {} if options.dry_run else _places(options, forms, outputs, work)
             run = _written(chosen, forms, places, sandbox)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.card import CARD_KEY
 from musicflamingo_cli.results.ids import few_match
+from musicflamingo_cli.results.kinds import nullable
 from musicflamingo_cli.results.rules import Column, Columns
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.sources import ID_NAMES, Table, id_column, id_sql
@@ -159,7 +160,8 @@ def _columns(table: Table, side: str, prefix: str, matched: str | None, names: d
     ranges = table.ranges()
     for i, name in names.items():
         one = table.schema.field(i)
-        yield Column(name, one.name, side, one.type, f"{prefix}{i}", matched, ranges.get(one.name))
+        kind = nullable(one.type) if matched else one.type
+        yield Column(name, one.name, side, kind, f"{prefix}{i}", matched, ranges.get(one.name))
 
 
 def _listed(columns: Sequence[Column]) -> str:

@@ -24,6 +24,29 @@ def without_views(schema: pa.Schema) -> pa.Schema:
     return schema
 
 
+def nullable(kind: pa.DataType) -> pa.DataType:
+    """Return a type whose parts may be null: a song without a row has none of them, whatever its table promises."""
+    if pa.types.is_struct(kind):
+        fields = (kind.field(i) for i in range(kind.num_fields))
+        return pa.struct([pa.field(one.name, nullable(one.type), metadata=one.metadata) for one in fields])
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        make = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return make(kind.value_field.with_type(nullable(kind.value_type)).with_nullable(True))
+    return pa.map_(kind.key_type, nullable(kind.item_type)) if pa.types.is_map(kind) else kind
+
+
+def repeated_part(kind: pa.DataType) -> str | None:
+    """Return the name of a struct's field that stands there twice, or is empty, wherever in a type; else None."""
+    if not pa.types.is_nested(kind):
+        return None
+    fields = [kind.field(i) for i in range(kind.num_fields)]
+    names = [one.name for one in fields] if pa.types.is_struct(kind) else []
+    wrong = next((name for name in names if not name or names.count(name) > 1), None)
+    return (
+        wrong if wrong is not None else next((n for one in fields if (n := repeated_part(one.type)) is not None), None)
+    )
+
+
 def _plain(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_string_view(kind):
         return pa.string()

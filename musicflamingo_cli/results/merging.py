@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.combine import Combination, Scale
+from musicflamingo_cli.results.on_disk import naming_damage
 from musicflamingo_cli.results.outputs import Outputs
 from musicflamingo_cli.results.places import check_outputs
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
@@ -120,7 +121,7 @@ def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeR
     for table in tables:
         table.verify()
     files = [path for table in tables for path in table.files]
-    with Sandbox(work, files, options.limits) as sandbox:
+    with naming_damage(tables), Sandbox(work, files, options.limits) as sandbox:
         shards = Shards(tables, options.on, sandbox, allow_mixed=options.allow_mixed)
         merged = shards.merge()
         report = {**merged.counts, "filled": merged.filled, "rejected": len(merged.rejects)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.card import CARD_KEY
+from musicflamingo_cli.results.damage import TROUBLE, damaged, damaged_column, unreadable
 from musicflamingo_cli.results.kinds import widened, widened_sql
-from musicflamingo_cli.results.sandbox import BATCH, Sandbox, text
+from musicflamingo_cli.results.sandbox import BATCH, QueryError, Sandbox, text
 
 OVERALL = "overall_quality_score"
 
@@ -80,11 +82,19 @@ class Table:
         """Read all rows in order, each batch with `schema`. Raises `UsageError` naming a file that can't be read."""
         for part in self.parts:
             try:
-                with pq.ParquetFile(part.path, pre_buffer=False, page_checksum_verification=True) as file:
-                    for batch in file.iter_batches(BATCH):
-                        yield self._whole(batch, part)
-            except (pa.ArrowException, OSError) as problem:
-                raise unreadable(part.path, problem) from None
+                yield from self._read(part)
+            except TROUBLE as problem:
+                raise damaged(part.path, part.path, problem) from None
+
+    def _read(self, part: Part) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        with pq.ParquetFile(part.path, pre_buffer=False, page_checksum_verification=True) as file:
+            for batch in file.iter_batches(BATCH):
+                batch.validate(full=True)
+                rows += len(batch)
+                yield self._whole(batch, part)
+        if rows != part.rows:
+            raise ValueError(f"it says that it has {part.rows} rows, and has {rows}")
 
     def verify(self) -> None:
         """Read everything once, against the checksums of its pages, which DuckDB does not look at.
@@ -155,10 +165,32 @@ def card_of(schema: pa.Schema) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def unreadable(path: Path, problem: BaseException) -> UsageError:
-    """Return the error for a file that is no whole table."""
-    lines = str(problem).strip().splitlines() or [type(problem).__name__]
-    return UsageError(f"{path}: not a whole table, it may be torn or still being written ({lines[0]})")
+@contextmanager
+def naming_damage(tables: Sequence[Table]) -> Iterator[None]:
+    """Turn trouble with what tables hold into a `UsageError` with file and column; a query's own errors stay."""
+    try:
+        yield
+    except QueryError:
+        found = _damage(tables, values=False)
+        if found is None:
+            raise
+    except TROUBLE as problem:
+        found = None if isinstance(problem, OSError) else _damage(tables, values=True)
+        if found is None and isinstance(problem, pa.ArrowException | UnicodeDecodeError) and tables:
+            found = unreadable(", ".join(table.name for table in tables), problem)
+        if found is None:
+            raise
+    else:
+        return
+    raise found
+
+
+def _damage(tables: Sequence[Table], *, values: bool) -> UsageError | None:
+    files = (
+        (part.path, part.path if table.form == "parquet" else table.name) for table in tables for part in table.parts
+    )
+    found = (damaged_column(path, name, values=values) for path, name in files)
+    return next((one for one in found if one is not None), None)
 
 
 def _number(value: object) -> bool:

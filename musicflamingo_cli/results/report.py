@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.on_disk import naming_damage
 from musicflamingo_cli.results.report_against import compare
 from musicflamingo_cli.results.report_card import whole_card
 from musicflamingo_cli.results.report_columns import Columns, Dimension, columns_of, measures_of, missing_of, rank_order
@@ -61,8 +62,11 @@ def build_report(name: str, options: ReportOptions) -> Report:
         table = open_table(name, work)
         columns = columns_of(table, options)
         old = _old(options, work)
-        files = [*table.files, *(old.table.files if old else ())]
-        with Sandbox(work, files, Limits(options.memory)) as sandbox:
+        tables = [table, *([old.table] if old else [])]
+        for one in tables:
+            one.verify()
+        files = [path for one in tables for path in one.files]
+        with naming_damage(tables), Sandbox(work, files, Limits(options.memory)) as sandbox:
             _view(sandbox, columns, VIEW)
             return _report(sandbox, columns, old, options)
 

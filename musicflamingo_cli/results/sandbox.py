@@ -87,7 +87,7 @@ class Sandbox:
         }
         self._duckdb = duckdb
         self._work = work
-        self._links = 0
+        self._links: dict[Path, str] = {}
         self._thread = ThreadPoolExecutor(1, "duckdb")
         self._connection = duckdb.connect()
         for name, value in settings.items():
@@ -102,10 +102,14 @@ class Sandbox:
 
     def link(self, path: Path) -> str:
         """Make a Parquet file readable; return its name as an SQL literal."""
-        link = self._work / f"table{self._links}.parquet"
-        self._links += 1
-        link.symlink_to(path.absolute())
-        return text(str(link))
+        name = self._links.get(path)
+        if name is None:
+            link = self._work / f"table{len(self._links)}.parquet"
+            link.symlink_to(path.absolute())
+            name = self._links[path] = text(str(link))
+            # So that what DuckDB can't make of the file is not taken for a mistake in a rule.
+            self.rows(f"SELECT 1 FROM read_parquet({name}, hive_partitioning = false) LIMIT 0")
+        return name
 
     def run(self, statement: str) -> None:
         """Execute a statement without a result."""
@@ -158,7 +162,10 @@ class Sandbox:
             ) from None
         except (self._duckdb.Error, OSError) as problem:
             values = (self._duckdb.ConversionException, self._duckdb.OutOfRangeException)
-            raise QueryError(first_line(problem), of_values=isinstance(problem, values)) from None
+            told = first_line(problem)
+            for path, name in self._links.items():
+                told = told.replace(f'"{name[1:-1]}"', str(path)).replace(name[1:-1], str(path))
+            raise QueryError(told, of_values=isinstance(problem, values)) from None
 
 
 class QueryError(UsageError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.kinds import widened_sql
+from musicflamingo_cli.results.kinds import nullable, widened_sql
 from musicflamingo_cli.results.on_disk import OVERALL, Table
 from musicflamingo_cli.results.sandbox import quoted, text
 from musicflamingo_cli.results.table import DETAIL, HEAD
@@ -65,7 +65,7 @@ def known(name: str, kind: pa.DataType, names: set[str]) -> pa.DataType:
 def read_as(table: Table, position: int, kind: pa.DataType) -> str:
     """Return SQL that gives a column (`x<position>`) of a table in a type."""
     own = table.schema.field(position).type
-    if own == kind:
+    if nullable(own) == kind:
         return f"x{position}"
     if pa.types.is_string(own) and pa.types.is_nested(kind):
         return f"CAST(CAST({_as_json(f'x{position}')} AS JSON) AS {sql_type(kind)})"
@@ -121,7 +121,7 @@ def sql_type(kind: pa.DataType) -> str:
         )
     found = PLAIN_TYPES.get(str(kind))
     if found is None:
-        raise UsageError(f"a column of {kind} can't be merged; write it as another type")
+        raise UsageError(f"holds {kind}, which can't be merged; write it as another type")
     return found
 
 

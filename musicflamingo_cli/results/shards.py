@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.kinds import nullable
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
 from musicflamingo_cli.results.shard_cards import is_one_run, merged_card, unlike_rules
 from musicflamingo_cli.results.shard_columns import STAGED, known, read_as, score_names, sql_type, together
@@ -160,10 +161,7 @@ class Shards:
         try:
             self._sandbox.run(statement)
         except QueryError as problem:
-            for table in self.tables:
-                for _ in table.batches():
-                    pass
-            raise UsageError(f"{', '.join(t.name for t in self.tables)}: {problem}") from None
+            raise QueryError(f"{', '.join(t.name for t in self.tables)}: {problem}") from None
 
     def _check_types(self) -> None:
         """Refuse a column that DuckDB does not give back as what it was. Raises `UsageError` naming it."""
@@ -171,6 +169,8 @@ class Shards:
         given = self._sandbox.schema(f"SELECT {names} FROM all_rows")
         for one, found in zip(self.schema, given, strict=True):
             try:
+                if isinstance(one.type, pa.BaseExtensionType):
+                    raise pa.ArrowNotImplementedError
                 pa.array([], found.type).cast(one.type)
             except pa.ArrowException:
                 holder = next(table.name for table in self.tables if one.name in table.schema.names)
@@ -199,12 +199,16 @@ class Shards:
         key = id_sql(f"x{self._ids[t]}", table.schema.field(self._ids[t]).type, f"{table.name}: its id")
         wanted = [f"{key} AS id", f"{t} AS t", f"row + {start} AS pos"]
         for i, one in enumerate(self.schema):
-            if one.name == self.id_name:
-                value = key
-            elif one.name in names:
-                value = read_as(table, names.index(one.name), one.type)
-            else:
-                value = f"NULL::{sql_type(one.type)}"
+            try:
+                if one.name == self.id_name:
+                    value = key
+                elif one.name in names:
+                    value = read_as(table, names.index(one.name), one.type)
+                else:
+                    value = f"NULL::{sql_type(one.type)}"
+            except UsageError as problem:
+                holder = next(t.name for t in self.tables if one.name in t.schema.names)
+                raise UsageError(f"{holder}: column '{one.name}' {problem}") from None
             wanted.append(f"{value} AS c{i}")
         return f"SELECT {', '.join(wanted)} FROM ({table.relation(self._sandbox, range(len(names)), 'x')})"
 
@@ -219,7 +223,7 @@ class Shards:
                 if is_twin(one.name) and own_name(one.name) == table.schema.names[self._ids[t]]:
                     continue  # an id is compared and written as one text
                 name = self.id_name if i == self._ids[t] else one.name
-                kind = pa.string() if i == self._ids[t] else one.type
+                kind = pa.string() if i == self._ids[t] else nullable(one.type)
                 fields[name] = (kind, table) if name not in fields else together(name, fields[name], (kind, table))
         guessed = any(table.form in STAGED for table in self.tables)
         kinds = {name: known(name, kind, set(fields)) if guessed else kind for name, (kind, _) in fields.items()}

@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.files import PART
+from musicflamingo_cli.results.damage import TROUBLE, unreadable
 from musicflamingo_cli.results.ids import ID_NAMES, id_sql, nearest
-from musicflamingo_cli.results.kinds import without_views
-from musicflamingo_cli.results.on_disk import OVERALL, Part, Reject, Table, card_of, unreadable
+from musicflamingo_cli.results.kinds import repeated_part, without_views
+from musicflamingo_cli.results.on_disk import OVERALL, Part, Reject, Table, card_of
 
 __all__ = [
     "ID_NAMES",
@@ -95,11 +96,21 @@ def _parquet(name: str, files: list[Path], root: Path | None) -> Table:
         try:
             with pq.ParquetFile(path) as file:
                 schema, rows = without_views(file.schema_arrow), file.metadata.num_rows
-        except (pa.ArrowException, OSError) as problem:
+        except UnicodeDecodeError as problem:
+            raise UsageError(f"{path}: the column name {problem.object!r} is not UTF-8; write another") from None
+        except TROUBLE as problem:
             raise unreadable(path, problem) from None
+        if not schema.names:
+            raise UsageError(f"{path}: no column in it")
         repeated = sorted({n for n in schema.names if schema.names.count(n) > 1})
         if repeated:
             raise UsageError(f"{path}: column '{repeated[0]}' stands there twice")
+        for one in schema:
+            part = repeated_part(one.type)
+            if part is not None:
+                raise UsageError(
+                    f"{path}: column '{one.name}' has a part '{part}' twice or without a name; leave it out"
+                )
         fixed = _hive(path, root) if root else {}
         parts.append(Part(path, rows, schema, {k: v for k, v in fixed.items() if k not in schema.names}))
     return Table(name, tuple(parts), _unified(parts))
