@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.engines.base import asked_fields, provenance, reruns
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
@@ -21,7 +21,7 @@ from musicflamingo_cli.inference.locks import locked
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
 from musicflamingo_cli.readback import Reader, rare_collections, read_back
-from musicflamingo_cli.records import Tick, Watch
+from musicflamingo_cli.records import RejectedRow, Song, Tick, Watch
 from musicflamingo_cli.results.card import run_card
 from musicflamingo_cli.results.outcome_rows import RunFacts
 from musicflamingo_cli.results.table import (
@@ -35,6 +35,9 @@ from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, form
 from musicflamingo_cli.road import Road, holds_replies, kept_settings, open_road
 from musicflamingo_cli.runs import ScoreOptions, Summary
 from musicflamingo_cli.scoring.aggregate import ColumnStatistics, bucket
+
+if TYPE_CHECKING:
+    from musicflamingo_cli.intake.manifest_typed import TypedColumns
 
 INT64 = 2**63
 
@@ -104,7 +107,8 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
     """The cheap half: read the cache back, in manifest order, into the table."""
     form, began = how
     path = road.options.output
-    table = TableForm(road.pack, _keep_types(road), road.options.words, road.intake.plan.measures == "all")
+    typed = road.manifest.typed(_kept_names(road))
+    table = TableForm(road.pack, _keep_types(road, typed), road.options.words, road.intake.plan.measures == "all")
     scores = tuple(f.name for f in road.pack.fields if f.kind == "score")
     layout = Layout(table.schema(), scores, lambda: _card(road, summary, began))
     if road.options.words and form == "csv":
@@ -114,7 +118,7 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
         asked = asked_fields(road.engine, road.pack)
         reader = Reader(road.cache, road.pack, asked, road.rules, run, table.rows(), _facts(road, began))
         read = read_back(reader, road.rows(), road.rows_total, os.cpu_count() or 1)
-        made = ({**row, **kept_cells(source.columns, table)} if table.keep else row for source, row in read)
+        made = _with_kept(read, table, typed) if table.keep else (row for _, row in read)
         rows = _counted(made, summary, watch, road.rows_total)
         write_table(rows if layout.schema is not CAPTIONS else captions(rows), layout, file, form)
     summary.output = None if path in STDOUT else path
@@ -222,18 +226,36 @@ def _shard_name(road: Road, name: str) -> str:
     return name if road.shard is None else f"{name}.{road.shard[0]}-of-{road.shard[1]}"
 
 
-def _keep_types(road: Road) -> dict[str, Any]:
-    """Look at the kept columns of every row, of all shards, to type them; costs a pass, only if there are any."""
-    names = [name for name in road.options.keep if name not in ("title", "song_id", "id")]
-    seen: dict[str, set[type]] = {name: set() for name in names}
-    if names:
+def _with_kept(
+    read: Iterable[tuple[Song | RejectedRow, dict[str, Any]]], table: TableForm, typed: TypedColumns | None
+) -> Iterator[dict[str, Any]]:
+    """Yield table rows with what is kept of the manifest."""
+    cells = typed.rows() if typed and typed.types else None
+    for source, row in read:
+        columns = dict(source.columns)
+        if cells is not None:
+            columns |= next(found for number, found in cells if number == source.manifest_row)
+        yield {**row, **kept_cells(columns, table)}
+
+
+def _kept_names(road: Road) -> list[str]:
+    return [name for name in road.options.keep if name not in ("title", "song_id", "id")]
+
+
+def _keep_types(road: Road, typed: TypedColumns | None) -> dict[str, Any]:
+    """Return the types of the kept columns. Where they have none, it looks at every row, of all shards."""
+    known = typed.types if typed else {}
+    seen: dict[str, set[type]] = {name: set() for name in _kept_names(road) if name not in known}
+    names = list(seen)
+    if names and not typed:
         for row in road.manifest.rows():
             for name in names:
                 value = row.columns.get(name)
                 if value is not None:
                     wide = isinstance(value, int) and not -INT64 <= value < INT64
                     seen[name].add(str if wide else type(value))
-    return {name: column_type(types) for name, types in seen.items()}
+    found = {name: column_type(types) for name, types in seen.items()} | known
+    return {name: found[name] for name in _kept_names(road)}
 
 
 def _facts(road: Road, began: datetime) -> RunFacts:

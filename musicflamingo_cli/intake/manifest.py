@@ -8,15 +8,19 @@ each also as .gz and .zst, from a file or standard input; a folder, a glob patte
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.manifest_ids import SeenIds
 from musicflamingo_cli.intake.manifest_sources import Source, check_columns, open_source
-from musicflamingo_cli.intake.rows import ManifestOptions, RowReader
+from musicflamingo_cli.intake.rows import ManifestOptions, RowReader, plan_columns
 from musicflamingo_cli.records import RejectedRow, Song
+
+if TYPE_CHECKING:
+    from musicflamingo_cli.intake.manifest_typed import TypedColumns
 
 __all__ = ["Manifest", "ManifestOptions", "ManifestScan", "open_manifest"]
 
@@ -94,6 +98,17 @@ class Manifest:
         self._source.container.check_unchanged()
         if left:
             raise UsageError(f"{self.name} ended {left} rows early; was it changed while it was being read?")
+
+    def typed(self, names: Sequence[str]) -> TypedColumns | None:
+        """The types and cells of some of the further columns, where the form has types."""
+        table = self._source.typed
+        if table is None:
+            return None
+        from musicflamingo_cli.intake.manifest_typed import TypedColumns  # Arrow, as Parquet has needed anyway
+
+        found = {asked: name for asked, name in plan_columns(table.columns, self._source.options).columns if name}
+        wanted = {asked: found[asked] for asked in names if asked in found}
+        return TypedColumns(table, wanted)
 
     def _scanned(self) -> ManifestScan:
         seen = SeenIds()

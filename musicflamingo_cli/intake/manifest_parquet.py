@@ -76,8 +76,15 @@ class ParquetRows:
                 "--audio-column"
             )
 
-    def rows(self, wanted: Sequence[str]) -> Iterator[Raw]:
-        """Every row, with the wanted columns only, and its number from 1."""
+    def type_of(self, name: str) -> pa.DataType:
+        """The type of a column."""
+        return self._schema.field(self.columns.index(name)).type
+
+    def rows(self, wanted: Sequence[str], *, typed: bool = False) -> Iterator[Raw]:
+        """Every row, with the wanted columns only, and its number from 1.
+
+        Dates, times and durations are text, unless they are wanted `typed`.
+        """
         number = 0
         try:
             for group in range(self._metadata.num_row_groups):
@@ -86,7 +93,7 @@ class ParquetRows:
                     batch_size=reading.batch_rows, row_groups=[group], columns=list(wanted), use_threads=False
                 )
                 for batch in batches:
-                    columns = [_values(batch.column(batch.schema.names.index(name))) for name in wanted]
+                    columns = [_values(batch.column(batch.schema.names.index(name)), typed) for name in wanted]
                     for cells in zip(*columns, strict=True):
                         number += 1
                         yield number, dict(zip(wanted, cells, strict=True)), ""
@@ -166,13 +173,15 @@ class ParquetRows:
         return _ChunkSizes(widest, dictionary, unpacked)
 
 
-def _values(array: pa.Array) -> list[object]:
+def _values(array: pa.Array, typed: bool = False) -> list[object]:
     """Python values, with `Oversize` in the place of long cells, which are never made."""
     kind = array.type
     if pa.types.is_dictionary(kind):
         return _dictionary_values(array)
     if isinstance(array, pa.ExtensionArray) and pa.types.is_nested(array.storage.type):
         array = array.storage
+    if pa.types.is_temporal(kind) and typed:
+        return list(array) if getattr(kind, "unit", "") == "ns" else _made(array)  # Python has no nanoseconds
     if pa.types.is_temporal(kind):
         array = array.cast(pa.string())
     if pa.types.is_float16(kind) or pa.types.is_float32(kind):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.containers import Container, display_name, open_file, open_standard_input, shown
@@ -15,6 +16,9 @@ from musicflamingo_cli.intake.manifest_json import document_rows, document_shape
 from musicflamingo_cli.intake.manifest_jsontext import JsonText
 from musicflamingo_cli.intake.manifest_lines import csv_header, csv_rows, jsonl_rows, read_lines
 from musicflamingo_cli.intake.rows import AUDIO_ALIASES, ID_ALIASES, ManifestOptions, Raw, plan_columns
+
+if TYPE_CHECKING:
+    from musicflamingo_cli.intake.manifest_parquet import ParquetRows
 
 STANDARD_INPUT = "-"
 _NAMED_COLUMNS = 40
@@ -38,6 +42,9 @@ class Source:
     """Begins a new pass."""
     columns: tuple[str, ...] | None = None
     """The column names, where the form has a header or schema."""
+
+    typed: ParquetRows | None = None
+    """The table, where the form has types."""
 
     def close(self) -> None:
         """Close the file and remove spools."""
@@ -161,7 +168,10 @@ def _open_parquet(packed: Container, root: str, options: ManifestOptions) -> Sou
         for column in (*plan.ids, *plan.audio):
             table.check_text(column)
         return Source(
-            container.name, "parquet", "row", root, container, options, lambda: table.rows(plan.wanted), table.columns
+            *(container.name, "parquet", "row", root, container, options),
+            rows=lambda: table.rows(plan.wanted),
+            columns=table.columns,
+            typed=table,
         )
     except BaseException:
         container.close()

@@ -126,7 +126,7 @@ def kept_cells(columns: Mapping[str, object], form: TableForm) -> dict[str, Any]
 def _cast(value: Any, kind: pa.DataType) -> Any:
     if value is None:
         return None
-    if kind == pa.float64():
+    if pa.types.is_floating(kind):
         return finite(float(value))
     if kind == pa.string() and not isinstance(value, str):
         return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
@@ -22,6 +22,7 @@ from musicflamingo_cli.errors import OutputError, UsageError
 from musicflamingo_cli.files import PART, sweep_part, sync_folder, whole_file
 from musicflamingo_cli.results.card import CARD_KEY
 from musicflamingo_cli.results.csv_text import Cell, quoted_cell, text_cell
+from musicflamingo_cli.results.plain import plain
 
 FORMATS = ("parquet", "jsonl", "csv", "json")
 ROW_GROUP = 8192
@@ -165,8 +166,10 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | list | tuple):
         return quoted_cell(orjson.dumps(value, default=_json).decode())
+    if isinstance(value, pa.Scalar):
+        return str(value.cast(pa.string()).as_py())
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
@@ -187,4 +190,8 @@ def _json(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return orjson.Fragment(f"{value:f}")
+    if isinstance(value, bytes | timedelta):
+        return plain(value)
+    if isinstance(value, pa.Scalar):
+        return value.cast(pa.string()).as_py()
     raise TypeError(f"{type(value).__name__} is no JSON")
