@@ -225,17 +225,18 @@ def plan(what: Plan) -> None:
     data(f"  cached          {what.cached}")
     data(f"  failed for good {what.remembered}")
     data(f"  to do           {what.todo}")
-    data(f"audio to hear     {hours}")
+    data(f"audio to hear     {hours}" + (f", estimated: {what.audio_basis}" if what.audio_basis else ""))
     if what.audio_seconds is not None and what.spared_seconds:
         share = what.spared_seconds / (what.audio_seconds + what.spared_seconds)
         data(f"  not heard       {what.spared_seconds / 3600:.2f} h, {share:.0%} of the audio, is beyond the limit")
     data(f"repeated ids      {what.repeated}")
     if what.seconds is not None:
-        data(f"time              {what.seconds / 3600:.2f} h at the last run's rate")
+        took = f"{what.seconds:.0f} s" if what.seconds < 360 else f"{what.seconds / 3600:.2f} h"
+        data(f"time              {took}, estimated: {what.seconds_basis}")
         if what.gpu_hour_price is not None:
             data(f"cost              {what.seconds / 3600 * what.gpu_hour_price:.2f}")
     else:
-        data("time              unknown: there was no run to take the rate from")
+        data("time              unknown: there was no run to take the rate from, and no figures fit")
 
 
 def status(runs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

@@ -15,8 +15,8 @@ from musicflamingo_cli.engines.base import OutOfMemory, clip_seconds, notes, pro
 from musicflamingo_cli.engines.parity import Parity, parity
 from musicflamingo_cli.errors import EngineError, UsageError
 from musicflamingo_cli.inference.comparison import first_requests
+from musicflamingo_cli.inference.estimates import LENGTH_COLUMNS, Lengths, stated_time
 from musicflamingo_cli.inference.lookup import look_up
-from musicflamingo_cli.intake.lengths import expected_seconds
 from musicflamingo_cli.intake.settings import AudioPlan
 from musicflamingo_cli.monitor import STATUS_FILES, read_status
 from musicflamingo_cli.records import Field, Rules
@@ -24,28 +24,26 @@ from musicflamingo_cli.road import open_road
 from musicflamingo_cli.runs import Plan, ScoreOptions
 from musicflamingo_cli.scoring.scorer import read_reply
 
-PROBED_SONGS = 1000
-"""The audio hours of a plan are read from so many headers; the rest is taken to be like them."""
-
 
 def plan(options: ScoreOptions, say: Callable[[str], None] = lambda text: None) -> Plan:
     """Say what `score` would do, without loading an engine or decoding anything."""
     with ExitStack() as stack:
-        road = open_road(options, stack, say)
+        road = open_road(options, stack, say, LENGTH_COLUMNS)
         rules = road.lookup_rules
         states: Counter[str] = Counter()
-        waiting, known, seconds, spared = 0, 0, 0.0, 0.0
-        most = clip_seconds(road.engine)
+        lengths = Lengths(clip_seconds(road.engine))
         for song in road.songs():
             state = look_up(song, road.pack, road.cache.get, rules).state
             states[state] += 1
             if state == "hear":
-                waiting += 1
-                length = expected_seconds(song.path) if waiting <= PROBED_SONGS else None
-                known, seconds = known + (length is not None), seconds + min(length or 0.0, most)
-                spared += max(0.0, (length or 0.0) - most)
+                lengths.add(song)
         scan = road.manifest.scan
         whole = road.shard is None
+        hours = lengths.whole(lengths.heard_seconds)
+        decode = str(road.identity.get("decode"))
+        pace = _last_pace(road.cache.folder)
+        time = None if pace is None else (pace * lengths.songs, "at the last run's rate")
+        time = time or stated_time(road.engine.name, decode, lengths, options.workers, options.batch_size)
         return Plan(
             rows=road.rows_total,
             skipped=scan.skipped if whole else None,
@@ -54,9 +52,11 @@ def plan(options: ScoreOptions, say: Callable[[str], None] = lambda text: None) 
             cached=states["hit"],
             remembered=states["failed"],
             todo=states["hear"] + states["measure"],
-            audio_seconds=seconds / known * waiting if known else (None if waiting else 0.0),
-            spared_seconds=spared / known * waiting if known else 0.0,
-            seconds=_expected_time(road.cache.folder, waiting),
+            audio_seconds=hours,
+            audio_basis=lengths.basis,
+            spared_seconds=lengths.whole(lengths.spared_seconds) or 0.0,
+            seconds=time and time[0],
+            seconds_basis=time[1] if time else "",
             gpu_hour_price=options.gpu_hour_price,
         )
 
@@ -120,9 +120,9 @@ def compared(options: ScoreOptions, count: int, say: Callable[[str], None]) -> t
             raise EngineError(said) from None
 
 
-def _expected_time(folder: Path, waiting: int) -> float | None:
-    """Return the seconds that so many songs would take at the rate of the last run, or shard, that had one."""
+def _last_pace(folder: Path) -> float | None:
+    """Return the seconds a song of the last run, or shard, that had a rate."""
     last = [status for status in map(read_status, folder.glob(STATUS_FILES)) if status is not None]
     paces = [(str(status.get("updated")), status.get("seconds_per_song")) for status in last]
     known = [(when, pace) for when, pace in paces if isinstance(pace, float)]
-    return max(known)[1] * waiting if known else None
+    return max(known)[1] if known else None

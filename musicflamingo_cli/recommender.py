@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, cast, get_args, overload
 
 import pyarrow as pa
 
@@ -133,10 +134,25 @@ class QualityFilter:
         found = {song_id: self._score(song_id) for song_id in ids}
         return {k: v for k, v in found.items() if v is not None} if self.missing == "drop" else found
 
+    @overload
+    def apply(self, recommendations: pd.DataFrame, *, boost: bool = False, score: str = "score") -> pd.DataFrame: ...
+
+    @overload
     def apply(
         self, recommendations: Iterable[Mapping[str, Any]], *, boost: bool = False, score: str = "score"
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, Any]]: ...
+
+    def apply(
+        self,
+        recommendations: pd.DataFrame | Iterable[Mapping[str, Any]],
+        *,
+        boost: bool = False,
+        score: str = "score",
+    ) -> pd.DataFrame | list[dict[str, Any]]:
         """Return the recommendations (`song_id` or `id`, and `score`) that are kept, as copies.
+
+        Of a DataFrame, whose ids are that column or else its index, the rows that are kept, as a DataFrame with their
+        index and types.
 
         With `boost`, each one's score is multiplied by 0.7 + 0.3 x quality and they are sorted by it, ties as they
         came; without, they stay as they came. One that is kept without a quality (`keep`) keeps its score.
@@ -145,7 +161,10 @@ class QualityFilter:
             UsageError: One has no id, or no score to boost.
             MissingScoreError: One has no quality, and `missing` is `fail`.
         """
-        listed = [(self._id_of(one), dict(one)) for one in recommendations]
+        if _is_frame(recommendations):
+            return self._apply_to_frame(recommendations, boost, score)
+        several = cast("Iterable[Mapping[str, Any]]", recommendations)
+        listed = [(self._id_of(one), dict(one)) for one in several]
         self._present([song_id for song_id, _ in listed])
         kept = [(song_id, one) for song_id, one in listed if self._keeps(song_id)]
         if not boost:
@@ -157,6 +176,25 @@ class QualityFilter:
             if quality is not None:
                 one[score] = float(one[score]) * (BASE + SHARE * quality)
         return sorted((one for _, one in kept), key=lambda one: -one[score])
+
+    def _apply_to_frame(self, frame: pd.DataFrame, boost: bool, score: str) -> pd.DataFrame:
+        ids = _ids_of(frame)
+        self._present(ids)
+        keeps = [self._keeps(song_id) for song_id in ids]
+        kept = frame.loc[keeps].copy()
+        if not boost:
+            return kept
+        if score not in kept.columns:
+            raise UsageError(f"the recommendations have no column '{score}' to boost")
+        rows = zip([one for one, keep in zip(ids, keeps, strict=True) if keep], kept[score].tolist(), strict=True)
+        boosted = []
+        for song_id, value in rows:
+            if not is_number(value):
+                raise UsageError(f"recommendation of {song_id}: no number '{score}' to boost")
+            quality = self._score(song_id)
+            boosted.append(float(value) * (1.0 if quality is None else BASE + SHARE * quality))
+        kept[score] = boosted
+        return kept.iloc[sorted(range(len(boosted)), key=lambda place: -boosted[place])]
 
     def explain(self, song_id: Any) -> Verdict:
         """Return whether a song is kept, and why; never raises for a missing score."""
@@ -226,6 +264,26 @@ class QualityFilter:
         if unfit[NO_NUMBER] and not found:
             raise UsageError(f"{name}: no {self.column} is a number ({unfit[NO_NUMBER]} are something else)")
         return found
+
+
+def _is_frame(songs: object) -> TypeGuard[pd.DataFrame]:
+    """Say if something is a DataFrame, without importing pandas where nobody else did."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(songs, pandas.DataFrame)
+
+
+def _ids_of(frame: pd.DataFrame) -> list[Any]:
+    """Return the ids of a DataFrame's rows. Raises `UsageError` if neither a column nor the index holds them."""
+    names = [str(name) for name in frame.columns]
+    key = next((name for name in ("song_id", "id") if name in names), None)
+    if key is not None and names.count(key) > 1:
+        raise UsageError(f"the recommendations have more than one column '{key}'")
+    if key is not None:
+        return list(frame[key].tolist())
+    index = frame.index
+    if index.nlevels > 1 or (index.name not in ("song_id", "id") and type(index).__name__ == "RangeIndex"):
+        raise UsageError(f"the recommendations have no column 'song_id'{nearest('song_id', names)}")
+    return list(index.tolist())
 
 
 def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str | None, Any]]:

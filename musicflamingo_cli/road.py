@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,10 +93,16 @@ class Road:
         )
 
 
-def open_road(options: ScoreOptions, stack: ExitStack, say: Callable[[str], None] = lambda text: None) -> Road:
+def open_road(
+    options: ScoreOptions,
+    stack: ExitStack,
+    say: Callable[[str], None] = lambda text: None,
+    columns: Iterable[str] = (),
+) -> Road:
     """Check everything that a person asked for and open the manifest; no model is loaded. Raises `UsageError`.
 
     `say` is told what takes long (weights that are read for their digest, the first time), and which cache is used.
+    `columns` are read too where the manifest has them.
     """
     pack = load_pack(options.prompt or engine_class(options.engine).default_pack)
     TableForm(pack, {}, options.words).check()
@@ -115,7 +121,7 @@ def open_road(options: ScoreOptions, stack: ExitStack, say: Callable[[str], None
             where = problem.filename or "TMPDIR"
             raise OutputError(f"{where}: no temporary folder can be made: {problem.strerror}") from None
     cache, identity = _cache_of(Path(root), engine, pack, say)
-    wanted = tuple(dict.fromkeys((*pack.columns, *options.keep)))
+    wanted = tuple(dict.fromkeys((*pack.columns, *options.keep, *columns)))
     chosen = ManifestOptions(options.id_column, options.audio_column, options.audio_root, wanted, options.limit)
     manifest = stack.enter_context(open_manifest(options.manifest, chosen))
     _check_keep(manifest, options.keep)

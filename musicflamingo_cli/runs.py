@@ -167,9 +167,13 @@ class Plan:
     """Failures that would not be tried again."""
     todo: int
     audio_seconds: float | None
-    """Of the songs still to be heard, what is heard of them, estimated from headers; None if none could be read."""
+    """Of the songs still to be heard, what is heard of them, estimated; None if nothing tells."""
+    audio_basis: str = ""
+    """What that rests on."""
     seconds: float | None = None
-    """How long it would take at the last run's rate; None if there was none."""
+    """How long it would take, estimated; None if nothing tells."""
+    seconds_basis: str = ""
+    """What that rests on."""
     gpu_hour_price: float | None = None
     """What an hour costs, in any currency."""
     spared_seconds: float = 0.0

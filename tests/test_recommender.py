@@ -4,6 +4,7 @@ import json
 import math
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -193,3 +194,37 @@ def test_only_a_number_is_boosted(score: object) -> None:
 
 def test_a_reason_shows_all_digits() -> None:
     assert QualityFilter(0.4, {"a": 0.39999999}).explain("a").reason == "overall_quality_score 0.39999999 < 0.4"
+
+
+def frame(**columns: Any) -> pd.DataFrame:
+    given = {"genre": pd.Categorical(["x", "y", "x", "y"]), "plays": [4, 3, 2, 1], "score": [0.5, 1.0, 2.0, 1.0]}
+    return pd.DataFrame({**given, **columns})
+
+
+@pytest.mark.parametrize("key", ["song_id", "id", None])
+def test_a_dataframe_stays_one_with_its_order_index_and_types(key: str | None) -> None:
+    ids = ["a", "b", "c", "d"]
+    given = frame(**({key: ids} if key else {}))
+    given.index = pd.Index(ids if key is None else [9, 8, 7, 6])
+    quality = QualityFilter(0.5, {"a": 0.5, "b": 0.4, "c": 1.0, "d": None})
+    kept = quality.apply(given)
+    assert kept.equals(given.iloc[[0, 2]])
+    assert (kept.dtypes == given.dtypes).all()
+    kept["plays"] = 0
+    assert given["plays"].tolist() == [4, 3, 2, 1]
+    boosted = quality.apply(given, boost=True)
+    assert boosted["score"].tolist() == pytest.approx([2.0, 0.5 * 0.85])
+    assert boosted["plays"].tolist() == [2, 4]
+    assert QualityFilter(0.5, {"a": 0.5, "b": 0.4, "c": 1.0}, "keep").apply(given)["plays"].tolist() == [4, 2, 1]
+    with pytest.raises(MissingScoreError):
+        QualityFilter(0.5, {"a": 0.5}, "fail").apply(given)
+
+
+def test_a_dataframe_without_ids_or_scores_is_refused() -> None:
+    quality = QualityFilter(0.5, {"a": 0.5})
+    with pytest.raises(UsageError, match="no column 'song_id'"):
+        quality.apply(frame())
+    with pytest.raises(UsageError, match="no column 'other' to boost"):
+        quality.apply(frame(id=list("abcd")), boost=True, score="other")
+    assert quality.apply(frame(id=list("bcde"))).empty
+    assert list(quality.apply(frame(id=list("bcde"))).columns) == ["genre", "plays", "score", "id"]
