@@ -25,7 +25,7 @@ from musicflamingo_cli.scoring.scorer import outcome
 
 Chunk = list[Song | RejectedRow]
 Rows = list[dict[str, Any]]
-MANY_ROWS = 20_000
+MANY_ROWS = 5_000
 """From so many rows on, starting processes is worth its second."""
 COLLECTED = 200_000
 """Objects made and not freed between two collections; Python's own number is 700."""
