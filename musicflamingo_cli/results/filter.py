@@ -94,6 +94,7 @@ class Filter:
     def _verdict(self, i: int) -> str:
         rule, column = self.rules[i], self.ruled[i]
         if column is not None:
+            r.check_bound(rule, column)
             self._needed.append(column)
             return r.bound_verdict(rule, column)
         used: list[Column] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Literal
 
@@ -30,6 +31,9 @@ WHY_MISSING = {
 }
 
 
+LARGEST_WHOLE = 10**38 - 1
+"""What SQL has exact numbers for, in steps of a column's last decimal."""
+EXACTLY = Context(prec=60)
 LEAST_SHARE = Fraction(1, 10**15)
 """A smaller share is one row of any table, and its denominator too long for SQL."""
 
@@ -60,8 +64,8 @@ class Rule:
     kind: Literal["min", "max", "where", "top", "top_percent"]
     column: str | None = None
     """For all but `where`."""
-    bound: float = 0.0
-    """The threshold, the count or the percentage."""
+    bound: float | Decimal = 0.0
+    """The threshold, to its last digit as it was written; the count or the percentage."""
     expression: str = ""
     per: str | None = None
 
@@ -81,19 +85,23 @@ class Rule:
         return self.kind in ("top", "top_percent")
 
 
-def number_text(number: float) -> str:
+def number_text(number: float | Decimal) -> str:
     """Return a number as a person would write it, with all its digits."""
+    if isinstance(number, Decimal):
+        if number == number.to_integral_value() and abs(number) < LARGEST_WHOLE:
+            return str(int(number))
+        number = float(number)
     return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def parse_bound(words: str, flag: str) -> tuple[str, float]:
+def parse_bound(words: str, flag: str) -> tuple[str, Decimal]:
     """Read `0.4` or `production_quality=0.5`; a bare number is about the overall score. Raises `UsageError`."""
     name, equals, number = words.rpartition("=")
     try:
-        bound = float(number)
-    except ValueError:
-        bound = math.nan
-    if not math.isfinite(bound) or (equals and not name.strip()):
+        bound = Decimal(number.strip())
+    except InvalidOperation:
+        bound = Decimal("nan")
+    if not (bound.is_finite() and math.isfinite(float(bound))) or (equals and not name.strip()):
         raise UsageError(f"{flag} {words}: say {flag} 0.4 or {flag} column=0.4")
     return (name.strip() if equals else OVERALL), bound
 
@@ -195,14 +203,38 @@ def bound_verdict(rule: Rule, column: Column) -> str:
     return f"(CASE {' '.join(whens)} ELSE {PASSED} END)::TINYINT"
 
 
+def check_bound(rule: Rule, column: Column) -> None:
+    """Refuse a threshold outside what a score can be: it is meant for another scale. Raises `UsageError`.
+
+    A `--min` of 0 is none at all, on a scale from 1 to 5 too.
+    """
+    low, high = column.span or (-math.inf, math.inf)
+    if rule.kind == "min" and rule.bound == 0 and low > 0:
+        return
+    if rule.kind in ("min", "max") and not low <= rule.bound <= high:
+        said = f"--{rule.kind} {column.name}={number_text(rule.bound)}"
+        raise UsageError(f"{said}: {column.name} is {number_text(low)}..{number_text(high)}; say a threshold within")
+
+
 def bound_holds(rule: Rule, column: Column) -> str:
     """Return SQL for what `--min` and `--max` ask; true of every row that passes them."""
     sign = ">=" if rule.kind == "min" else "<="
-    return f"{_comparable(column)} {sign} {_threshold(rule.bound, column.kind)}"
+    kind = column.kind.value_type if isinstance(column.kind, pa.DictionaryType) else column.kind
+    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        return f"{column.internal} {sign} {_exact(rule, getattr(kind, 'scale', 0))}"
+    return f"{column.internal} {sign} {_threshold(float(rule.bound), kind)}"
 
 
-def _comparable(column: Column) -> str:
-    return f"{column.internal}::DOUBLE" if pa.types.is_decimal(column.kind) else column.internal
+def _exact(rule: Rule, scale: int) -> str:
+    """Return the threshold as the number of `scale` decimals that lies on the same side, since a float rounds."""
+    step, bound = Fraction(1, 10**scale), Fraction(rule.bound)
+    steps = math.ceil(bound / step) if rule.kind == "min" else math.floor(bound / step)
+    steps = max(-LARGEST_WHOLE, min(steps, LARGEST_WHOLE))
+    return (
+        f"({format(Decimal(steps).scaleb(-scale, EXACTLY), 'f')}::DECIMAL(38, {scale}))"
+        if scale
+        else f"{steps}::HUGEINT"
+    )
 
 
 def _threshold(bound: float, kind: pa.DataType) -> str:
