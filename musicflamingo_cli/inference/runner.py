@@ -61,7 +61,7 @@ class Runner:
         self._pace = Pace(settings.limits.ends)
         self._intake = settings.rules.intake
         self._sources = Sources(self._intake.fetching)
-        self._pool = DecodePool(0, self._intake.plan)
+        self._pool: DecodePool | None = None
         self._lock = threading.Lock()
         self._tick = Tick("listening", 0, 0)
         self._left = TimeLeft(0)
@@ -150,7 +150,7 @@ class Runner:
 
     def _keep_measured(self, feeder: Feeder[Prepared]) -> None:
         """Answer, before the run ends, what was measured but not written: for such an engine that was the dear part."""
-        if self._engine.needs_clip:
+        if self._engine.needs_clip or self._pool is None:
             return
         self._sources.close()
         self._pool.halt()
@@ -380,7 +380,8 @@ class Runner:
                 self.reasons[failure.reason] += 1
             if paid is not None:
                 self._left.finished(paid)
-            left = self._left.seconds(self._tick.total, self._pool.seconds_per_song)
+            decoding = self._pool.seconds_per_song if self._pool else 0.0
+            left = self._left.seconds(self._tick.total, decoding)
             tick = self._tick = replace(self._tick.plus(cached, failed, seconds, tokens), left_seconds=left)
             self._watch.on_tick(tick)
         if failed:
