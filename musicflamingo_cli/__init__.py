@@ -23,12 +23,14 @@ _HOMES = {
 
 def __getattr__(name: str) -> "Any":
     """Import a public name when it is first asked for, so that `import musicflamingo_cli` costs nothing."""
-    from importlib import import_module, metadata
-
     if name == "__version__":
-        return metadata.version("musicflamingo-cli")
-    if name not in _HOMES:
+        from importlib.metadata import version
+
+        return version("musicflamingo-cli")
+    if name not in _HOMES:  # As for every submodule that is imported from here.
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -20,6 +20,9 @@ def stand_ready() -> None:
     leaves behind in a half imported extension crashes at exit. `Stops` takes over when a command begins.
     """
     sys.path[:] = module_path()
+    import gc
+
+    gc.set_threshold(20_000)  # Python's 700 has all that is imported walked again and again.
     for number in range(3):  # What is closed is opened: else a file of ours gets a number that libraries print to.
         try:
             os.fstat(number)
