@@ -119,6 +119,8 @@ def sql_type(kind: pa.DataType) -> str:
             if kind.tz
             else ("TIMESTAMP_NS" if nanoseconds else "TIMESTAMP")
         )
+    if pa.types.is_duration(kind):
+        return "BIGINT"  # which is what DuckDB reads of one
     found = PLAIN_TYPES.get(str(kind))
     if found is None:
         raise UsageError(f"holds {kind}, which can't be merged; write it as another type")
@@ -144,6 +146,9 @@ PLAIN_TYPES = {
     "binary": "BLOB",
     "large_binary": "BLOB",
     "date32[day]": "DATE",
+    "date64[ms]": "DATE",
+    "time32[s]": "TIME",
+    "time32[ms]": "TIME",
     "time64[us]": "TIME",
     "null": "INTEGER",
 }

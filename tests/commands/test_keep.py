@@ -107,3 +107,41 @@ def test_text_forms_hold_all_digits() -> None:
 )
 def test_a_duration_is_text_that_databases_read(nanoseconds: int, text: str) -> None:
     assert duration_text(nanoseconds) == text
+
+
+def test_types_outlive_a_merge_with_a_table_that_lacks_them() -> None:
+    took = pa.array([timedelta(hours=1), None], pa.duration("us"))
+    clock = pa.array([time(1, 2), None], pa.time32("s"))
+    pq.write_table(pa.table({"song_id": ["a", "b"], "took": took, "clock": clock}), "one.parquet")
+    pq.write_table(pa.table({"song_id": ["c"]}), "two.parquet")
+    assert main(["merge", "one.parquet", "two.parquet", "-o", "merged.parquet"]) == 0
+    table = pq.read_table("merged.parquet")
+    assert table["took"].to_pylist() == [timedelta(hours=1), None, None]
+    assert table["clock"].to_pylist() == [time(1, 2), None, None]
+
+
+def test_a_float32_is_text_as_it_was_written() -> None:
+    pq.write_table(pa.table({"song_id": ["a"], "x": pa.array([0.1], pa.float32())}), "t.parquet")
+    assert main(["filter", "t.parquet", "--min", "x=0.1", "-o", "out.csv"]) == 0
+    assert Path("out.csv").read_text() == "song_id,x\na,0.1\n"
+
+
+@pytest.mark.parametrize("verb", ["filter", "merge"])
+def test_nanoseconds_of_parquet_pass_into_text(verb: str) -> None:
+    at = pa.array([1704164645000000001, None], pa.timestamp("ns"))
+    inside = pa.StructArray.from_arrays([at], ["at"])
+    columns = {
+        "song_id": ["a", "b"],
+        "at": at,
+        "inside": inside,
+        "took": pa.array([1500000000, None], pa.duration("ns")),
+    }
+    pq.write_table(pa.table(columns if verb == "filter" else {k: columns[k] for k in ("song_id", "at")}), "t.parquet")
+    for name in ("out.csv", "out.jsonl"):
+        assert main([verb, "t.parquet", "-o", name]) == 0
+    first = json.loads(Path("out.jsonl").read_text().splitlines()[0])
+    assert first["at"] == "2024-01-02 03:04:05.000000001"
+    assert first["at"] in Path("out.csv").read_text()
+    if verb == "filter":
+        assert first["inside"] == {"at": first["at"]}
+        assert first["took"] == 1.5
