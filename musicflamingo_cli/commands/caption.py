@@ -1,7 +1,5 @@
 """`mfq caption`: listen to every song of a manifest and write its caption."""
 
-from __future__ import annotations
-
 import typer
 
 from musicflamingo_cli.commands import options

@@ -1,9 +1,6 @@
 """`mfq doctor`: would `mfq score` work here, and what to do if not."""
 
-from __future__ import annotations
-
 import io
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,6 +92,8 @@ def _versions() -> str:
 
 def _formats() -> Iterator[tuple[str, str | None]]:
     """Write a second of sound in each format and hear it again; yield (format, None or what went wrong)."""
+    import tempfile
+
     from musicflamingo_cli.intake.audio import AudioPlan, hear
     from musicflamingo_cli.records import Failure
 

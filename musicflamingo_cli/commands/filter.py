@@ -1,13 +1,8 @@
 """`mfq filter`: which songs a recommender may play, and why the others not."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
-
-if TYPE_CHECKING:
-    from musicflamingo_cli.results.rules import Rule
 
 Missing = Literal["drop", "keep", "fail"]
 RULES, OUT, RUN = "Rules", "Output", "Running"

@@ -1,7 +1,5 @@
 """`mfq merge`: shards and reruns into one table, or scores of several sources into a catalogue."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -154,7 +152,7 @@ def merge(  # noqa: PLR0913 - a command's options
     return 0
 
 
-def _source(words: str) -> Source:
+def _source(words: str) -> "Source":
     """Read `name=table` or `name=table:column`."""
     from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.results.combine import NAME
@@ -169,7 +167,7 @@ def _source(words: str) -> Source:
     return Source(name, table)
 
 
-def _normalise(wanted: list[str] | None, per: str | None) -> Normalise | None:
+def _normalise(wanted: list[str] | None, per: str | None) -> "Normalise | None":
     from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.results.merging import Normalise
 

@@ -1,7 +1,5 @@
 """`mfq report`: look at a table of scores."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

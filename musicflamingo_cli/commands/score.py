@@ -1,7 +1,5 @@
 """`mfq score`: listen to every song of a manifest and write the table of scores."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

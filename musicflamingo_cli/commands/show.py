@@ -1,7 +1,5 @@
 """`mfq show`: everything that the cache knows of one song."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """`mfq status`: how a run is going, or how the last one went."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
