@@ -124,7 +124,7 @@ def open_road(
     wanted = tuple(dict.fromkeys((*pack.columns, *options.keep, *columns)))
     chosen = ManifestOptions(options.id_column, options.audio_column, options.audio_root, wanted, options.limit)
     manifest = stack.enter_context(open_manifest(options.manifest, chosen))
-    _check_keep(manifest, options.keep)
+    _check_columns(manifest, pack, options)
     songs, rows = manifest.scan.songs, manifest.scan.rows
     if shard is not None:
         kinds = [isinstance(row, Song) for row in manifest.rows() if in_shard(row.song_id, shard)]
@@ -162,11 +162,21 @@ def _shown(row: Song | RejectedRow) -> Song | RejectedRow:
     return replace(row, audio=shown, columns=columns)
 
 
-def _check_keep(manifest: Manifest, keep: tuple[str, ...]) -> None:
+def _check_columns(manifest: Manifest, pack: Pack, options: ScoreOptions) -> None:
+    """Refuse a column that `--keep` or the prompt names and the manifest does not have. Raises `UsageError`."""
+    if options.missing_column not in ("fail", "unknown"):
+        raise UsageError(f"--missing-column {options.missing_column}: it is fail or unknown")
     known = manifest.scan.columns
-    for name in keep if known else ():
-        if name not in known and name.casefold() not in {column.strip().casefold() for column in known}:
-            raise UsageError(f"--keep {name}: {manifest.name} has no such column (columns: {', '.join(known)})")
+    folded = {column.strip("\ufeff \t\r\n").casefold() for column in known}
+    said = f"{manifest.name} has no such column (columns: {', '.join(known)})"
+    for name in options.keep if known else ():
+        if name.casefold() not in folded:
+            raise UsageError(f"--keep {name}: {said}")
+    for name in pack.columns if known and options.missing_column == "fail" else ():
+        if name != "song_id" and name.casefold() not in folded:
+            raise UsageError(
+                f"the prompt of {pack.name} names {{{name}}}: {said}; --missing-column unknown asks without"
+            )
 
 
 def engine_settings(

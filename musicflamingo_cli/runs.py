@@ -52,6 +52,8 @@ class ScoreOptions:
     audio_column: str | None = None
     audio_root: str | None = None
     keep: tuple[str, ...] = ()
+    missing_column: str = "fail"
+    """What a prompt's place for a column that the manifest lacks comes to: `fail`, or the word `unknown`."""
     words: bool = False
     """A run for captions: the table holds the whole text of each reply."""
     weights: str | None = None

@@ -35,7 +35,10 @@ def merge(  # noqa: PLR0913 - a command's options
         ),
     ] = None,
     on: Annotated[
-        str | None, typer.Option(metavar="COLUMN", show_default="song_id, else id", help="Id column.")
+        str | None,
+        typer.Option(
+            metavar="COLUMN", show_default="song_id, else id", help="Id column, or songs_column=sources_column."
+        ),
     ] = None,
     with_: Annotated[
         list[str] | None,

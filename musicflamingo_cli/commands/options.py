@@ -136,6 +136,13 @@ AudioRoot = Annotated[
 Keep = Annotated[
     str | None, typer.Option(metavar="COLUMN,...", help="Manifest columns to carry along.", rich_help_panel=AUDIO)
 ]
+MissingColumn = Annotated[
+    Literal["fail", "unknown"],
+    typer.Option(
+        help="A column that the prompt names is not there: fail, or ask with 'unknown' in its place.",
+        rich_help_panel=AUDIO,
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N rows.", rich_help_panel=AUDIO)]
 MaxAudioSeconds = Annotated[
     float | None,

@@ -29,6 +29,7 @@ SAME = (
         "dtype",
         "max_tokens",
         "decode",
+        "missing_column",
         "attention",
     ),
     *("long_audio", "max_audio_seconds", "refresh", "offline", "verify_audio", "measure", "limit", "batch_size"),

@@ -101,10 +101,11 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
     files = [path for table in inputs for path in table.files]
     with naming_damage(inputs), Sandbox(work, files, options.limits) as sandbox:
         base = catalogue or _all_ids(tables, options, sandbox, work)
-        at = id_column(base, options.on)
+        left, equals, right = (options.on or "").partition("=")
+        at = id_column(base, left or None if catalogue else None)
         name = base.schema.names[at]
         sides = tuple(
-            Side(table, side_id(table, options.on or name, False), source.name)
+            Side(table, side_id(table, right if equals else left or name, bool(equals)), source.name)
             for table, source in zip(tables, options.sources, strict=True)
         )
         joined = Joined(base, at, sides)
@@ -185,7 +186,7 @@ def _all_ids(tables: Sequence[Table], options: MergeOptions, sandbox: Sandbox, w
     """Stage the ids of all sources, in the order in which they first come."""
     selects, start = [], 0
     for table in tables:
-        at = side_id(table, options.on or ID_NAMES[0], options.on is not None)
+        at = side_id(table, (options.on or ID_NAMES[0]).rpartition("=")[2], options.on is not None)
         selects.append(f"SELECT id, row + {start} AS pos FROM ({selection(table, at, 'mfq_i', [], sandbox)})")
         start += table.rows
     path = work / "ids.parquet"

@@ -50,7 +50,10 @@ class Shards:
     def __init__(self, tables: Sequence[Table], on: str | None, sandbox: Sandbox, *, allow_mixed: bool) -> None:
         self.tables = tuple(tables)
         self._sandbox = sandbox
-        self._ids = [id_column(table, on) for table in tables]
+        either = [name for name in (on or "").split("=", 1) if name]
+        self._ids = [
+            id_column(table, next((name for name in either if name in table.schema.names), on)) for table in tables
+        ]
         self.id_name = self.tables[0].schema.names[self._ids[0]]
         self.schema = self._unified()
         self._numbered = all(LINE in t.schema.names and pa.types.is_integer(t.schema.field(LINE).type) for t in tables)

@@ -424,3 +424,22 @@ def test_side_outputs_hold_more_than_json_by_id_can(capsys: pytest.CaptureFixtur
         assert mfq("a.parquet", "-o", "out.parquet", flag, name) == 2
     assert "holds scores only" in capsys.readouterr().err
     assert listing() == {"a.parquet"}
+
+
+@pytest.mark.parametrize("catalogue", [True, False])
+def test_on_may_name_a_column_of_each_side(catalogue: bool) -> None:
+    pq.write_table(pa.table({"track": ["x", "y"], "title": ["X", "Y"]}), "songs.parquet")
+    pq.write_table(pa.table({"key": ["y", "x"], "mos": [4.0, 2.0]}), "mos.parquet")
+    songs = ["songs.parquet"] if catalogue else []
+    assert mfq(*songs, "--with", "a=mos.parquet", "--on", "track=key", "-o", "out.parquet") == 0
+    found = pq.read_table("out.parquet")
+    assert found.column("mos").to_pylist() == ([2.0, 4.0] if catalogue else [4.0, 2.0])
+    assert found.column(0).to_pylist() == (["x", "y"] if catalogue else ["y", "x"])
+
+
+def test_shards_may_call_their_id_differently() -> None:
+    pq.write_table(pa.table({"track": ["x"], "overall_quality_score": [0.1]}), "a.parquet")
+    pq.write_table(pa.table({"key": ["y", "x"], "overall_quality_score": [0.2, 0.3]}), "b.parquet")
+    assert mfq("a.parquet", "b.parquet", "--on", "track=key", "-o", "out.parquet") == 0
+    assert pq.read_table("out.parquet").to_pydict() == {"track": ["x", "y"], "overall_quality_score": [0.3, 0.2]}
+    assert mfq("a.parquet", "b.parquet", "--on", "track=other", "-o", "out.parquet") == 2
