@@ -18,7 +18,7 @@ from musicflamingo_cli.results.on_disk import Reject, Table
 from musicflamingo_cli.results.spelling import EXACT, JSON, exact_type, exact_values, own_name
 from musicflamingo_cli.results.staging import check_columns, readable, write_staged
 
-LONG = re.compile(rb"[0-9.]{19}")
+LONG = re.compile(rb"[1-9][0-9.]{18}|[0-9.]{20}")
 """A number, perhaps, that has more digits than 64 bits hold: orjson would make a double of it."""
 ROWS = 20_000
 """Rows of JSON that are turned into columns at a time."""
