@@ -55,8 +55,9 @@ class Verb(TyperCommand):
         """Parse what was typed, over what the environment and a settings file give."""
         settings, typed = Settings(), {}
         if not ctx.resilient_parsing:
-            typed = {k: v for k, v in self.make_parser(ctx).parse_args(args=list(args))[0].items() if v is not None}
-            if not typed.get("help"):
+            values, _, order = self.make_parser(ctx).parse_args(args=list(args))
+            typed = {name: value for name, value in values.items() if value is not None}
+            if all(param.name != "help" for param in order):
                 settings = gather(Call(str(self.name), _all_options(ctx), typed, _manifest(self, typed)))
         ctx.meta[__name__] = settings
         ctx.default_map = {option.name: value for option, value in settings.values.items()}
@@ -89,7 +90,9 @@ class Verb(TyperCommand):
         for option in (one for one in self.options if one.name in ctx.params):
             origin = "the command line" if _is_typed(ctx, option.name) else settings.origins.get(option)
             if origin is not None:
-                console.detail(f"{option.flag} {ctx.params.get(option.name)} (from {origin})")
+                value = ctx.params.get(option.name)
+                told = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+                console.detail(f"{option.flag} {told} (from {origin})")
         try:
             return super().invoke(ctx)
         except UsageError as problem:

@@ -228,7 +228,7 @@ def test_quiet_leaves_errors_alone_and_verbose_says_where_values_are_from(there:
     assert there.mfq("filter", table, "--dry-run", "-v") == 0
     said = there.stderr()
     assert "--dry-run True (from the command line)" in said
-    assert f"--min ['0.5'] (from {there.folder / FILE_NAME})" in said
+    assert f"--min 0.5 (from {there.folder / FILE_NAME})" in said
     assert there.mfq("filter", table, "--dry-run", "-v", "-q") == 2
 
 
