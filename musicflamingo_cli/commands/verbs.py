@@ -57,7 +57,7 @@ class Verb(TyperCommand):
         if not ctx.resilient_parsing:
             values, _, order = self.make_parser(ctx).parse_args(args=list(args))
             typed = {name: value for name, value in values.items() if value is not None}
-            if all(param.name != "help" for param in order):
+            if all("--help" not in param.opts for param in order):
                 settings = gather(Call(str(self.name), _all_options(ctx), typed, _manifest(self, typed)))
         ctx.meta[__name__] = settings
         ctx.default_map = {option.name: value for option, value in settings.values.items()}
