@@ -35,6 +35,7 @@ from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, form
 from musicflamingo_cli.road import Road, holds_replies, kept_settings, open_road
 from musicflamingo_cli.runs import ScoreOptions, Summary
 from musicflamingo_cli.scoring.aggregate import ColumnStatistics, bucket
+from musicflamingo_cli.yardsticks import narrow
 
 if TYPE_CHECKING:
     from musicflamingo_cli.intake.manifest_typed import TypedColumns
@@ -125,8 +126,9 @@ def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str,
 
 
 def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, total: int) -> Iterator[dict[str, Any]]:
-    names = [f.name for f in summary.pack.fields if f.kind == "score"] if summary.pack else []
-    columns = [ColumnStatistics(name) for name in ("overall_quality_score", *names)]
+    fields = [f for f in summary.pack.fields if f.kind == "score"] if summary.pack else []
+    spans = {"overall_quality_score": (0.0, 1.0), **{f.name: (f.low or 0.0, f.high or 0.0) for f in fields}}
+    columns = [ColumnStatistics(name) for name in spans]
     for row in rows:
         summary.add(row)
         for column in columns:
@@ -137,7 +139,10 @@ def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, tot
         yield row
     counted_columns = [column.summary() for column in columns]
     summary.scores = [asdict(column) for column in counted_columns]
-    summary.notes += [f"warning: {c.collapse_warning}" for c in counted_columns if c.collapse_warning]
+    for one in counted_columns:
+        close = narrow(one.name, one.count, one.quantiles, *spans[one.name]) if one.count else None
+        warning = one.collapse_warning or close
+        summary.notes += [f"warning: {warning}"] if warning else []
 
 
 def _opening(road: Road) -> Summary:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from musicflamingo_cli.results.report_columns import Columns, Dimension
 from musicflamingo_cli.results.report_records import Correlation, Spread
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.yardsticks import QUANTILES, collapse
+from musicflamingo_cli.yardsticks import QUANTILES, collapse, narrow
 
 BINS, FEW_BINS, FEW = 40, 20, 200
 """Bins of a histogram; 20 for fewer than 200 songs."""
@@ -89,14 +89,19 @@ def spread(counted: Counted) -> Spread:
     top = int(np.argmax(counted.counts))
     share = float(counted.counts[top]) / counted.total
     edges, counts = _histogram(counted)
+    name, low, high = counted.dimension.name, counted.dimension.low, counted.dimension.high
+    quantiles = {q: _quantile(counted, q) for q in QUANTILES}
+    warning = collapse(name, counted.total, len(counted.values), float(counted.values[top]), share)
+    if warning is None and low is not None and high is not None:
+        warning = narrow(name, counted.total, quantiles, low, high)
     return Spread(
-        name=counted.dimension.name,
+        name=name,
         low=counted.low,
         high=counted.high,
         count=counted.total,
         mean=counted.mean,
         std=counted.std,
-        quantiles={q: _quantile(counted, q) for q in QUANTILES},
+        quantiles=quantiles,
         minimum=counted.minimum,
         maximum=counted.maximum,
         distinct=len(counted.values),
@@ -104,7 +109,7 @@ def spread(counted: Counted) -> Spread:
         top_share=share,
         edges=edges,
         counts=counts,
-        warning=collapse(counted.dimension.name, counted.total, len(counted.values), float(counted.values[top]), share),
+        warning=warning,
     )
 
 
