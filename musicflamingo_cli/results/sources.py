@@ -33,7 +33,7 @@ HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 MAGIC = b"PAR1"
 
 
-def open_table(name: str, work: Path, twins: Collection[str] = ()) -> Table:
+def open_table(name: str, work: Path, twins: Collection[str] = (), set_aside: bool | None = None) -> Table:
     """Open a table; what is no Parquet is staged as Parquet in `work`.
 
     Args:
@@ -80,7 +80,7 @@ def open_table(name: str, work: Path, twins: Collection[str] = ()) -> Table:
 
     if suffix in (".csv", ".tsv"):
         return stage_csv(name, work, twins)
-    return stage_json(name, work, twins)
+    return stage_json(name, work, twins, set_aside)
 
 
 def parquet_files(folder: Path) -> list[Path]:

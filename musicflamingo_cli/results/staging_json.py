@@ -24,8 +24,11 @@ ROWS = 20_000
 """Rows of JSON that are turned into columns at a time."""
 
 
-def stage_json(name: str, work: Path, twins: Collection[str] = ()) -> Table:
-    """Stage JSON lines, or JSON of any form that scores came in (a list, `{"songs": [...]}`, id to scores)."""
+def stage_json(name: str, work: Path, twins: Collection[str] = (), set_aside: bool | None = None) -> Table:
+    """Stage JSON lines, or JSON of any form that scores came in (a list, `{"songs": [...]}`, id to scores).
+
+    A line that is no object is a reject with `set_aside`, and else an error.
+    """
     from musicflamingo_cli.results.legacy import rows_of_document
 
     with readable(name):
@@ -34,7 +37,7 @@ def stage_json(name: str, work: Path, twins: Collection[str] = ()) -> Table:
         def rows() -> Iterator[dict[str, Any]]:
             rejects.clear()
             if _is_lines(name):
-                return _json_lines(name, rejects)
+                return _json_lines(name, rejects, set_aside)
             return rows_of_document(name, _load(name), rejects)
 
         return _stage_rows(name, work, rows, rejects, "json", twins)
@@ -126,12 +129,18 @@ def _is_lines(name: str) -> bool:
     return isinstance(first, dict) and len(lines) > 1
 
 
-def _json_lines(name: str, rejects: list[Reject]) -> Iterator[dict[str, Any]]:
+def _json_lines(name: str, rejects: list[Reject], set_aside: bool | None) -> Iterator[dict[str, Any]]:
     from musicflamingo_cli.results.legacy import lift
 
-    for number, line in json_values(name):
+    for number, line in _parsed_lines(name):
         if not isinstance(line, dict):
-            raise UsageError(f"{name} line {number}: not an object")
+            torn = isinstance(line, Torn)
+            why = str(line) if torn else "not an object"
+            if not set_aside:
+                remedy = "" if set_aside is None else "; --rejects FILE sets such lines aside"
+                raise UsageError(f"{name} line {number}: {why}{remedy}")
+            rejects.append(Reject(name, f"line {number}", None, "torn_line" if torn else "not_an_object", why))
+            continue
         row = lift(name, f"line {number}", line, rejects) if isinstance(line.get("scores"), dict) else line
         if row is not None:
             yield row
@@ -139,6 +148,20 @@ def _json_lines(name: str, rejects: list[Reject]) -> Iterator[dict[str, Any]]:
 
 def json_values(name: str) -> Iterator[tuple[int, Any]]:
     """Read a file of JSON lines as (line number, value). Raises `UsageError` for a line that is no JSON."""
+    for number, value in _parsed_lines(name):
+        if isinstance(value, Torn):
+            raise UsageError(f"{name} line {number}: {value}")
+        yield number, value
+
+
+class Torn(str):
+    """Why a line is no JSON value."""
+
+    __slots__ = ()
+
+
+def _parsed_lines(name: str) -> Iterator[tuple[int, Any]]:
+    """Read a file of JSON lines as (line number, value or `Torn`)."""
     with pa.input_stream(name) as raw:
         number = 0
         for number, line in enumerate(_lines(raw), 1):
@@ -146,9 +169,10 @@ def json_values(name: str) -> Iterator[tuple[int, Any]]:
             if not stripped:
                 continue
             try:
-                yield number, loads(stripped)
+                value = loads(stripped)
             except (ValueError, RecursionError) as problem:
-                raise UsageError(f"{name} line {number}: not a whole JSON value ({problem})") from None
+                value = Torn(f"not a whole JSON value ({problem})")
+            yield number, value
 
 
 def _lines(stream: Any) -> Iterator[bytes]:

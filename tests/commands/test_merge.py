@@ -443,3 +443,19 @@ def test_shards_may_call_their_id_differently() -> None:
     assert mfq("a.parquet", "b.parquet", "--on", "track=key", "-o", "out.parquet") == 0
     assert pq.read_table("out.parquet").to_pydict() == {"track": ["x", "y"], "overall_quality_score": [0.3, 0.2]}
     assert mfq("a.parquet", "b.parquet", "--on", "track=other", "-o", "out.parquet") == 2
+
+
+@pytest.mark.parametrize(("line", "reason"), [('{"song_id": "b", "over', "torn_line"), ("[1]", "not_an_object")])
+def test_a_torn_line_is_a_reject_with_its_place(line: str, reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = [json.dumps({"song_id": name, "overall_quality_score": 0.5}) for name in "ac"]
+    Path("s.jsonl").write_text("\n".join([whole[0], line, whole[1]]))
+    assert mfq("s.jsonl", "-o", "out.parquet") == 2
+    told = capsys.readouterr().err
+    assert "s.jsonl line 2: " in told
+    assert "--rejects" in told
+    assert mfq("s.jsonl", "-o", "out.parquet", "--rejects", "r.jsonl") == 0
+    assert list(rows()) == ["a", "c"]
+    found = json.loads(Path("r.jsonl").read_text())
+    assert (found["table"], found["place"], found["reason"]) == ("s.jsonl", "line 2", reason)
+    assert mfq("--with", "x=s.jsonl", "-o", "out.parquet", "--rejects", "r.jsonl") == 0
+    assert json.loads(Path("r.jsonl").read_text())["place"] == "line 2"
