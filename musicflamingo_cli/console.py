@@ -279,7 +279,7 @@ def summary(what: Summary) -> None:
     if what.flags:
         note("audio flags: " + ", ".join(f"{flag} {n}" for flag, n in sorted(what.flags.items())))
     if what.reruns:
-        note(f"asked once more, because the reply looped or hit the token cap: {what.reruns}")
+        note(f"asked once more, because the reply looped, hit the token cap or could not be read: {what.reruns}")
     if what.repeated:
         some = ", ".join(what.repeated_ids[:5])
         more = ", ..." if what.repeated > len(what.repeated_ids[:5]) else ""

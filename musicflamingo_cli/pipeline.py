@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, form
 from musicflamingo_cli.road import Road, holds_replies, kept_settings, open_road
 from musicflamingo_cli.runs import ScoreOptions, Summary
 from musicflamingo_cli.scoring.aggregate import ColumnStatistics, bucket
+from musicflamingo_cli.scoring.scorer import has_scores
 from musicflamingo_cli.yardsticks import narrow
 
 if TYPE_CHECKING:
@@ -64,12 +66,11 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
         ended: BaseException | None = None
         try:
             if not options.offline:
-                summary.audio_seconds = _listen(road, run, limits, watch, monitor).audio_seconds
+                summary.audio_seconds = _listen(road, run, limits, watch, monitor, summary).audio_seconds
         except (NotNow, TooManyFailures, Stopped) as end:
             if not options.partial_output:
                 raise
             ended = end
-        summary.reruns = reruns(road.engine)
         _write(road, run, summary, watch, (form, began))
         monitor.counts = counted(summary.status, summary.reasons)
         if ended is not None:
@@ -80,7 +81,7 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
         return summary
 
 
-def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor) -> Tick:
+def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor, summary: Summary) -> Tick:
     """The dear half: fill the cache."""
     from musicflamingo_cli.inference.journal import Journal
     from musicflamingo_cli.inference.runner import Runner, RunnerSettings
@@ -93,6 +94,8 @@ def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor
         batch_items=options.batch_size,
         batch_seconds=options.batch_seconds,
         limits=limits,
+        readable=partial(has_scores, asked=asked_fields(road.engine, road.pack), rules=road.rules),
+        retry_unreadable=options.retry_unreadable,
     )
     with Journal(road.cache.folder, _shard_name(road, "attempts")) as journal:
         runner = Runner(road.engine, road.cache, road.pack, settings, journal, watch)
@@ -101,6 +104,7 @@ def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor
             return runner.fill(road.songs(), road.songs_total)
         finally:
             monitor.engine_seconds = runner.engine_seconds
+            summary.reruns = reruns(road.engine) + runner.asked_again
             monitor.used = dict(provenance(road.engine))
 
 
@@ -295,6 +299,7 @@ def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
         "weights": dict(road.rules.weights or {f.name: f.weight for f in road.pack.fields if f.weight}),
         "min_coverage": road.rules.min_coverage,
         "assume_scale": road.rules.assume_scale,
+        "words_around": road.rules.words_around,
         "min_number_mass": road.rules.min_number_mass,
         "score_from": road.rules.score_from,
         "manifest": _absolute(road.options.manifest),

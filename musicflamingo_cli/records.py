@@ -229,6 +229,9 @@ class Request:
     """The rendered prompt."""
     heard: Heard
     system: str | None = None
+    second_try: bool = False
+    """True if an earlier reply could not be read: this one is held to the pack's schema, or else kept from repeating
+    itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +371,8 @@ class Rules:
     """Probability that must fall on valid numbers for a score with a distribution to count, 0..1."""
     score_from: Literal["expected", "written"] = "expected"
     """Which figure of a distribution is the score."""
+    words_around: Literal["keep", "null"] = "keep"
+    """`null` leaves answers null beside which a model said more than a heading or a short line."""
     words: bool = False
     """Keep the whole text of each reply, for captions."""
 

@@ -42,6 +42,8 @@ class ScoreOptions:
     offline: bool = False
     """From the cache alone."""
     retry_all: bool = False
+    retry_unreadable: bool = False
+    """Ask once more for cached replies from which no asked score can be read."""
     verify_audio: bool = False
     measure: bool = False
     limit: int | None = None
@@ -109,7 +111,7 @@ class Summary:
     """Manifest rows left out because their id was seen before."""
     repeated_ids: tuple[str, ...] = ()
     reruns: int = 0
-    """Replies of this run that looped or hit the token cap and were asked for once more."""
+    """Replies of this run that looped, hit the token cap or could not be read, and were asked for once more."""
     audio_seconds: float = 0.0
     """Audio heard in this run."""
     seconds: float = 0.0

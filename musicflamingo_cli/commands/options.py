@@ -119,6 +119,10 @@ AssumeScale = Annotated[
         rich_help_panel=SCORES,
     ),
 ]
+WordsAround = Annotated[
+    Literal["keep", "null"],
+    typer.Option(help="Answers among other words: keep (told in repairs) or null.", rich_help_panel=SCORES),
+]
 Measure = Annotated[
     bool, typer.Option("--measure", help="Take all measures beside the engine's answer.", rich_help_panel=SCORES)
 ]
@@ -158,8 +162,11 @@ CacheDir = Annotated[
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither read nor keep replies.", rich_help_panel=RUN)]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Ask again, whatever is cached.", rich_help_panel=RUN)]
 Retry = Annotated[
-    Literal["transient", "all"],
-    typer.Option(help="Failures to try again: those that can pass, or all.", rich_help_panel=RUN),
+    Literal["transient", "unreadable", "all"],
+    typer.Option(
+        help="What to try again: failures that can pass, also replies without a readable score, or all failures.",
+        rich_help_panel=RUN,
+    ),
 ]
 VerifyAudio = Annotated[
     bool, typer.Option("--verify-audio", help="Compare content, not size and time.", rich_help_panel=RUN)

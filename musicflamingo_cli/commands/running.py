@@ -83,6 +83,7 @@ def chosen(given: Mapping[str, Any]) -> ScoreOptions:
         **{name: given[name] for name in SAME if name in given},
         cache_dir=None if given["no_cache"] else cache_folder(given["cache_dir"]),
         retry_all=given["retry"] == "all",
+        retry_unreadable=given["retry"] == "unreadable",
         workers=given["workers"] or max(1, (os.cpu_count() or 2) - 1),
         decode_seconds=given["decode_timeout"],
         keep=_listed(given["keep"]),
@@ -100,5 +101,5 @@ def _listed(text: str | None) -> tuple[str, ...]:
 
 
 def _rules(given: Mapping[str, Any]) -> Rules:
-    names = ("min_coverage", "assume_scale", "min_number_mass", "score_from")
+    names = ("min_coverage", "assume_scale", "min_number_mass", "score_from", "words_around")
     return Rules(**{name: given[name] for name in names if name in given})

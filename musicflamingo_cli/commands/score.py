@@ -34,6 +34,7 @@ def score(  # noqa: PLR0913 - a command's options
     min_coverage: options.MinCoverage = 1.0,
     weights: options.Weights = None,
     assume_scale: options.AssumeScale = None,
+    words_around: options.WordsAround = "keep",
     measure: options.Measure = False,
     id_column: options.IdColumn = None,
     audio_column: options.AudioColumn = None,

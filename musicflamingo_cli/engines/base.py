@@ -60,6 +60,9 @@ class Engine(Protocol):
     """Which measures `Request.heard` must carry."""
     batch_items: int
     """Songs in a batch when nothing else is said."""
+    second_try: Literal["schema", "sentence"] | None
+    """What it does with `Request.second_try`: holds the reply to the pack's schema; or keeps it from repeating itself,
+    where a corrective sentence is of use; None where every reply can be read."""
     licence: str | None
     """What the engine's output may be used for, where that is restricted."""
 
@@ -122,7 +125,7 @@ def notes(engine: Engine) -> tuple[str, ...]:
 
 
 def reruns(engine: Engine) -> int:
-    """Return how many replies looped or hit the token cap and were asked for once more."""
+    """Return how many replies the engine asked for once more by itself, because they looped or hit the token cap."""
     counts: Mapping[str, int] = getattr(engine, "counts", None) or {}
     return counts.get("rerun", 0)
 

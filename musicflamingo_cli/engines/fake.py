@@ -6,6 +6,7 @@ A reply depends only on the audio's fingerprint and the rendered prompt. Two env
 every key is optional:
 
 - ``reply`` (text, or JSON to be said as such): say this instead;
+- ``second_reply`` (the same): say this when asked again, because the first reply could not be read;
 - ``delay_seconds`` (number): take so long; a batch takes the sum of its songs' delays;
 - ``garbage`` (true): reply with text that holds no answer, whatever ``reply`` says;
 - ``out_of_memory_above`` (integer): a batch of more songs than this does not fit (0: not even the song alone);
@@ -35,6 +36,7 @@ from musicflamingo_cli.records import Failure, Field, Reply, Request
 FAKE_VERSION = "1"
 SCRIPT_KEYS: dict[str, type | tuple[type, ...]] = {
     "reply": (str, dict, list),
+    "second_reply": (str, dict, list),
     "delay_seconds": (int, float),
     "garbage": bool,
     "out_of_memory_above": int,
@@ -55,6 +57,7 @@ class FakeEngine:
     needs_measures: Literal["basic", "all"] = "basic"
     batch_items = 8
     licence: str | None = None
+    second_try: Literal["schema", "sentence"] | None = "sentence"
 
     def __init__(self, settings: EngineSettings) -> None:
         self._fields = settings.pack.asked
@@ -108,10 +111,11 @@ class FakeEngine:
         """Nothing is held."""
 
     def _say(self, request: Request, rule: Mapping[str, object]) -> str:
-        if rule.get("garbage"):
+        key = "second_reply" if request.second_try and "second_reply" in rule else "reply"
+        if rule.get("garbage") and key == "reply":
             return GARBAGE
-        if "reply" in rule:
-            reply = rule["reply"]
+        if key in rule:
+            reply = rule[key]
             return reply if isinstance(reply, str) else json.dumps(reply)
         seed = hashlib.sha256(f"{request.heard.fingerprint.sha256}\n{request.prompt}".encode()).digest()
         return json.dumps({f.name: _value(f, seed) for f in self._fields})

@@ -92,6 +92,9 @@ class FlamingoEngine:
         self._loaded: Loaded | None = None
         self._preparer: Any = None
         self._mode: Mode | None = None
+        self._second_mode: Mode | None = None
+        self.second_try: Literal["schema", "sentence"] | None = "schema" if settings.decode == "text" else None
+        """Whether the schema can be held to is known after `load`."""
         self._answered = self._errors = 0
 
     def identity(self) -> Mapping[str, object]:
@@ -138,7 +141,7 @@ class FlamingoEngine:
     def adopt(self, loaded: Loaded) -> None:
         """Go on with a model that is in memory. Raises `UsageError` if the pack can't be asked of it."""
         from musicflamingo_cli.engines.inputs import Preparer
-        from musicflamingo_cli.engines.modes import build_mode
+        from musicflamingo_cli.engines.modes import TextMode, build_mode, build_second_mode
         from musicflamingo_cli.engines.network import Network
 
         settings, cap = self._settings, loaded.checkpoint.cap_seconds
@@ -153,6 +156,9 @@ class FlamingoEngine:
         network = Network(loaded.model, loaded.attention)
         self._size_batches(network)
         self._mode = build_mode(network, loaded.processor.tokenizer, settings, self.asked)
+        if settings.decode == "text":
+            self._second_mode = build_second_mode(network, loaded.processor.tokenizer, settings, self.asked)
+            self.second_try = "sentence" if isinstance(self._second_mode, TextMode) else "schema"
         self._loaded = loaded
         self.notes = loaded.notes
         self.provenance = _provenance(loaded)
@@ -190,7 +196,7 @@ class FlamingoEngine:
     def close(self) -> None:
         """Give the memory back."""
         if self._loaded is not None:
-            self._loaded = self._mode = self._preparer = None
+            self._loaded = self._mode = self._second_mode = self._preparer = None
             release_memory()
 
     def _ask(self, requests: Sequence[Request]) -> list[Reply | Failure]:
@@ -203,20 +209,22 @@ class FlamingoEngine:
         return [found[index] for index in range(len(prepared.requests))]
 
     def _answer_group(self, prepared: Prepared, group: Inputs) -> dict[int, Reply | Failure]:
-        if self._mode is None:
+        is_second = all(request.second_try for request in prepared.requests)
+        mode = self._second_mode if is_second else self._mode
+        if mode is None:
             raise EngineError("the engine is not loaded")
         import torch
 
         began = time.monotonic()
         try:
             with translated_errors(), torch.inference_mode():
-                said = self._mode.decode(group, self.counts)
+                said = mode.decode(group, self.counts)
         except (OutOfMemory, MfqError):
             raise
         except Exception as problem:
             return self._one_by_one(prepared, group, problem)
         seconds = (time.monotonic() - began) / group.rows
-        replies = [self._mode.reply(one, tokens, seconds) for one, tokens in zip(said, group.lengths(), strict=True)]
+        replies = [mode.reply(one, tokens, seconds) for one, tokens in zip(said, group.lengths(), strict=True)]
         return dict(zip(group.places, replies, strict=True))
 
     def _one_by_one(self, prepared: Prepared, group: Inputs, problem: Exception) -> dict[int, Reply | Failure]:

@@ -14,6 +14,7 @@ from musicflamingo_cli.engines.grids import grid
 from musicflamingo_cli.engines.guide import Grammar
 from musicflamingo_cli.engines.reply_plan import plan_reply
 from musicflamingo_cli.engines.vocabulary import Vocabulary
+from musicflamingo_cli.errors import EngineError, UsageError
 from musicflamingo_cli.records import Failure, Field, Reply
 
 if TYPE_CHECKING:
@@ -38,15 +39,15 @@ class Mode(Protocol):
 class TextMode:
     """Free greedy generation; replies that looped or hit the cap are asked once more, with anti-repeat settings."""
 
-    def __init__(self, network: Network, vocabulary: Vocabulary, max_tokens: int) -> None:
+    def __init__(self, network: Network, vocabulary: Vocabulary, max_tokens: int, careful: bool = False) -> None:
         self._network, self._vocabulary = network, vocabulary
-        self._settings = FreeSettings(max_tokens, vocabulary.end_ids)
+        self._settings = FreeSettings(max_tokens, vocabulary.end_ids, careful)
 
     def decode(self, inputs: Inputs, counts: Counter[str]) -> list[Said]:
         """See `Mode`. Counts `rerun` for each song that was asked again."""
         said = generate(self._network, inputs, self._settings)
         again = [n for n, one in enumerate(said) if not one.broken and (not one.finished or has_loop(one.tokens))]
-        if again:
+        if again and not self._settings.careful:
             seconds = generate(self._network, inputs.rows_of(again), replace(self._settings, careful=True))
             for n, one in zip(again, seconds, strict=True):
                 said[n] = min((said[n], one), key=_badness)
@@ -110,6 +111,16 @@ def build_mode(network: Network, tokenizer: Any, settings: EngineSettings, field
         return ScoresMode(network, vocabulary, fields)
     enough = settings.max_tokens if settings.decode == "json" else 1 << 20
     return PlannedMode(network, vocabulary, fields, enough)
+
+
+def build_second_mode(network: Network, tokenizer: Any, settings: EngineSettings, fields: Sequence[Field]) -> Mode:
+    """Build the mode for replies of free text that could not be read: the pack's schema, or text without repetition."""
+    held = replace(settings, decode="json")
+    try:
+        return build_mode(network, tokenizer, held, fields)
+    except (UsageError, EngineError):  # a range that no grid has, or too few tokens for the schema
+        vocabulary = Vocabulary(tokenizer, network.text_config.vocab_size, _end_ids(network, tokenizer))
+        return TextMode(network, vocabulary, settings.max_tokens, careful=True)
 
 
 def _end_ids(network: Network, tokenizer: Any) -> tuple[int, ...]:

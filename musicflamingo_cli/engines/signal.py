@@ -158,6 +158,7 @@ class SignalEngine:
     needs_clip = False
     needs_measures: Literal["basic", "all"] = "all"
     batch_items = 64
+    second_try = None
     licence: str | None = None
 
     def __init__(self, settings: EngineSettings) -> None:

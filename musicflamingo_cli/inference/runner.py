@@ -20,6 +20,7 @@ from musicflamingo_cli.inference.limits import Limits, Pace
 from musicflamingo_cli.inference.lineage import load_as_before
 from musicflamingo_cli.inference.lookup import Found, LookupRules, look_up
 from musicflamingo_cli.inference.prefetch import Feeder
+from musicflamingo_cli.inference.second_try import Readable, SecondTry
 from musicflamingo_cli.inference.sources import Source, Sources
 from musicflamingo_cli.inference.time_left import TimeLeft
 from musicflamingo_cli.intake.workers import DecodePool
@@ -48,6 +49,10 @@ class RunnerSettings:
     batch_seconds: float | None = None
     """Audio in a batch at most (songs times the longest, seconds); None for the engine's own choice."""
     limits: Limits = Limits()
+    readable: Readable | None = None
+    """Says of a reply whether any asked score can be read out of it; None asks for no reply again."""
+    retry_unreadable: bool = False
+    """Ask again also for the unreadable replies of earlier runs."""
 
 
 class Runner:
@@ -69,10 +74,15 @@ class Runner:
         self._apart = False  # whether nothing is made ready while the engine answers: then a death has one cause only
         self._in_work: dict[str, Found] = {}
         self._alone: list[Found] = []
+        self._unreadable: list[Found] = []
+        self._due: list[Request] = []  # the second tries of the batch that was answered last
+        self._second = SecondTry(engine, settings.readable)
         self._items = settings.batch_items or engine.batch_items
         self._room = float("inf")  # songs times the longest, seconds, that a batch may still hold
         self.engine_seconds = 0.0
         """Time that the engine was busy."""
+        self.asked_again = 0
+        """Replies that could not be read and were asked for once more."""
         self.reasons: Counter[str] = Counter()
         """Failed songs so far, by reason."""
         self.on_death: Callable[[str], None] = lambda why: None
@@ -94,13 +104,15 @@ class Runner:
         self._left = TimeLeft(self._cache.entries())
         todo = self._todo(songs)
         first = next(todo, None)
-        if first is None and not self._alone:
+        if first is None and not self._alone and not self._unreadable:
             return self._tick
         self._load()
         try:
             for line in notes(self._engine):
                 self._watch.say(line)
             self._work(chain([first] if first else [], todo))
+            if self._unreadable:
+                self._work(self._unreadable)
             if self._alone:
                 self._items, self._apart = 1, True
                 self._alone.sort(key=lambda found: self._journal.suspects.weight(found.song.song_id))
@@ -196,8 +208,9 @@ class Runner:
         for song in songs:
             began = time.monotonic()
             found = look_up(song, self._pack, self._cache.get, self._settings.rules)
+            retries = self._retries(found)
             with self._lock:
-                path = song.path if found.state in ("hear", "measure") else None
+                path = song.path if retries or found.state in ("hear", "measure") else None
                 self._left.looked(song.song_id, path, time.monotonic() - began)
             if found.state in ("hear", "measure"):
                 if suspects.condemned(song.song_id) and not self._settings.rules.retry_all:
@@ -206,6 +219,9 @@ class Runner:
                     self._alone.append(found)
                 else:
                     yield found
+                continue
+            if retries:
+                self._unreadable.append(found)
                 continue
             if found.changed and found.entry:
                 self._cache.put(found.entry)
@@ -239,7 +255,8 @@ class Runner:
                 self._count(found.song.song_id, cached=True, heard=got)
             else:
                 self._in_work[found.song.song_id] = found
-                yield Request(found.song.song_id, found.prompt, got, found.system)
+                request = Request(found.song.song_id, found.prompt, got, found.system)
+                yield self._second.request(request) if found.state == "hit" else request
 
     def _answer(self, batch: list[Request], prepared: object | None = None) -> None:
         """Answer a batch, in parts where memory or the time left do not hold it whole. Raises `NotNow` between them."""
@@ -252,7 +269,10 @@ class Runner:
             if done:
                 gone = {request.song_id for request in part}
                 batch = [request for request in batch if request.song_id not in gone]
-        if self._pace.over() and self._tick.done < self._tick.total:
+        if self._due:
+            due, self._due = self._due, []
+            self._answer(due)
+        elif self._pace.over() and self._tick.done < self._tick.total:
             raise self._not_now()
 
     def _part(self, batch: list[Request]) -> list[Request]:
@@ -312,7 +332,7 @@ class Runner:
                 self._keep(request, answer)
             except MfqError as problem:  # The disk is full, or too many songs failed.
                 trouble = trouble or problem
-        self._answered += len(batch)
+        self._answered += sum(not request.second_try for request in batch)
         if trouble is not None:
             raise trouble
 
@@ -338,22 +358,43 @@ class Runner:
         self._watch.say(f"{why}; run the same command again: it tries them alone")
         os._exit(EngineError.exit_code)
 
+    def _retries(self, found: Found) -> bool:
+        """Whether a reply of an earlier run is asked for again now."""
+        if (
+            found.state != "hit"
+            or not self._settings.retry_unreadable
+            or self._journal.suspects.alone(found.song.song_id)
+        ):
+            return False
+        replies = found.entry.replies if found.entry else ()
+        return len(replies) == 1 and self._second.is_due(found.prompt, replies[0])
+
     def _keep(self, request: Request, answer: Reply | Failure) -> None:
-        found = self._in_work.pop(request.song_id)
+        """Write what was answered; a reply that can't be read is written, too, and asked for once more."""
+        found = self._in_work[request.song_id]
         heard = replace(request.heard, clip=None)
-        if isinstance(answer, Failure):
-            self._keep_failure(found, answer, heard)
+        earlier = found.entry.replies if request.second_try and found.entry else ()
+        self.asked_again += request.second_try
+        if isinstance(answer, Failure) and not earlier:
+            self._keep_failure(self._in_work.pop(request.song_id), answer, heard)
             return
         entry = Entry(
             song_id=request.song_id,
             prompt_hash=found.digest,
             heard=heard,
-            replies=(answer,),
+            replies=earlier if isinstance(answer, Failure) else (*earlier, answer),
             run=self._settings.run,
             measures_version=MEASURES_VERSION,
         )
         self._cache.put(entry)
-        self._count(found.song.song_id, heard=heard, tokens=answer.generated_tokens or 0)
+        if not request.second_try and self._second.is_due(request.prompt, answer):
+            self._in_work[request.song_id] = replace(found, entry=entry)
+            self._due.append(self._second.request(request))
+            return
+        self._in_work.pop(request.song_id)
+        paid = entry.replies[1:] if found.state == "hit" else entry.replies
+        tokens = sum(reply.generated_tokens or 0 for reply in paid)
+        self._count(found.song.song_id, heard=heard, tokens=tokens)
 
     def _keep_failure(self, found: Found, failure: Failure, heard: Heard | None) -> None:
         old = found.entry

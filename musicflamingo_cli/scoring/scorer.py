@@ -9,10 +9,12 @@ from musicflamingo_cli.cache import Entry
 from musicflamingo_cli.records import CLAIMS, Answer, Failure, Field, FieldAnswer, Outcome, Reply, Rules, Song
 from musicflamingo_cli.scoring.aggregate import aggregate
 from musicflamingo_cli.scoring.distributions import with_distributions
-from musicflamingo_cli.scoring.reply.parse import parse_reply
+from musicflamingo_cli.scoring.reply.parse import WORDS_AROUND, parse_reply
 from musicflamingo_cli.scoring.reply.thinking import final_words, thinking_of
 from musicflamingo_cli.scoring.tempo_key import key_of, tempo_bpm
 
+ASKED_AGAIN = "asked_again"
+"""Among the repairs: the first reply could not be read, and another was asked for."""
 NOT_CACHED = Failure("intake", "not_cached", "the cache holds no reply for this song under these settings", True)
 OTHER_AUDIO = Failure("intake", "not_cached", "the cached reply is about audio of another name", True)
 PROMPT_CHANGED = Failure("intake", "not_cached", "the cached reply answers another prompt", True)
@@ -22,6 +24,9 @@ def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) 
     """Read one raw reply, for the fields that were asked."""
     scale = None if reply.measured else rules.assume_scale
     answer = parse_reply(reply.text, asked, prompt, reply.finish_reason, assume_scale=scale)
+    if rules.words_around == "null" and WORDS_AROUND in answer.repairs:
+        fields = {name: FieldAnswer(reason=WORDS_AROUND) for name in answer.fields}
+        answer = replace(answer, fields=fields, status="failed", reason=WORDS_AROUND)
     if reply.scores:
         mass, source = rules.min_number_mass, rules.score_from
         answer = with_distributions(answer, reply.scores, asked, min_number_mass=mass, score_from=source)
@@ -32,6 +37,15 @@ def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) 
         return answer
     fields = {n: one._replace(obtained="measured" if one.obtained else None) for n, one in answer.fields.items()}
     return replace(answer, fields=fields)
+
+
+def has_scores(prompt: str, reply: Reply, asked: Sequence[Field], rules: Rules) -> bool:
+    """Whether any asked score can be read out of a reply; true where none is asked."""
+    scores = [field.name for field in asked if field.kind == "score"]
+    if not scores:
+        return True
+    answer = read_reply(reply, prompt, asked, rules)
+    return any(answer.fields[name].value is not None for name in scores)
 
 
 def _claims(answer: Answer, asked: Sequence[Field]) -> dict[str, float | str]:
@@ -80,8 +94,12 @@ def outcome(song: Song, entry: Entry | None, prompts: tuple[str, str], asked: Se
         return Outcome(song, heard=entry.heard, failure=NOT_CACHED)
     if entry.heard is not None and _is_other_file(song.path, entry.heard.fingerprint.path):
         return Outcome(song, failure=OTHER_AUDIO)
-    reply = entry.replies[-1]
-    answer = read_reply(reply, prompt, asked, rules)
+    reply, answer = entry.replies[-1], read_reply(entry.replies[-1], prompt, asked, rules)
+    if len(entry.replies) > 1:
+        first = read_reply(entry.replies[0], prompt, asked, rules)
+        if answer.status == "failed" and first.status != "failed":
+            reply, answer = entry.replies[0], first
+        answer = replace(answer, repairs=(*answer.repairs, ASKED_AGAIN))
     score = aggregate(answer, asked, rules.weights, rules.min_coverage)
     return Outcome(song, entry.heard, reply, answer, score)
 

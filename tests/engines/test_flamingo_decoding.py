@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -351,3 +352,20 @@ def test_a_looping_model_is_asked_again_with_anti_repeat_settings(engine, monkey
     reply = one.reply(songs(1)[:1])[0]
     assert one.counts["rerun"] == 1
     assert not has_loop(vocabulary_of(one).encode(reply.text))
+
+
+def test_a_second_try_is_held_to_the_schema(engine):
+    one = engine("text")
+    assert one.second_try == "schema"
+    again = [replace(request, second_try=True) for request in songs(5)]
+    for reply, expected in zip(one.reply(again), engine("json").reply(songs(5)), strict=True):
+        same(reply, expected)
+
+
+def test_a_second_try_without_room_for_the_schema_may_not_repeat_itself(engine):
+    one = engine("text", max_tokens=20)
+    assert one.second_try == "sentence"
+    (reply,) = one.reply([replace(songs(5)[0], second_try=True)])
+    assert isinstance(reply, Reply)
+    assert one.counts["rerun"] == 0
+    assert [engine(mode).second_try for mode in ("json", "scores")] == [None, None]
