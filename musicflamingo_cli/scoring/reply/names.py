@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from math import inf
 from typing import NamedTuple
 
 from musicflamingo_cli.records import Field
@@ -113,6 +114,11 @@ class Names:
         """Names of the fields that are numbers."""
         self.wanted = self.scored or frozenset(field.name for field in self.fields)
         """Names that a reply is asked for above all: the numbers, or the texts where there are none."""
+        self.ranges = tuple(
+            (f.name, f.kind == "text", -inf if f.low is None else f.low, inf if f.high is None else f.high)
+            for f in self.fields
+        )
+        """For strict JSON: name, whether it is a text, lowest and highest value."""
         self._known: dict[str, Field] = {}
         for field in self.fields:
             if field.kind != "text":

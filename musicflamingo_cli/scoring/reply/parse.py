@@ -13,14 +13,20 @@ from musicflamingo_cli.records import Answer, Field, FieldAnswer
 from musicflamingo_cli.scoring.reply.degenerate import is_empty, is_gibberish, loops, loops_to_its_end
 from musicflamingo_cli.scoring.reply.labelled_lines import read_lines
 from musicflamingo_cli.scoring.reply.names import Names, names_of
-from musicflamingo_cli.scoring.reply.numbers import PLACEHOLDER, Reading
+from musicflamingo_cli.scoring.reply.numbers import Reading
 from musicflamingo_cli.scoring.reply.select import Candidate, candidates, choose, read_field
 from musicflamingo_cli.scoring.reply.thinking import parts_of
 from musicflamingo_cli.scoring.reply.tolerant_json import decoded, read_braceless, read_trees
 
 WORDS_AROUND = "words_around"
 """Among the repairs: more than a fence, a heading or one short line ending in a colon stands outside the answer."""
-_FENCED = re.compile(r"```(?:json)?\s*+(\{[^`]*\})\s*+```")
+_ALONE = re.compile(r"\ufeff?\s*(?:```(?:json)?\s*```\s*)?")
+"""What is left of a reply that is one object, perhaps fenced, without it."""
+_PLAIN_BEFORE = re.compile(r"(?!.*\b(?:user|human)\s?:)[^<>\[\]\"'“”‘’◁{}~|&\\]*", re.IGNORECASE | re.DOTALL)
+_PLAIN_AFTER = re.compile(r"(?!.*\b(?:user|human)\s?:)(?:[\s`][^<>\[\]◁{}~|]*)?", re.IGNORECASE | re.DOTALL)
+"""Words around an object that can neither be thinking nor JSON."""
+_FIRST = re.compile(r"(?!string|text|str|number|float)[^\W_]", re.IGNORECASE)
+"""How a text begins that is neither empty nor what a template has in its place."""
 _SHORT_LINE = 80
 _LONG = 400
 """Characters from which a complete reply is looked through for loops as well."""
@@ -77,7 +83,11 @@ def parse_reply(
     if assume_scale is not None and not (math.isfinite(assume_scale) and assume_scale > 0):
         raise ValueError(f"assume_scale is {assume_scale!r}; it must be a number above 0")
     names = names_of(fields)
-    if assume_scale is None and "{" not in prompt and (strict := _strict(text, names)) is not None:
+    if (
+        assume_scale is None
+        and "{" not in prompt
+        and (strict := _strict(text, names, prompt, finish_reason)) is not None
+    ):
         return strict
     if is_empty(text):
         return Answer({f.name: _MISSING for f in names.fields}, "failed", "empty")
@@ -85,36 +95,42 @@ def parse_reply(
     return _verdict(text, names, found, repairs, is_complete, finish_reason)
 
 
-def _strict(text: str, names: Names) -> Answer | None:
-    """The answer of a reply that is one strict object, bare or in one fence, with just the asked keys, all in range."""
-    text = text.strip(" \t\r\n\ufeff")
-    if text[:1] != "{":
-        fenced = _FENCED.fullmatch(text)
-        if fenced is None:
-            return None
-        text = fenced[1]
+def _strict(text: str, names: Names, prompt: str, finish_reason: str | None) -> Answer | None:
+    """The answer of a reply with one strict object that has just the asked keys, all in range; None for all others.
+
+    The object stands alone, in one fence, or among words that hold no sign of thinking, tags or further JSON.
+    """
+    start, end = text.find("{"), text.rfind("}") + 1
+    outside = text[:start], text[end:]
+    is_alone = (start == 0 and end == len(text)) or _ALONE.fullmatch("".join(outside)) is not None
+    if start < 0 or not (is_alone or (_PLAIN_BEFORE.fullmatch(outside[0]) and _PLAIN_AFTER.fullmatch(outside[1]))):
+        return None
     try:
-        said = orjson.loads(text)
+        said = orjson.loads(text[start:end])
     except orjson.JSONDecodeError:
         return None
     if len(said) != len(names.fields):
         return None
     answers: dict[str, FieldAnswer] = {}
-    for field in names.fields:
-        name, kind = field.name, field.kind
+    has_fraction = False
+    for name, is_text, low, high in names.ranges:
         value = said.get(name)
-        if kind == "text":
-            if type(value) is not str or not value.strip() or len(value) > _LONG_TEXT or PLACEHOLDER.fullmatch(value):
+        if is_text:
+            if type(value) is not str or not _FIRST.match(value) or len(value) > _LONG_TEXT:
                 return None
             answers[name] = FieldAnswer(value, "json")
-        elif type(value) is float or type(value) is int:
-            low, high = field.low, field.high
-            if (low is not None and value < low) or (high is not None and value > high):
-                return None
-            answers[name] = FieldAnswer(value + 0.0, "json", None, value + 0.0)
+        elif (type(value) is float or type(value) is int) and low <= value <= high:
+            has_fraction = has_fraction or 0 < value < 1
+            number = value + 0.0  # no negative nought
+            answers[name] = FieldAnswer(number, "json", None, number)
         else:
             return None
-    return Answer(answers, "ok")
+    if is_alone:
+        return Answer(answers, "ok")
+    if not has_fraction or (prompt and prompt.strip()[:48] in text):
+        return None
+    repairs = (WORDS_AROUND,) if _words_around("\n".join(outside)) else ()
+    return _verdict(text, names, answers, repairs, True, finish_reason)
 
 
 def _tolerant(
