@@ -12,12 +12,14 @@ that a guarded cell is guarded again."""
 FORMULA = f"(?:[{_UNSEEN}]*[=+@＝＋－＠-]|'*[\t\r\n])"
 """How a text begins that spreadsheets run; the same with an apostrophe before it. Read by `re` and by Arrow's RE2."""
 _FORMULA = re.compile(FORMULA)
+_NUMBER = re.compile(r"[+-]([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
+"""What begins as a formula does, and is none."""
 _QUOTED = re.compile(r"[\",;|\x00-\x1f\x7f\x85\u2028\u2029]|^[\s\ufeff]|\s$")
 
 
 def text_cell(text: str) -> str:
     """Return a text as a CSV cell: guarded, and in quotes where a reader could take it for another or for nothing."""
-    return quoted_cell(f"'{text}" if _FORMULA.match(text) else text)
+    return quoted_cell(f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text)
 
 
 def quoted_cell(text: str) -> str:

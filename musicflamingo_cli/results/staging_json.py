@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from musicflamingo_cli.results.on_disk import Reject, Table
 from musicflamingo_cli.results.spelling import EXACT, JSON, exact_type, exact_values, own_name
 from musicflamingo_cli.results.staging import check_columns, readable, write_staged
 
-LONG = re.compile(rb"[1-9][0-9.]{18}|[0-9.]{20}")
-"""A number, perhaps, that has more digits than 64 bits hold: orjson would make a double of it."""
+LONG, AS_LONG = b"0" * 16, bytes.maketrans(b"123456789.", b"0" * 10)
+"""A number, perhaps, that has more digits than any double is sure to hold: how it looks once translated."""
+BLANKS = b" \t\r\n"
 ROWS = 20_000
 """Rows of JSON that are turned into columns at a time."""
 
@@ -99,11 +99,18 @@ def loads(raw: bytes) -> Any:
     A whole number is an `int` of any size, and one that a double does not hold a `LongFloat`.
     """
     try:
-        if not LONG.search(raw):
-            return orjson.loads(raw)
+        value = orjson.loads(raw)
+        # orjson makes a double of every long number; what it writes again as it was has lost nothing.
+        if LONG not in raw.translate(AS_LONG) or _squeezed(orjson.dumps(value)) == _squeezed(raw):
+            return value
     except ValueError:
         pass
-    return _plain(json.loads(raw.decode("utf-8-sig"), parse_constant=lambda _: None, parse_float=float_of))
+    value = json.loads(raw.decode("utf-8-sig"), parse_constant=lambda _: None, parse_float=float_of)
+    return _plain(value) if b"\\ud" in raw.lower() else value
+
+
+def _squeezed(raw: bytes) -> bytes:
+    return raw.translate(None, BLANKS)
 
 
 def _plain(value: Any) -> Any:

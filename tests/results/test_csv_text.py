@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import unicodedata
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +39,12 @@ def written(names: list[str], rows: Rows) -> bytes:
 
 
 def is_live(cell: str) -> bool:
-    """Return whether a spreadsheet may run a cell: by what stands first, once all that it may drop is gone."""
+    """Return whether a spreadsheet may run a cell: by what stands first, once all that it may drop is gone.
+
+    A mere number, `-1`, is none that it runs.
+    """
+    if re.fullmatch(r"[+-](\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", cell, re.ASCII):
+        return False
     seen = "".join(c for c in cell if unicodedata.category(c) not in ("Cc", "Zs", "Zl", "Zp") and c not in NO_WIDTH)
     return seen.startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠")) or cell.startswith(("\t", "\r", "\n"))
 

@@ -115,6 +115,25 @@ def test_a_long_number_of_json_comes_out_whole() -> None:
     assert Path("kept.csv").read_text() == f"id,x\na,{LONG}\nb,0.001\n"
 
 
+def test_numbers_among_text_come_out_as_written_also_below_zero() -> None:
+    cells = ["-14.2", "n/a", "+5", "-.5e3", "'-14.2 LUFS", "'+49 30", "'-1-1", "'--1"]
+    text = "id,loudness\n" + "".join(f"s{i},{cell}\n" for i, cell in enumerate(cells))
+    Path("s.csv").write_text(text)
+    assert mfq("filter", "s.csv", "-o", "kept.csv") == 0
+    assert Path("kept.csv").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["9007199254740993.0", "0.12345678901234567", "1234567890123456.7", "9007199254740993e0", "-9223372036854775809"],
+)
+@pytest.mark.parametrize("form", ['{{"id": "a", "x": {0}}}', '{{ "id":"\\u00e9",\t"x": [{{"y" : {0}}}] }}'])
+def test_a_json_number_that_no_double_holds_keeps_its_digits(number: str, form: str) -> None:
+    Path("s.jsonl").write_text(form.format(number) + "\n")
+    assert mfq("filter", "s.jsonl", "-o", "kept.jsonl") == 0
+    assert number in Path("kept.jsonl").read_text()
+
+
 @pytest.mark.parametrize(
     ("digits", "held"),
     [
