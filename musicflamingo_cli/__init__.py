@@ -9,7 +9,7 @@ TYPE_CHECKING = False  # As type checkers read it; `typing` is not imported: see
 if TYPE_CHECKING:
     from typing import Any
 
-    from musicflamingo_cli.notebook import score_songs
+    from musicflamingo_cli.api import score_songs
     from musicflamingo_cli.recommender import QualityFilter
     from musicflamingo_cli.scoring.reply.parse import parse_reply
 
@@ -17,7 +17,7 @@ __all__ = ["QualityFilter", "parse_reply", "score_songs"]
 _HOMES = {
     "QualityFilter": "musicflamingo_cli.recommender",
     "parse_reply": "musicflamingo_cli.scoring.reply.parse",
-    "score_songs": "musicflamingo_cli.notebook",
+    "score_songs": "musicflamingo_cli.api",
 }
 
 

@@ -21,7 +21,7 @@ from musicflamingo_cli.commands.status import status
 from musicflamingo_cli.commands.verbs import CLICK_ERROR, Verb, Verbs
 from musicflamingo_cli.errors import MfqError, NotNow, Stopped
 from musicflamingo_cli.processes import leave_out_pandas, stand_ready
-from musicflamingo_cli.stops import CODES, Stops, command_line, program
+from musicflamingo_cli.signals import CODES, Stops, command_line, program
 
 app = typer.Typer(
     name="mfq",

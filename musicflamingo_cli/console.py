@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # `mfq --help` waits for every import of this file.
     from tqdm import tqdm
 
     from musicflamingo_cli.records import Tick
-    from musicflamingo_cli.runs import Plan, Summary
+    from musicflamingo_cli.summary import Plan, Summary
 
 STATISTICS = ("name", "count", "mean", "std", "minimum", "p05", "median", "p95", "maximum", "distinct", "most_common")
 LINE_SECONDS = 60.0
@@ -257,7 +257,7 @@ def status(runs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
 
 def summary(what: Summary) -> None:
     """Write the summary of a run to stderr."""
-    from musicflamingo_cli.runs import PREVIEW_ROWS
+    from musicflamingo_cli.summary import PREVIEW_ROWS
 
     if what.pack is not None and len(what.preview) <= PREVIEW_ROWS:
         scores = [f.name for f in what.pack.fields if f.kind == "score"]

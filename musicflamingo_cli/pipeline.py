@@ -17,30 +17,38 @@ from typing import TYPE_CHECKING, Any
 from musicflamingo_cli.engines.base import asked_fields, provenance, reruns
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
 from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
-from musicflamingo_cli.inference.lineage import note_weights
 from musicflamingo_cli.inference.locks import locked
+from musicflamingo_cli.inference.model_pin import note_weights
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
-from musicflamingo_cli.readback import Reader, rare_collections, read_back
 from musicflamingo_cli.records import RejectedRow, Song, Tick, Watch
-from musicflamingo_cli.results.card import run_card
+from musicflamingo_cli.rescore import Reader, rare_collections, read_back
 from musicflamingo_cli.results.outcome_rows import RunFacts
-from musicflamingo_cli.results.table import (
+from musicflamingo_cli.results.run_card import run_card
+from musicflamingo_cli.results.schema import (
     CAPTIONS,
     TableForm,
     captions,
     column_type,
     kept_cells,
 )
-from musicflamingo_cli.results.writers import STDOUT, Layout, check_output, format_of, output, sweep_parts, write_table
-from musicflamingo_cli.road import Road, holds_replies, kept_settings, open_road
-from musicflamingo_cli.runs import ScoreOptions, Summary
+from musicflamingo_cli.results.write.formats import (
+    STDOUT,
+    Layout,
+    check_output,
+    format_of,
+    output,
+    sweep_parts,
+    write_table,
+)
+from musicflamingo_cli.run_context import Road, holds_replies, kept_settings, open_road
+from musicflamingo_cli.score_stats import narrow
 from musicflamingo_cli.scoring.aggregate import ColumnStatistics, bucket
 from musicflamingo_cli.scoring.scorer import has_scores
-from musicflamingo_cli.yardsticks import narrow
+from musicflamingo_cli.summary import ScoreOptions, Summary
 
 if TYPE_CHECKING:
-    from musicflamingo_cli.intake.manifest_typed import TypedColumns
+    from musicflamingo_cli.intake.manifest.parquet_typed import TypedColumns
 
 INT64 = 2**63
 
@@ -83,7 +91,7 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
 
 def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor, summary: Summary) -> Tick:
     """The dear half: fill the cache."""
-    from musicflamingo_cli.inference.journal import Journal
+    from musicflamingo_cli.inference.attempts import Journal
     from musicflamingo_cli.inference.runner import Runner, RunnerSettings
 
     options = road.options

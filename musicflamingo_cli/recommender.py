@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import id_text
-from musicflamingo_cli.results.rules import number_text
+from musicflamingo_cli.results.filter.rules import number_text
 from musicflamingo_cli.results.sandbox import work_folder
-from musicflamingo_cli.results.sources import OVERALL, Table, id_column, nearest, open_table
-from musicflamingo_cli.results.values import NO_NUMBER, OUTSIDE, as_written, decimal, is_number, unusable
+from musicflamingo_cli.results.tables.open import OVERALL, Table, id_column, nearest, open_table
+from musicflamingo_cli.results.tables.values import NO_NUMBER, OUTSIDE, as_written, decimal, is_number, unusable
 
 if TYPE_CHECKING:
     import pandas as pd

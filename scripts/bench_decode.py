@@ -24,9 +24,9 @@ import numpy as np
 import soundfile
 
 from musicflamingo_cli.extras import install_command
-from musicflamingo_cli.intake.audio import AudioPlan, hear, listen
-from musicflamingo_cli.intake.audio_formats import sniff
-from musicflamingo_cli.intake.fingerprints import open_regular, take_fingerprint
+from musicflamingo_cli.intake.audio.fingerprint import open_regular, take_fingerprint
+from musicflamingo_cli.intake.audio.formats import sniff
+from musicflamingo_cli.intake.audio.load import AudioPlan, hear, listen
 from musicflamingo_cli.records import Heard
 
 SAMPLE = Path(__file__).resolve().parent.parent / "data" / "sample" / "greensleeves.flac"

@@ -30,18 +30,18 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory, batch_seconds, clip_seconds  # noqa: E402
-from musicflamingo_cli.engines.checkpoints import Checkpoint  # noqa: E402
-from musicflamingo_cli.engines.flamingo import FlamingoEngine  # noqa: E402
-from musicflamingo_cli.engines.freetext import FreeSettings, generate  # noqa: E402
-from musicflamingo_cli.engines.loading import Loaded, import_transformers  # noqa: E402
-from musicflamingo_cli.engines.memory import release_memory, translated_errors  # noqa: E402
-from musicflamingo_cli.engines.session import Session  # noqa: E402
+from musicflamingo_cli.engines.flamingo.checkpoint import Checkpoint  # noqa: E402
+from musicflamingo_cli.engines.flamingo.engine import FlamingoEngine  # noqa: E402
+from musicflamingo_cli.engines.flamingo.free_text import FreeSettings, generate  # noqa: E402
+from musicflamingo_cli.engines.flamingo.loading import Loaded, import_transformers  # noqa: E402
+from musicflamingo_cli.engines.flamingo.memory import release_memory, translated_errors  # noqa: E402
+from musicflamingo_cli.engines.flamingo.session import Session  # noqa: E402
 from musicflamingo_cli.errors import MfqError  # noqa: E402
 from musicflamingo_cli.inference.batching import batches  # noqa: E402
 from musicflamingo_cli.inference.prefetch import Feeder  # noqa: E402
-from musicflamingo_cli.intake.audio import AudioPlan, hear  # noqa: E402
+from musicflamingo_cli.intake.audio.load import AudioPlan, hear  # noqa: E402
+from musicflamingo_cli.intake.audio.pool import DecodePool  # noqa: E402
 from musicflamingo_cli.intake.packs import load_pack  # noqa: E402
-from musicflamingo_cli.intake.workers import DecodePool  # noqa: E402
 from musicflamingo_cli.records import Failure, Heard, Pack, Request  # noqa: E402
 
 RATE = 44_100
@@ -99,7 +99,7 @@ def build(size: str, device: str, tokenizer_file: str | None) -> Loaded:
     import_transformers().utils.logging.set_verbosity_error()
     import torch
 
-    from tests.engines.tiny_checkpoint import MARKS, REAL, SMALL, Shape, build_model, build_tokenizer
+    from tests.engines.flamingo.tiny_checkpoint import MARKS, REAL, SMALL, Shape, build_model, build_tokenizer
 
     words = [load_pack("quality").template] * 20
     if tokenizer_file:

@@ -109,7 +109,7 @@ def peak_mib() -> float:
 
 def measure(path: str) -> None:
     """In a child: seconds of the first pass and of the rows, rows, peak MiB."""
-    from musicflamingo_cli.intake.manifest import ManifestOptions, open_manifest
+    from musicflamingo_cli.intake.manifest.manifest import ManifestOptions, open_manifest
 
     start = time.perf_counter()
     with open_manifest(path, ManifestOptions()) as manifest:

@@ -20,13 +20,13 @@ from musicflamingo_cli import pipeline
 from musicflamingo_cli.cache import Cache, Entry, encode_entry
 from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.registry import build_engine
-from musicflamingo_cli.inference.conversation import prompt_hash, render
-from musicflamingo_cli.intake.fingerprints import fingerprint
+from musicflamingo_cli.inference.prompt import prompt_hash, render
+from musicflamingo_cli.intake.audio.fingerprint import fingerprint
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.records import MEASURES_VERSION, Fingerprint, Heard, Measures, Reply, Rules, Song
-from musicflamingo_cli.road import identity_of
-from musicflamingo_cli.runs import ScoreOptions, Summary
+from musicflamingo_cli.run_context import identity_of
 from musicflamingo_cli.scoring.scorer import read_reply
+from musicflamingo_cli.summary import ScoreOptions, Summary
 
 WORDS = "warm analogue drums under a bright vocal, wide reverb and a slow build towards the last chorus "
 

@@ -68,7 +68,7 @@ class Bench:
 def own_digests(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave what this user's mfq remembers of weights alone."""
     place = tmp_path_factory.mktemp("digests") / "digests" / "sha256.json"
-    monkeypatch.setattr("musicflamingo_cli.engines.digests.memory_file", lambda: place)
+    monkeypatch.setattr("musicflamingo_cli.engines.flamingo.digests.memory_file", lambda: place)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from musicflamingo_cli import console
 from musicflamingo_cli.console import Progress, progress_line
 from musicflamingo_cli.records import Tick
-from musicflamingo_cli.runs import Summary
+from musicflamingo_cli.summary import Summary
 
 
 def test_a_line_of_progress_tells_the_rates_since_the_line_that_it_is_held_to() -> None:

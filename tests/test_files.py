@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from musicflamingo_cli.files import sweep_part, whole_file, write_whole
-from musicflamingo_cli.results.writers import output, sweep_parts
+from musicflamingo_cli.results.write.formats import output, sweep_parts
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:

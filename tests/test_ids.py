@@ -15,10 +15,10 @@ import pytest
 from musicflamingo_cli.cli import main
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import id_text
-from musicflamingo_cli.intake.manifest import ManifestOptions, open_manifest
-from musicflamingo_cli.results.ids import id_sql
-from musicflamingo_cli.results.on_disk import Part, Table
+from musicflamingo_cli.intake.manifest.manifest import ManifestOptions, open_manifest
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
+from musicflamingo_cli.results.tables.ids import id_sql
+from musicflamingo_cli.results.tables.table import Part, Table
 
 Columns = list[tuple[pa.Array, list[str | None]]]
 IDS: Columns = [

@@ -1,111 +1,163 @@
-"""The table of who may import whom."""
+"""Who may import whom, part by part; no circles between files; nothing heavy at a module's top."""
 
 import ast
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "musicflamingo_cli"
-GROUND = {"records", "errors", "files", "ids", "runs", "yardsticks"}
 MAY = {
-    "records": set(),
-    "errors": set(),
-    "stops": {"errors"},
-    "processes": set(),
-    "extras": set(),
-    "yardsticks": set(),
-    "ids": set(),
-    "readback": {"inference", "scoring", "cache", "results", "processes", *GROUND},
-    "monitor": {"records", "runs", "files", "errors"},
-    "road": {"inference", "scoring", "intake", "engines", "cache", "results", *GROUND},
-    "enquiries": {"road", "monitor", "inference", "scoring", "intake", "engines", "cache", "results", *GROUND},
-    "files": set(),
-    "runs": {"records"},
-    "measure": {"records", "errors"},
-    "engines": {"records", "errors", "files", "extras"},
-    "cache": {"records", "errors", "files"},
-    "results": {"records", "errors", "extras", "files", "ids", "yardsticks"},
-    "intake": {"measure", "processes", "extras", "records", "errors", "files", "ids"},
-    "console": {"records", "runs", "errors"},
-    "inference": {"intake", "engines", "cache", *GROUND},
-    "scoring": {"cache", *GROUND},
-    "pipeline": {
-        *("road", "monitor", "readback", "inference", "intake", "engines", "cache", "results", "scoring"),
-        *GROUND,
-    },
-    "recommender": {"results", *GROUND},
-    "notebook": {"pipeline", "results", *GROUND},
-    "commands": {
-        "pipeline",
-        "enquiries",
-        "stops",
-        "extras",
-        "results",
-        "console",
-        "inference",
-        "scoring",
-        "intake",
-        "engines",
-        "cache",
-        *GROUND,
-    },
-    "cli": {"commands", "console", "errors", "stops", "processes"},
-    "__main__": {"cli", "processes"},
-    "__init__": {"notebook", "recommender", "scoring", "intake", *GROUND},
+    # The ground: may be imported by anybody above it.
+    "records": "",
+    "errors": "",
+    "ids": "",
+    "processes": "",
+    "extras": "",
+    "files": "",
+    "work_folder": "errors files",
+    "score_stats": "",
+    "signals": "errors",
+    "summary": "records",
+    "monitor": "errors files records",
+    # Stages that do not know each other.
+    "measure": "records",
+    "cache": "errors files records",
+    "engines": "errors records",
+    "engines.flamingo": "engines errors extras files records",
+    "intake.reasons": "records",
+    "intake.packs": "errors records",
+    "intake.manifest": "errors ids records",
+    "intake.audio": "errors extras intake.reasons measure processes records",
+    "intake.fetch": "errors files intake.audio intake.reasons records work_folder",
+    "intake.settings": "intake.audio intake.fetch records",
+    "inference": "cache engines errors files intake.audio intake.fetch intake.packs intake.settings records",
+    "scoring.reply": "records",
+    "scoring": "cache errors records scoring.reply",
+    "results.sandbox": "errors",
+    "results.outcome_rows": "records",
+    "results.schema": "errors records results.outcome_rows",
+    "results.run_card": "",
+    "results.csv_text": "",
+    "results.spelling": "errors results.csv_text",
+    "results.tables": "errors files ids results.csv_text results.run_card results.sandbox results.schema "
+    "results.spelling",
+    "results.columns": "errors results.tables",
+    "results.join": "errors results.columns results.run_card results.sandbox results.spelling results.tables",
+    "results.aligned": "results.join results.sandbox",
+    "results.write": "errors files ids results.csv_text results.run_card results.spelling results.tables",
+    # Three verbs that do not know each other.
+    "results.filter": "errors results.aligned results.columns results.join results.sandbox results.spelling "
+    "results.tables results.write",
+    "results.merge": "errors results.aligned results.columns results.join results.run_card results.sandbox "
+    "results.schema results.spelling results.tables results.write",
+    "results.report": "errors extras records results.join results.outcome_rows results.sandbox results.schema "
+    "results.tables results.write score_stats",
+    # A run, and questions about one.
+    "console": "errors records summary",
+    "run_context": "cache engines errors inference intake.audio intake.fetch intake.manifest intake.packs "
+    "intake.settings records results.schema scoring work_folder",
+    "rescore": "cache inference processes records results.outcome_rows scoring",
+    "pipeline": "engines errors inference intake.manifest intake.packs monitor records rescore results.outcome_rows "
+    "results.run_card results.schema results.write run_context score_stats scoring summary",
+    "inspection": "cache engines errors inference intake.audio monitor records run_context scoring summary",
+    "api": "errors pipeline records results.run_card run_context",
+    "recommender": "errors ids results.filter results.sandbox results.tables",
+    "commands": "console engines engines.flamingo errors extras inspection intake.audio intake.packs pipeline records "
+    "results.filter results.merge results.report results.sandbox results.write run_context signals",
+    "cli": "commands console errors processes signals",
+    "__main__": "cli processes",
+    "__init__": "api recommender scoring.reply",
 }
-"""Room -> the rooms that it may import, beside itself."""
+"""Part -> the parts that it may import, beside itself. A module is of the part with the longest name that fits."""
 HEAVY = {"torch", "transformers", "accelerate", "torchaudio"}
 LATE = {"soundfile", "soxr", "av", "scipy", "pandas", "duckdb", *HEAVY}
-"""Not imported at a module's top outside the rooms named in `test_heavy`."""
+"""Not imported at a module's top outside the parts named below."""
 
 
 def modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def room(path: Path) -> str:
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(path: Path) -> set[str]:
-    names: set[str] = set()
+NAMES = {name_of(path): path for path in modules()}
+
+
+def part(name: str) -> str:
+    return max((p for p in MAY if name == p or name.startswith(f"{p}.")), key=len, default=name)
+
+
+def statements(path: Path) -> Iterator[ast.Import | ast.ImportFrom]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+
+
+@cache
+def ours(name: str) -> frozenset[str]:
+    """The modules of ours that a module imports, anywhere in it."""
+    found: set[str] = set()
+    for node in statements(NAMES[name]):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            base = node.module or ""
-            names |= {f"{base}.{alias.name}" for alias in node.names}
-    return names
+            found |= {
+                alias.name.partition(".")[2] for alias in node.names if alias.name.startswith("musicflamingo_cli.")
+            }
+            continue
+        assert node.level == 0, f"{name}: relative import"
+        root, _, base = (node.module or "").partition(".")
+        if root == "musicflamingo_cli":
+            full = {alias.name: f"{base}.{alias.name}".lstrip(".") for alias in node.names}
+            found |= {whole if whole in NAMES else base for whole in full.values()}
+    return frozenset(found - {name, ""})
 
 
-def imported_at_top(path: Path) -> set[str]:
+def packages(nodes: Iterator[ast.Import | ast.ImportFrom]) -> set[str]:
     names: set[str] = set()
-    for node in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add((node.module or "").split(".")[0])
-    return names
+    for node in nodes:
+        names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else {node.module or ""}
+    return {name.partition(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
-    ours = {name.split(".")[1] for name in imported(path) if name.startswith("musicflamingo_cli.")}
-    assert ours - MAY[room(path)] - {room(path)} == set()
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_imports_only_what_its_part_may(name: str) -> None:
+    assert {part(other) for other in ours(name)} - {part(name), *MAY.get(part(name), "").split()} == set()
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_heavy_packages_are_imported_late_and_only_where_they_belong(path: Path) -> None:
-    everywhere = {name.split(".")[0] for name in imported(path)}
-    if room(path) != "engines":
-        assert everywhere & HEAVY == set()
-    if room(path) != "measure":
-        assert imported_at_top(path) & LATE == set()
+@pytest.mark.parametrize("name", MAY)
+def test_no_permission_is_unused(name: str) -> None:
+    used = {part(other) for module in NAMES if part(module) == name for other in ours(module)}
+    assert set(MAY[name].split()) - used == set()
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_only_the_console_prints(path: Path) -> None:
-    calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
+def test_no_files_import_each_other_in_a_circle() -> None:
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join((*above[above.index(name) :], name))
+        if name not in done:
+            for other in sorted(ours(name) & set(NAMES)):
+                visit(other, (*above, name))
+            done.add(name)
+
+    for name in NAMES:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_heavy_packages_are_imported_late_and_only_where_they_belong(name: str) -> None:
+    if not name.startswith("engines"):
+        assert packages(statements(NAMES[name])) & HEAVY == set()
+    if part(name) != "measure":
+        tree = ast.parse(NAMES[name].read_text("utf-8"))
+        assert packages(n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)) & LATE == set()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_console_prints(name: str) -> None:
+    calls = [n for n in ast.walk(ast.parse(NAMES[name].read_text("utf-8"))) if isinstance(n, ast.Call)]
     printed = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
-    assert not printed or room(path) == "console"
+    assert not printed or name == "console"

@@ -93,9 +93,9 @@ def test_processes_that_read_back(bench: Any, poisoned: Path, script: Any) -> No
     script({})
     assert bench.score() == 0
     code = (
-        "import sys; from musicflamingo_cli import pipeline, readback; from musicflamingo_cli.cli import main\n"
-        "pipeline.os.cpu_count = lambda: 2; readback.MANY_ROWS = readback.CHUNK_ROWS = 1\n"
-        "began = readback._Helpers._start; made = []\n"
+        "import sys; from musicflamingo_cli import rescore; from musicflamingo_cli import pipeline; from musicflamingo_cli.cli import main\n"
+        "pipeline.os.cpu_count = lambda: 2; rescore.MANY_ROWS = rescore.CHUNK_ROWS = 1\n"
+        "began = rescore._Helpers._start; made = []\n"
         "readback._Helpers._start = lambda self: made.append(began(self)) or made[-1]\n"
         "code = main(sys.argv[1:]); print(len(made), {child.returncode for child in made}); sys.exit(code)\n"
     )
@@ -114,7 +114,7 @@ def test_a_library_call_from_a_notebook_in_that_folder(bench: Any, poisoned: Pat
             (poisoned / f"{name}.py").unlink(missing_ok=True)
     bench.songs(1)
     code = (
-        "import sys; sys.path.remove(''); import json, musicflamingo_cli.notebook, musicflamingo_cli.pipeline\n"
+        "import sys; sys.path.remove(''); import json, musicflamingo_cli.api, musicflamingo_cli.pipeline\n"
         "sys.path.insert(0, ''); from musicflamingo_cli import score_songs\n"
         f"print(len(score_songs({str(bench.manifest)!r}, engine='signal')))"
     )

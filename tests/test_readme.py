@@ -10,8 +10,8 @@ import typer
 
 from musicflamingo_cli.cli import app, main
 from musicflamingo_cli.intake.packs import load_pack
-from musicflamingo_cli.intake.verdicts import FLAGS, REASONS
-from musicflamingo_cli.results.table import HEAD, TableForm
+from musicflamingo_cli.intake.reasons import FLAGS, REASONS
+from musicflamingo_cli.results.schema import HEAD, TableForm
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

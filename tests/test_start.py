@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from musicflamingo_cli.errors import Stopped, UsageError
-from musicflamingo_cli.stops import Stops
+from musicflamingo_cli.signals import Stops
 
 CODES = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 AT_IMPORT = """

@@ -11,7 +11,7 @@ import pytest
 
 from musicflamingo_cli.cli import main
 from musicflamingo_cli.intake.packs import load_pack
-from musicflamingo_cli.yardsticks import narrow
+from musicflamingo_cli.score_stats import narrow
 
 CLOSE = "such scores hardly tell songs apart"
 

@@ -62,6 +62,6 @@ def caption(  # noqa: PLR0913 - a command's options
         mfq caption songs.jsonl -o captions.parquet
         mfq caption songs/ --prompt describe --max-audio-seconds 60 -o captions.csv
     """
-    from musicflamingo_cli.commands.running import run
+    from musicflamingo_cli.commands.score_options import run
 
     return run(context, {**locals(), "words": True, "decode": "text", "prompt": prompt or "caption"})

@@ -72,7 +72,7 @@ def _points(engine: str, settings: Any, parity: int) -> Iterator[tuple[str, bool
     else:
         yield "audio", True, f"reads {read}" + (f"; not {', '.join(broken)}" if broken else "")
     if engine == "flamingo":
-        from musicflamingo_cli.engines.checkup import check_engine
+        from musicflamingo_cli.engines.flamingo.doctor import check_engine
 
         yield from ((check.name, check.ok, check.says) for check in check_engine(settings, parity))
 
@@ -94,7 +94,7 @@ def _formats() -> Iterator[tuple[str, str | None]]:
     """Write a second of sound in each format and hear it again; yield (format, None or what went wrong)."""
     import tempfile
 
-    from musicflamingo_cli.intake.audio import AudioPlan, hear
+    from musicflamingo_cli.intake.audio.load import AudioPlan, hear
     from musicflamingo_cli.records import Failure
 
     with tempfile.TemporaryDirectory(prefix="mfq-doctor-") as folder:

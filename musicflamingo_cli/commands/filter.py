@@ -136,11 +136,11 @@ def filter_(  # noqa: PLR0913 - a command's options
     """
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
-    from musicflamingo_cli.results.filter_records import Judgement
-    from musicflamingo_cli.results.filtering import FilterOptions, filter_table
-    from musicflamingo_cli.results.rules import Rule, parse_bound
+    from musicflamingo_cli.results.filter.records import Judgement
+    from musicflamingo_cli.results.filter.rules import Rule, parse_bound
+    from musicflamingo_cli.results.filter.run import FilterOptions, filter_table
     from musicflamingo_cli.results.sandbox import Limits
-    from musicflamingo_cli.results.writers import STDOUT
+    from musicflamingo_cli.results.write.formats import STDOUT
 
     if not (output or dropped or ids or report_json or dry_run or sweep):
         raise UsageError("name an output (-o kept.parquet), or ask for --dry-run or --sweep COLUMN")

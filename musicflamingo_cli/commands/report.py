@@ -49,8 +49,8 @@ def report(  # noqa: PLR0913 - a command's options
     import sys
 
     from musicflamingo_cli import console
-    from musicflamingo_cli.results import report as reports
-    from musicflamingo_cli.results.report_records import ReportOptions
+    from musicflamingo_cli.results.report import build as reports
+    from musicflamingo_cli.results.report.records import ReportOptions
 
     options = ReportOptions(against, score, group, songs, audio_root, memory_limit)
     if output is None:

@@ -86,9 +86,9 @@ def score(  # noqa: PLR0913 - a command's options
     """
     given = locals()
     if parity is not None and not dry_run:
-        from musicflamingo_cli.commands.comparing import compare
+        from musicflamingo_cli.commands.parity import compare
 
         return compare(given)
-    from musicflamingo_cli.commands.running import run
+    from musicflamingo_cli.commands.score_options import run
 
     return run(context, given)

@@ -10,7 +10,7 @@ from musicflamingo_cli.errors import UsageError
 
 ENGINES = {
     "fake": "musicflamingo_cli.engines.fake:FakeEngine",
-    "flamingo": "musicflamingo_cli.engines.flamingo:FlamingoEngine",
+    "flamingo": "musicflamingo_cli.engines.flamingo.engine:FlamingoEngine",
     "signal": "musicflamingo_cli.engines.signal:SignalEngine",
 }
 """Name on the command line -> module:class. A module is imported only when its engine is chosen."""

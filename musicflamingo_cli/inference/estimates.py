@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from musicflamingo_cli.intake.lengths import expected_seconds
+from musicflamingo_cli.intake.audio.lengths import expected_seconds
 from musicflamingo_cli.records import Song
 
 PROBED_SONGS = 1000

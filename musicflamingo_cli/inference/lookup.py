@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from musicflamingo_cli.cache import Entry
-from musicflamingo_cli.inference.conversation import prompt_hash, render
-from musicflamingo_cli.intake.fetch_urls import UrlKey, is_url, url_facts, url_key
-from musicflamingo_cli.intake.fingerprints import fingerprint, same_file
+from musicflamingo_cli.inference.prompt import prompt_hash, render
+from musicflamingo_cli.intake.audio.fingerprint import fingerprint, same_file
+from musicflamingo_cli.intake.fetch.urls import UrlKey, is_url, url_facts, url_key
 from musicflamingo_cli.intake.settings import IntakeSettings
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Song
 

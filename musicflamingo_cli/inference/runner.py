@@ -14,16 +14,16 @@ from itertools import chain
 from musicflamingo_cli.cache import Cache, Entry
 from musicflamingo_cli.engines.base import Engine, OutOfMemory, PreparingEngine, batch_seconds, clip_seconds, notes
 from musicflamingo_cli.errors import EngineError, MfqError, NotNow, Stopped
+from musicflamingo_cli.inference.attempts import Journal
 from musicflamingo_cli.inference.batching import PATIENCE_SECONDS, audio_room, batches, grouped
-from musicflamingo_cli.inference.journal import Journal
 from musicflamingo_cli.inference.limits import Limits, Pace
-from musicflamingo_cli.inference.lineage import load_as_before
 from musicflamingo_cli.inference.lookup import Found, LookupRules, look_up
+from musicflamingo_cli.inference.model_pin import load_as_before
 from musicflamingo_cli.inference.prefetch import Feeder
 from musicflamingo_cli.inference.second_try import Readable, SecondTry
 from musicflamingo_cli.inference.sources import Source, Sources
 from musicflamingo_cli.inference.time_left import TimeLeft
-from musicflamingo_cli.intake.workers import DecodePool
+from musicflamingo_cli.intake.audio.pool import DecodePool
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Reply, Request, Song, Tick, Watch
 
 Prepared = tuple[list[Request], object | None]

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicflamingo_cli.inference.lookup import Found
-from musicflamingo_cli.intake.fetch_settings import Fetched, FetchSettings
-from musicflamingo_cli.intake.fetch_urls import is_url, url_key
+from musicflamingo_cli.intake.fetch.settings import Fetched, FetchSettings
+from musicflamingo_cli.intake.fetch.urls import is_url, url_key
 from musicflamingo_cli.records import Failure, Heard
 
 if TYPE_CHECKING:
-    from musicflamingo_cli.intake.fetch import Fetcher
+    from musicflamingo_cli.intake.fetch.fetcher import Fetcher
 
 Source = tuple[Found, Fetched]
 """A song, and where its audio lies on this machine."""
@@ -34,7 +34,7 @@ class Sources:
             if not is_url(found.song.path):
                 yield found, Fetched(found.song.path, found.song.path, temporary=False)
                 continue
-            from musicflamingo_cli.intake.fetch import Fetcher  # its client takes a while to import
+            from musicflamingo_cli.intake.fetch.fetcher import Fetcher  # its client takes a while to import
 
             self._fetcher = Fetcher(self._settings)
             yield from self._fetcher.fetch_ahead((one, one.song.path) for one in chain([found], items))

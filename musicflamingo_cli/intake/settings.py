@@ -9,8 +9,8 @@ from functools import cache, lru_cache
 from importlib.metadata import version
 from typing import Any, Literal
 
-from musicflamingo_cli.intake.fetch_settings import FetchSettings
-from musicflamingo_cli.intake.fetch_urls import is_url, login_mark
+from musicflamingo_cli.intake.fetch.settings import FetchSettings
+from musicflamingo_cli.intake.fetch.urls import is_url, login_mark
 from musicflamingo_cli.records import MEASURES_VERSION
 
 MEASURED_SECONDS = 1200.0

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.card import CARD_KEY
-from musicflamingo_cli.results.ids import few_match
-from musicflamingo_cli.results.kinds import nullable
-from musicflamingo_cli.results.rules import Column, Columns
+from musicflamingo_cli.results.filter.rules import Column, Columns
+from musicflamingo_cli.results.run_card import CARD_KEY
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.results.sources import ID_NAMES, Table, id_column, id_sql
 from musicflamingo_cli.results.spelling import is_twin, mark_of, own_name
+from musicflamingo_cli.results.tables.ids import few_match
+from musicflamingo_cli.results.tables.kinds import nullable
+from musicflamingo_cli.results.tables.open import ID_NAMES, Table, id_column, id_sql
 
 EXACT_ROWS = 250_000
 """Ids of a joined table that are compared before the join. Further on, a repeated id shows when it meets its song;

@@ -13,7 +13,7 @@ from typing import Literal
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Answer, Field, Score
-from musicflamingo_cli.yardsticks import HIGH, LOW, QUANTILES, collapse
+from musicflamingo_cli.score_stats import HIGH, LOW, QUANTILES, collapse
 
 DECIMALS = 9
 """Scores are rounded to 1e-9: five times 0.7 is 0.7 and passes a threshold of 0.7."""

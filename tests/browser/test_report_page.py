@@ -9,8 +9,8 @@ import pytest
 
 from musicflamingo_cli.cli import main
 from tests.browser.chromium import Browser, browser, program
-from tests.results.report_tables import CARD, HOSTILE, five_songs, many_songs, write
-from tests.results.test_report_page import HOSTILE_CARD, hostile_columns
+from tests.results.report.report_tables import CARD, HOSTILE, five_songs, many_songs, write
+from tests.results.report.test_page import HOSTILE_CARD, hostile_columns
 
 SAMPLE = Path(__file__).resolve().parent.parent.parent / "data" / "sample"
 pytestmark = pytest.mark.skipif(

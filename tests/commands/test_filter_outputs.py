@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from musicflamingo_cli.cli import main
-from musicflamingo_cli.results import sinks
+from musicflamingo_cli.results.write import parquet
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def test_two_expressions_may_name_different_columns() -> None:
 def test_partitions_keep_the_order_and_are_the_same_every_time(
     monkeypatch: pytest.MonkeyPatch, groups: int, open_files: int
 ) -> None:
-    monkeypatch.setattr(sinks, "OPEN_FILES", open_files)
+    monkeypatch.setattr(parquet, "OPEN_FILES", open_files)
     songs = many(400_000, groups)
     for name, threads in (("one", 1), ("two", 4)):
         assert mfq(songs, "--min", 0.2, "--partition-by", "genre", "-o", name, "--threads", threads) == 0
@@ -69,7 +69,7 @@ def test_partitions_keep_the_order_and_are_the_same_every_time(
 def test_more_partitions_than_folders_should_be_are_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sinks, "MOST_PARTITIONS", 2)
+    monkeypatch.setattr(parquet, "MOST_PARTITIONS", 2)
     assert mfq(many(50, 3), "--partition-by", "genre", "-o", "kept") == 2
     assert "3 values, more than 2" in capsys.readouterr().err
     assert {p.name for p in Path.cwd().iterdir()} == {"many.parquet"}
@@ -145,7 +145,7 @@ def test_a_signal_in_the_join_ends_it_with_the_signals_code() -> None:
     code = (
         "import sys, threading, os, signal\n"
         "from pathlib import Path\n"
-        "from musicflamingo_cli.stops import Stops\n"
+        "from musicflamingo_cli.signals import Stops\n"
         "from musicflamingo_cli.errors import Stopped\n"
         "from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder\n"
         "try:\n"

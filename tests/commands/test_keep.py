@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from musicflamingo_cli.cli import main
-from musicflamingo_cli.intake.manifest_typed import duration_text
+from musicflamingo_cli.intake.manifest.parquet_typed import duration_text
 
 MOMENT = datetime(2024, 7, 1, 3, 4, 5, 678, UTC)
 KEPT = {

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from musicflamingo_cli.cli import main
-from musicflamingo_cli.results.table import DETAIL, TIME
+from musicflamingo_cli.results.schema import DETAIL, TIME
 
 NOTHING = {"obtained": None, "written": None, "expected": None, "std": None, "mass": None}
 ROWS = [

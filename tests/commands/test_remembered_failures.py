@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from musicflamingo_cli.cache import decode_entry, encode_entry
-from musicflamingo_cli.intake.fetch_settings import FetchSettings
+from musicflamingo_cli.intake.fetch.settings import FetchSettings
 from musicflamingo_cli.intake.settings import AudioPlan, IntakeSettings, decoder_versions
 
 PASSWORD = "Basic dXNlcjpyaWdodA=="

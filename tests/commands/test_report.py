@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.results.report_tables import CARD, five_songs, write
+from tests.results.report.report_tables import CARD, five_songs, write
 
 
 @pytest.fixture

@@ -334,7 +334,7 @@ def test_a_failed_write_keeps_the_older_table(bench: Any, monkeypatch: pytest.Mo
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("musicflamingo_cli.results.writers.pq.ParquetWriter.write_table", full)
+    monkeypatch.setattr("musicflamingo_cli.results.write.formats.pq.ParquetWriter.write_table", full)
     assert bench.score() == 4
     assert "scores.parquet: No space left" in bench.stderr()
     assert bench.table.read_bytes() == before

@@ -15,7 +15,7 @@ from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.fake import FakeEngine
 from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import open_folder, open_regular, write_whole
-from musicflamingo_cli.inference.lineage import load_as_before
+from musicflamingo_cli.inference.model_pin import load_as_before
 from musicflamingo_cli.intake.packs import load_pack
 
 FILES = ["run.json", "lock", "attempts.jsonl", "attempts.fault", "status.json"]

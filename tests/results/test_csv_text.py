@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from musicflamingo_cli.cli import main
 from musicflamingo_cli.results.csv_text import unguarded
-from musicflamingo_cli.results.staging import stage_csv
-from musicflamingo_cli.results.writers import Layout, write_table
+from musicflamingo_cli.results.tables.csv_table import stage_csv
+from musicflamingo_cli.results.write.formats import Layout, write_table
 
 WORD = "word"
 """In a row of its own, so that every column is one of text."""

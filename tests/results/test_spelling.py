@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musicflamingo_cli.cli import main
-from musicflamingo_cli.results.sinks import write_text
-from musicflamingo_cli.results.sources import open_table
 from musicflamingo_cli.results.spelling import is_held, twins_for
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.write.parquet import write_text
 
 SONGS = """id,ver,n,flag,bpm,long,title,plays,date
 1,10.10,1e5,TRUE,120.0,0.1234567890123456789012,None,nan,2024-01-02

@@ -1,0 +1,1 @@
+"""Audio files to clips and measures."""

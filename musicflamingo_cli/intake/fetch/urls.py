@@ -1,0 +1,205 @@
+"""URLs as the addresses of songs: taken apart once, shown without secrets, and told from each other.
+
+What is taken apart here is what is connected to: no second parser reads the URL, so none can read it otherwise.
+Syntax: RFC 3986; hosts that end in a number: https://url.spec.whatwg.org/#ends-in-a-number-checker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
+
+from musicflamingo_cli.intake.reasons import Unheard
+
+UrlKey = Literal["path", "full"]
+PORTS = {"http": 80, "https": 443}
+MAX_URL = 16_384
+"""Characters; servers refuse far shorter ones."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_DATA = re.compile(r"data:[A-Za-z0-9.+-]*[/;,]", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(:\d{0,5})?")
+_PATH_SAFE = "/%:@!$&'()*+,;=~-._"
+
+_SIGNING = re.compile(
+    r"x-(amz|goog|oss|cos|obs)-.+|(aws|oss)accesskeyid|googleaccessid|key-pair-id|policy|signature|sig|expires"
+    r"|hdnea|hdnts|q-(sign-algorithm|ak|sign-time|key-time|header-list|url-param-list|signature)",
+    re.IGNORECASE,
+)
+"""Query parameters that sign a request or end its life and say nothing about which song is meant. Only those of well
+known stores and CDNs: a `token` or `key` may as well be the song's name."""
+_AZURE = re.compile(r"s[evprtks]|spr|sip|srt|skoid|sktid|skt|ske|sks|skv", re.IGNORECASE)
+"""The same of a shared access signature; so short that they count only beside a `sig`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One http or https URL, ready to be asked for."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    """Lower case, ASCII (IDNA), an IPv6 address without its brackets."""
+    port: int
+    path: str
+    """Percent-encoded, at least `/`."""
+    query: str | None
+    """Percent-encoded, without its question mark."""
+    user: str | None = None
+    password: str | None = None
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What credentials belong to."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def shown(self) -> str:
+        """The URL without user, password, query and fragment: the parts that hold secrets."""
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def is_url(audio: str) -> bool:
+    """True for what is a URL of any scheme (`fetch` says which of them it reads), not a path."""
+    return bool(_SCHEME.match(audio) or _DATA.match(audio))
+
+
+def parse(url: str) -> Target:
+    """Take a URL apart. Raises `Unheard`: `unsupported_source` for other schemes, `url_refused` for what is no URL."""
+    scheme = (_SCHEME.match(url) or ("", "data" if _DATA.match(url) else ""))[1].lower()
+    if scheme not in ("http", "https"):
+        what = f"a {scheme[:20]} URL" if scheme else "this"
+        raise Unheard("unsupported_source", f"{what} is not read; http, https and local files are")
+    try:
+        return _take_apart(url.strip(" "))
+    except ValueError:  # UnicodeError is one; what Python says may quote the password.
+        raise Unheard("url_refused", "this is no valid URL") from None
+
+
+def redirected(target: Target, location: str) -> Target:
+    """The URL that a redirect leads to. Credentials go along only to the same origin. Raises `Unheard`."""
+    try:
+        url = urljoin(f"{target.shown}{'' if target.query is None else '?' + target.query}", location.strip(" "))
+    except ValueError:
+        url = ""
+    scheme = _SCHEME.match(url)
+    if scheme is None or scheme[1].lower() not in ("http", "https"):
+        raise Unheard("url_refused", "a redirect to what is no http or https URL")
+    try:
+        new = _take_apart(url)
+    except ValueError:
+        raise Unheard("url_refused", "a redirect to what is no valid URL") from None
+    keep = new.origin == target.origin
+    user, password = (target.user, target.password) if keep else (None, None)
+    return Target(new.scheme, new.host, new.port, new.path, new.query, user, password)
+
+
+def url_key(url: str, how: UrlKey) -> str:
+    """What identifies the audio in the cache: scheme, host, port and path, without user and password.
+
+    `path` leaves the query out, so that a fresh signature changes nothing; `full` adds a hash of it (the query itself
+    may hold a secret). A text that is no http URL is named by its hash.
+    """
+    try:
+        target = parse(url)
+    except Unheard:
+        return f"invalid:{_digest(url)}"
+    return target.shown if how == "path" or not target.query else f"{target.shown}?sha256={_digest(target.query)}"
+
+
+def url_facts(url: str, how: UrlKey) -> tuple[str, int, int]:
+    """What a failure of a URL is remembered against, in the form of a file's (path, size, mtime_ns).
+
+    The query counts in either case, as a number made of its hash: a URL that was refused because its signature had
+    expired is another one with a fresh signature.
+    """
+    rest = url.partition("#")[0].partition("?")[2]
+    return url_key(url, how), 0, int(_digest(rest)[:15], 16)
+
+
+def login_mark(url: str) -> str:
+    """20 bits of the hash of a URL's user and password: enough to tell a corrected password, too few to find it."""
+    try:
+        target = parse(url)
+    except Unheard:
+        return ""
+    return "" if target.user is None else _digest(f"{target.user}:{target.password or ''}")[:5]
+
+
+def store_name(target: Target, how: UrlKey) -> str:
+    """The name under which a song's bytes may be kept: 64 hexadecimal digits.
+
+    With `path` the query counts but for its signing parameters: `?id=1` and `?id=2` are never one file.
+    """
+    query = target.query or ""
+    if how == "path":
+        pairs = parse_qsl(query, keep_blank_values=True)
+        signed = any(name.lower() == "sig" for name, _ in pairs)
+        kept = [p for p in pairs if not _SIGNING.fullmatch(p[0]) and not (signed and _AZURE.fullmatch(p[0]))]
+        query = repr(kept) if kept else ""
+    return _digest(f"{target.shown}?{query}\n{target.user or ''}")
+
+
+def shown_url(url: str) -> str:
+    """A URL as tables, logs and the cache may hold it: no user, password, query or fragment, nothing unprintable."""
+    try:
+        return parse(url).shown
+    except Unheard:
+        match = _SCHEME.match(url)
+        if match is None:
+            return "data:"
+        # What can't be read may have its password anywhere before an @.
+        rest = re.split(r"[?#]", url[match.end() : MAX_URL], maxsplit=1)[0].rpartition("@")[2]
+        return f"{match[1].lower()}://{quote(rest, safe=_PATH_SAFE + '[]', errors='replace')}"
+
+
+def _take_apart(url: str) -> Target:
+    if len(url) > MAX_URL or _CONTROL.search(url) or "\\" in re.split(r"[/?#]", url, maxsplit=3)[2]:
+        raise ValueError
+    parts = urlsplit(url)
+    if not _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2]):
+        raise ValueError
+    scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
+    port = PORTS[scheme] if parts.port is None else parts.port
+    if port == 0:
+        raise ValueError
+    user = password = None
+    if "@" in parts.netloc:
+        user, _, password = (unquote(part) for part in parts.netloc.rpartition("@")[0].partition(":"))
+    host = _plain_host(parts.hostname or "")
+    query = _encoded(parts.query, _PATH_SAFE + "?") if "?" in url.split("#", maxsplit=1)[0] else None
+    return Target(scheme, host, port, _encoded(parts.path, _PATH_SAFE) or "/", query, user, password)
+
+
+def _plain_host(host: str) -> str:
+    """The host as it is resolved. Raises ValueError for numbers in disguise (`0x7f.1`, `2130706433`) and zone ids."""
+    if ":" in host:
+        return ipaddress.IPv6Address(host).compressed
+    plain = host if host.isascii() else host.encode("idna").decode("ascii")
+    plain = plain.lower().removesuffix(".")
+    if len(plain) > 253 or not _HOST.fullmatch(plain) or ".." in plain:
+        raise ValueError
+    return str(ipaddress.IPv4Address(plain)) if _NUMBER.fullmatch(plain.rpartition(".")[2]) else plain
+
+
+def _encoded(text: str, safe: str) -> str:
+    quoted = quote(_LONE_PERCENT.sub("%25", text), safe=safe)
+    return _ESCAPE.sub(lambda match: match[0].upper(), quoted)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,1 @@
+"""Manifests in any form to songs."""

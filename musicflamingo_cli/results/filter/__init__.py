@@ -1,0 +1,1 @@
+"""mfq filter: keep or drop, with a reason."""

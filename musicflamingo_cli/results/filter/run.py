@@ -1,0 +1,205 @@
+"""One filter run: tables in, kept and dropped rows, ids and the funnel out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from musicflamingo_cli.errors import MfqError, UsageError
+from musicflamingo_cli.results.filter.funnel import Funnel
+from musicflamingo_cli.results.filter.passing import Pass
+from musicflamingo_cli.results.filter.query import Filter
+from musicflamingo_cli.results.filter.records import Judgement
+from musicflamingo_cli.results.join import Joined, join_tables
+from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
+from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.table import naming_damage
+from musicflamingo_cli.results.write.formats import STDOUT, check_output, format_of, rows_format
+from musicflamingo_cli.results.write.outputs import Outputs
+from musicflamingo_cli.results.write.parquet import ParquetSink, left_out, write_partitions, write_text
+from musicflamingo_cli.results.write.places import check_folder, check_outputs
+
+FILTER_KEY = "mfq.filter"
+"""Key, in a kept table's metadata, of the rules that made it and their funnel."""
+
+
+class ExpectationError(MfqError):
+    """The data is not what it was said to be (`--expect-min-rows`, `--missing fail`); nothing was written."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FilterOptions:
+    """What a person asks of `mfq filter`."""
+
+    songs: str
+    judgement: Judgement
+    scores: str | None = None
+    on: str | None = None
+    output: str | None = None
+    form: str | None = None
+    partition_by: str | None = None
+    dropped: str | None = None
+    ids: str | None = None
+    report: str | None = None
+    dry_run: bool = False
+    if_changed: bool = False
+    expect_min_rows: int | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class FilterResult:
+    """What a filter did."""
+
+    funnel: tuple[str, ...]
+    """For a person, line by line."""
+    sweep: tuple[str, ...]
+    notes: tuple[str, ...]
+    report: dict[str, Any]
+
+
+def filter_table(options: FilterOptions) -> FilterResult:
+    """Filter SONGS. Raises `UsageError`, `OutputError`, or `ExpectationError` with nothing written."""
+    forms = _check(options)
+    with work_folder() as work, Outputs(if_changed=options.if_changed) as outputs:
+        twins = twins_for(() if options.dry_run else forms.values())
+        songs = open_table(options.songs, work, twins)
+        scores = open_table(options.scores, work, twins) if options.scores else None
+        joined = join_tables(songs, scores, options.on)
+        if options.ids and joined.songs_id is None:
+            raise UsageError(f"--ids: {songs.name} has no id column; name it with --on")
+        if options.partition_by and options.partition_by not in joined.schema().names:
+            raise UsageError(f"--partition-by: no column '{options.partition_by}' in the output")
+        tables = [songs, *([scores] if scores else [])]
+        for table in tables:
+            # Where SONGS' rows are written, reading them is the check.
+            if table is not songs or options.dry_run or not (options.output or options.dropped):
+                table.verify()
+        files = [path for table in tables for path in table.files]
+        with naming_damage(tables), Sandbox(work, files, options.limits) as sandbox:
+            chosen = Filter(joined, options.judgement, sandbox)
+            places = {} if options.dry_run else _places(options, forms, outputs, work)
+            run = _written(chosen, forms, places, sandbox)
+            matched = run.funnel.all.rows - run.funnel.unmatched
+            warnings = [w for side in joined.sides if (w := joined.few_match(sandbox, side, matched))]
+            _expect(run, options.expect_min_rows, warnings)
+            lost = _converted(run, options, forms, places)
+        if options.report:
+            body = orjson.dumps(_report(run), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+            outputs.part(options.report, work).write_bytes(body + b"\n")
+    if run.sweep and any(rule.ranks for rule in chosen.rules):
+        lost = [*lost, "--sweep counts without --top and --top-percent"]
+    notes = [*warnings, *_notes(joined, run.funnel), *lost, *(f"unchanged: {name}" for name in outputs.unchanged)]
+    sweep = tuple(run.sweep.lines()) if run.sweep else ()
+    return FilterResult(tuple(run.funnel.lines()), sweep, tuple(notes), _report(run))
+
+
+def _check(options: FilterOptions) -> dict[str, str]:
+    asked = (("-o", options.output), ("--dropped", options.dropped))
+    forms = {}
+    for flag, name in asked:
+        if name is None:
+            continue
+        if flag == "-o" and options.partition_by:
+            if options.form not in (None, "parquet") or name in STDOUT:
+                raise UsageError("--partition-by writes a folder of Parquet; leave --format out and name a folder")
+            check_folder(name)
+            forms[flag] = "folder"
+            continue
+        forms[flag] = format_of(name, options.form) if flag == "-o" else rows_format(flag, name)
+        check_output(name, forms[flag])
+    outputs = (*asked, ("--ids", options.ids), ("--report-json", options.report))
+    check_outputs(outputs, (options.songs, options.scores), folder="-o" if options.partition_by else None)
+    return forms
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an output is written."""
+
+    part: Path
+    """What takes the output's name in the end."""
+    rows: Path
+    """The Parquet file that its rows go to first; `part` itself where that is the output."""
+
+
+def _places(options: FilterOptions, forms: dict[str, str], outputs: Outputs, work: Path) -> dict[str, Place]:
+    found = {}
+    for flag, name in (("-o", options.output), ("--dropped", options.dropped), ("--ids", options.ids)):
+        if name is not None:
+            part = outputs.part(name, work, folder=forms.get(flag) == "folder")
+            found[flag] = Place(part, part if forms.get(flag) in ("parquet", None) else work / f"rows{flag}.parquet")
+    return found
+
+
+def _written(chosen: Filter, forms: Mapping[str, str], places: dict[str, Place], sandbox: Sandbox) -> Pass:
+    run = Pass(chosen, sandbox)
+    kept, dropped = (
+        ParquetSink(places[flag].rows, schema, typed=forms[flag] not in TEXT_FORMS) if flag in places else None
+        for flag, schema in (("-o", run.kept_schema), ("--dropped", run.dropped_schema))
+    )
+    run.pass_through(kept, dropped, places["--ids"].part if "--ids" in places else None)
+    note = {FILTER_KEY: orjson.dumps(run.funnel.report(), option=orjson.OPT_NON_STR_KEYS).decode()}
+    for sink in (kept, dropped):
+        if sink is not None:
+            sink.close(note)
+    return run
+
+
+def _converted(
+    run: Pass, options: FilterOptions, forms: Mapping[str, str], places: Mapping[str, Place]
+) -> Sequence[str]:
+    """Write the rows in the forms that were asked for; return what a person has to know of that."""
+    joined, said = run.filter.joined, []
+    id_name = None if joined.songs_id is None else joined.songs.schema.names[joined.songs_id]
+    for flag, place in places.items():
+        form = forms.get(flag, "parquet")
+        if form == "folder":
+            write_partitions(place.rows, place.part, options.partition_by or "")
+        elif form != "parquet":
+            with place.part.open("wb") as file:
+                lost = write_text(place.rows, file, form, run.score_names, id_name)
+            said += [left_out(options.output, lost)] if lost else []
+    return said
+
+
+def _expect(run: Pass, least: int | None, warnings: Sequence[str]) -> None:
+    """Raise `ExpectationError` if the data is not what it was said to be."""
+    tally = run.funnel.all
+    said = "\n".join([*warnings, *run.funnel.lines()])
+    if run.funnel.missing == "fail" and tally.missing:
+        why = ", ".join(f"{n} {name}" for name, n in sorted(run.funnel.why.items()))
+        raise ExpectationError(
+            f"--missing fail: {tally.missing} rows could not be judged ({why}); nothing written\n{said}"
+        )
+    if least is not None and tally.kept < least:
+        raise ExpectationError(f"--expect-min-rows {least}: only {tally.kept} kept; nothing written\n{said}")
+
+
+def _report(run: Pass) -> dict[str, Any]:
+    joined = run.filter.joined
+    scores = joined.sides[0].table.name if joined.sides else None
+    return {"songs": joined.songs.name, "scores": scores, **run.report()}
+
+
+def _notes(joined: Joined, funnel: Funnel) -> list[str]:
+    found = []
+    renamed = joined.renamed()
+    if renamed:
+        pairs = ", ".join(f"{new} ({old})" for old, new in list(renamed.items())[:6])
+        more = ", ..." if len(renamed) > 6 else ""
+        found.append(f"both tables have these columns, the scores' are called: {pairs}{more}")
+    if funnel.unmatched:
+        found.append(f"{funnel.unmatched} of {funnel.all.rows} rows have no row in {joined.sides[0].table.name}")
+    for table in (joined.songs, *(side.table for side in joined.sides)):
+        if table.rejects:
+            first = table.rejects[0]
+            found.append(f"{table.name}: {len(table.rejects)} rejected, first {first.place}: {first.error}")
+    return found

@@ -1,0 +1,1 @@
+"""mfq merge: tables to one."""

@@ -1,0 +1,64 @@
+"""What the run cards of merged tables say of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from musicflamingo_cli.results.run_card import CARD_KEY
+from musicflamingo_cli.results.tables.open import Table
+
+
+def is_one_run(tables: Sequence[Table]) -> bool:
+    """True if every table is a shard of a run over the same manifest in as many parts."""
+    runs = set()
+    for table in tables:
+        settings = (table.card or {}).get("settings")
+        shard = settings.get("shard") if isinstance(settings, dict) else None
+        if not isinstance(shard, str) or not isinstance(settings, dict):
+            return False
+        runs.add((shard.partition("/")[2], str(settings.get("manifest"))))
+    return len(runs) == 1
+
+
+RULES = ("weights", "min_coverage", "assume_scale", "min_number_mass", "score_from")
+"""Settings of the cheap half: tables that differ in one of them hold scores that can't be compared."""
+
+
+def unlike_rules(tables: Sequence[Table]) -> dict[str, list[tuple[str, Any]]]:
+    """The rules in which the run cards of these tables differ: by setting, the names of the tables with their values.
+
+    A card that does not name a setting says nothing of it.
+    """
+    unlike: dict[str, list[tuple[str, Any]]] = {}
+    for rule in RULES:
+        told: list[tuple[str, Any]] = []
+        for table in tables:
+            settings = (table.card or {}).get("settings")
+            if isinstance(settings, dict) and rule in settings and all(v != settings[rule] for _, v in told):
+                told.append((table.name, settings[rule]))
+        if len(told) > 1:
+            unlike[rule] = told
+    return unlike
+
+
+def merged_card(tables: Sequence[Table], counts: Mapping[str, Any]) -> dict[bytes, bytes]:
+    """The metadata of the merged table: the newest card, with the merge's own counts and the names of the tables."""
+    cards = [table.card for table in tables if table.card]
+    if not cards:
+        return {}
+    newest = max(cards, key=lambda card: str(card.get("scored_at")))
+    settings = newest.get("settings")
+    mixed = unlike_rules(tables)
+    if isinstance(settings, dict):
+        settings = {name: value for name, value in settings.items() if name not in mixed} | {"shard": None}
+    whole = {
+        **newest,
+        "settings": settings,
+        "counts": {"rows": counts["rows_out"], "status": counts["status"]},
+        "merged": [table.name for table in tables],
+        **({"mixed": sorted(mixed)} if mixed else {}),
+    }
+    return {CARD_KEY.encode(): orjson.dumps(whole)}

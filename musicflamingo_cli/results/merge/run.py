@@ -1,0 +1,206 @@
+"""One merge run: shards into one table, or sources at the side of a catalogue; written whole, with what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.merge.columns import score_names
+from musicflamingo_cli.results.merge.combine import Combination, Scale
+from musicflamingo_cli.results.merge.shards import Merged, Shards
+from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
+from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
+from musicflamingo_cli.results.tables.open import Reject, open_table
+from musicflamingo_cli.results.tables.table import naming_damage
+from musicflamingo_cli.results.write.formats import check_output, format_of, rows_format
+from musicflamingo_cli.results.write.outputs import Outputs
+from musicflamingo_cli.results.write.parquet import ParquetSink, left_out, write_text
+from musicflamingo_cli.results.write.places import check_outputs
+
+REJECTS = pa.schema([(name, pa.string()) for name in ("table", "place", "song_id", "reason", "error")])
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table that is joined by id, as named on the command line."""
+
+    name: str
+    table: str
+    column: str | None = None
+    """Its score; None for its overall."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normalise:
+    """Ranks in new columns `<column>_rank`."""
+
+    columns: tuple[str, ...] = ()
+    """Empty: all scores."""
+    per: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MergeOptions:
+    """What a person asks of `mfq merge`."""
+
+    tables: tuple[str, ...]
+    output: str
+    form: str | None = None
+    on: str | None = None
+    sources: tuple[Source, ...] = ()
+    combination: Combination | None = None
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+    audiobox_input: str | None = None
+    normalise: Normalise | None = None
+    conflicts: str | None = None
+    rejects: str | None = None
+    report: str | None = None
+    strict: bool = False
+    allow_mixed: bool = False
+    if_changed: bool = False
+    limits: Limits = Limits()
+
+    @property
+    def typed(self) -> bool:
+        """Whether the output has types."""
+        return format_of(self.output, self.form) not in TEXT_FORMS
+
+    @property
+    def twins(self) -> frozenset[str]:
+        """What the rows carry of how they were written."""
+        return twins_for([format_of(self.output, self.form)])
+
+
+@dataclass(frozen=True, slots=True)
+class MergeResult:
+    """What a merge did."""
+
+    lines: tuple[str, ...]
+    """For a person."""
+    report: dict[str, Any]
+    id_name: str
+    """The column that holds the id."""
+
+
+def merge_tables(options: MergeOptions) -> MergeResult:
+    """Merge. Raises `UsageError` (nothing written but conflicts and rejects) or `OutputError`."""
+    from musicflamingo_cli.results.merge.sources import join_sources
+
+    form = format_of(options.output, options.form)
+    check_output(options.output, form)
+    for flag, name in (("--conflicts", options.conflicts), ("--rejects", options.rejects)):
+        if name is not None:
+            rows_format(flag, name)
+    extra = (("--conflicts", options.conflicts), ("--rejects", options.rejects), ("--report-json", options.report))
+    inputs = [*options.tables, *(s.table for s in options.sources), options.audiobox_input]
+    check_outputs((("-o", options.output), *extra), inputs)
+    with work_folder() as work, Outputs(if_changed=options.if_changed) as outputs:
+        part = outputs.part(options.output, work)
+        rows = part if form == "parquet" else work / "merged.parquet"
+        result, scores = (join_sources if options.sources else _merge_shards)(options, work, rows)
+        if form != "parquet":
+            with part.open("wb") as file:
+                lost = write_text(rows, file, form, scores, result.id_name)
+            if lost:
+                result = replace(result, lines=(*result.lines, left_out(options.output, lost)))
+        if options.report:
+            body = orjson.dumps(result.report, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+            outputs.part(options.report, work).write_bytes(body + b"\n")
+    return result
+
+
+def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeResult, list[str]]:
+    tables = [open_table(name, work, options.twins, options.rejects is not None) for name in options.tables]
+    for table in tables:
+        table.verify()
+    files = [path for table in tables for path in table.files]
+    with naming_damage(tables), Sandbox(work, files, options.limits) as sandbox:
+        shards = Shards(tables, options.on, sandbox, allow_mixed=options.allow_mixed)
+        merged = shards.merge()
+        report = {**merged.counts, "filled": merged.filled, "rejected": len(merged.rejects)}
+        _side_outputs(options, sandbox, merged, work)
+        if options.strict and merged.counts["conflicts"]:
+            where = f"; {options.conflicts} lists them" if options.conflicts else "; --conflicts lists them"
+            raise UsageError(f"--strict: {merged.counts['conflicts']} songs have two different ok scores{where}")
+        if options.normalise is not None:
+            from musicflamingo_cli.results.merge.sources import write_ranked
+
+            plain = work / "plain.parquet"
+            write_batches(shards.batches(merged.statement), merged.schema, plain)
+            names = write_ranked(plain, shards.id_name, options, sandbox, rows)
+        else:
+            write_batches(shards.batches(merged.statement), merged.schema, rows, typed=options.typed)
+            names = []
+        report["ranked"] = names
+    result = MergeResult(tuple(_lines(options, report, merged.rejects)), report, shards.id_name)
+    return result, score_names(merged.schema)
+
+
+def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, *, typed: bool = False) -> None:
+    """Write batches to a Parquet file; `typed` as in `ParquetSink`."""
+    sink = ParquetSink(path, schema, typed=typed)
+    for batch in batches:
+        sink.write(batch)
+    sink.close()
+
+
+def _side_outputs(options: MergeOptions, sandbox: Sandbox, merged: Merged, work: Path) -> None:
+    """Write conflicts and rejects: also where the merge itself is then refused, as they say why."""
+    with Outputs(if_changed=options.if_changed) as outputs:
+        if options.conflicts:
+            part, form = outputs.part(options.conflicts, work), rows_format("--conflicts", options.conflicts)
+            rows = part if form == "parquet" else work / "conflicts.parquet"
+            write_batches(sandbox.batches(merged.conflicts), sandbox.schema(merged.conflicts), rows)
+            if form != "parquet":
+                with part.open("wb") as file:
+                    write_text(rows, file, form, ())
+        if options.rejects:
+            write_rejects(options.rejects, merged.rejects, outputs, work)
+
+
+def write_rejects(name: str, rejects: Sequence[Reject], outputs: Outputs, work: Path) -> None:
+    """Write what was no row, with its reason."""
+    listed = [
+        {"table": r.table, "place": r.place, "song_id": r.song_id, "reason": r.reason, "error": r.error}
+        for r in rejects
+    ]
+    part, form = outputs.part(name, work), rows_format("--rejects", name)
+    rows = part if form == "parquet" else work / "rejects.parquet"
+    write_batches(iter([pa.RecordBatch.from_pylist(listed, schema=REJECTS)]), REJECTS, rows)
+    if form != "parquet":
+        with part.open("wb") as file:
+            write_text(rows, file, form, ())
+
+
+def _lines(options: MergeOptions, report: Mapping[str, Any], rejects: Sequence[Reject]) -> Iterator[str]:
+    for name, count in report["tables"].items():
+        yield f"{name}: {count} rows"
+    for name, columns in report["filled"].items():
+        more = ", ..." if len(columns) > SHOWN else ""
+        yield f"{name} lacks {len(columns)} columns, null here: {', '.join(columns[:SHOWN])}{more}"
+    yield from reject_lines(rejects, options.rejects)
+    if report["conflicts"]:
+        where = options.conflicts or "--conflicts FILE lists them"
+        yield f"{report['conflicts']} songs have two different ok scores; the newer one was taken ({where})"
+    shares = ", ".join(f"{n} {status}" for status, n in report["status"].items()) or "none"
+    seen = f"{report['rows_in']} rows in, {report['repeated']} of a song seen before"
+    nameless = f", {report['without_id']} without an id" if report.get("without_id") else ""
+    yield f"{seen}, {report['rows_out']} rows out: {shares}{nameless}"
+
+
+def reject_lines(rejects: Sequence[Reject], written: str | None) -> Iterator[str]:
+    """Say how many rejects there are, by reason, and the first of each."""
+    first: dict[str, Reject] = {}
+    for one in rejects:
+        first.setdefault(one.reason, one)
+    for reason, one in first.items():
+        count = sum(r.reason == reason for r in rejects)
+        where = f"; {written} lists them" if written else ""
+        yield f"{count} rejected as {reason} (first: {one.table} {one.place}: {one.error}){where}"

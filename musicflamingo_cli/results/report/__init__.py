@@ -1,0 +1,1 @@
+"""mfq report: what a table holds."""

@@ -1,0 +1,1 @@
+"""Rows to files that appear whole or not at all."""
