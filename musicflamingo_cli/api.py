@@ -12,7 +12,7 @@ from musicflamingo_cli import pipeline
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Rules
 from musicflamingo_cli.results.run_card import CARD_KEY
-from musicflamingo_cli.summary import ScoreOptions
+from musicflamingo_cli.run_context import ScoreOptions
 
 RULES = ("min_coverage", "assume_scale", "min_number_mass", "score_from")
 """Options that say how replies become scores."""

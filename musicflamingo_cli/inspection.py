@@ -17,12 +17,12 @@ from musicflamingo_cli.errors import EngineError, UsageError
 from musicflamingo_cli.inference.estimates import LENGTH_COLUMNS, Lengths, stated_time
 from musicflamingo_cli.inference.lookup import look_up
 from musicflamingo_cli.inference.sample import first_requests
-from musicflamingo_cli.intake.settings import AudioPlan
+from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.monitor import STATUS_FILES, read_status
 from musicflamingo_cli.records import Field, Rules
-from musicflamingo_cli.run_context import open_road
+from musicflamingo_cli.run_context import ScoreOptions, open_road
 from musicflamingo_cli.scoring.scorer import read_reply
-from musicflamingo_cli.summary import Plan, ScoreOptions
+from musicflamingo_cli.summary import Plan
 
 
 def plan(options: ScoreOptions, say: Callable[[str], None] = lambda text: None) -> Plan:

@@ -41,11 +41,10 @@ from musicflamingo_cli.results.write.formats import (
     sweep_parts,
     write_table,
 )
-from musicflamingo_cli.run_context import Road, holds_replies, kept_settings, open_road
-from musicflamingo_cli.score_stats import narrow
-from musicflamingo_cli.scoring.aggregate import ColumnStatistics, bucket
+from musicflamingo_cli.run_context import Road, ScoreOptions, holds_replies, kept_settings, open_road
+from musicflamingo_cli.score_stats import ColumnStatistics, bucket, narrow
 from musicflamingo_cli.scoring.scorer import has_scores
-from musicflamingo_cli.summary import ScoreOptions, Summary
+from musicflamingo_cli.summary import Summary
 
 if TYPE_CHECKING:
     from musicflamingo_cli.intake.manifest.parquet_typed import TypedColumns

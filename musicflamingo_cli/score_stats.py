@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 HIGH, LOW = 0.7, 0.4
 """Bucket borders, as shares of the range: high from 0.7, medium from 0.4."""
@@ -51,3 +55,123 @@ def narrow(name: str, songs: int, quantiles: Mapping[float, float], low: float, 
         f"{name} lies between {ends} for 90% of {songs} songs, closer than one step of {step:g}: "
         "such scores hardly tell songs apart"
     )
+
+
+def bucket(overall: float | None) -> Literal["high", "medium", "low"] | None:
+    """`high` from 0.7, `medium` from 0.4, `low` below; None stays None."""
+    if overall is None:
+        return None
+    return "high" if overall >= HIGH else "medium" if overall >= LOW else "low"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSummary:
+    """One column of scores over a run."""
+
+    name: str
+    count: int
+    """Songs that have a value."""
+    mean: float | None
+    """None, like all below, without a value."""
+    median: float | None
+    minimum: float | None
+    maximum: float | None
+    std: float | None
+    """Population standard deviation."""
+    quantiles: Mapping[float, float]
+    """By probability (0.01 to 0.99), linear between neighbours, of values at that resolution (see `distinct`)."""
+    distinct: int
+    """Distinct values, at a resolution of 1e-6 (coarser where `approximate`)."""
+    top_value: float | None
+    """The most common value."""
+    top_share: float | None
+    """Share of the values that are the most common one, 0..1."""
+    approximate: bool = False
+    """True if there were so many distinct values that they were counted at a coarser resolution."""
+
+    @property
+    def collapse_warning(self) -> str | None:
+        """One sentence if the column holds too few values to rank songs, else None."""
+        return collapse_warning(self)
+
+
+class ColumnStatistics:
+    """Counts a column of scores as it streams by; memory stays bounded at any number of songs.
+
+    Values are counted at a resolution of 1e-6; past `max_distinct` values the resolution is made ten times
+    coarser until they fit. Mean and deviation are Welford's (Technometrics 4, 1962), from the unrounded values.
+    """
+
+    def __init__(self, name: str, max_distinct: int = 200_000) -> None:
+        self.name = name
+        self._max_distinct = max(1, max_distinct)
+        self._decimals = 6
+        self._counts: Counter[float] = Counter()
+        self._count = 0
+        self._mean = 0.0
+        self._squares = 0.0
+        self._minimum = math.inf
+        self._maximum = -math.inf
+
+    def add(self, value: float | None) -> None:
+        """Count one value; None (and anything that is not finite) is no value."""
+        if value is None or not math.isfinite(value):
+            return
+        self._count += 1
+        step = value - self._mean
+        self._mean += step / self._count
+        self._squares += step * (value - self._mean)
+        self._minimum = min(self._minimum, value)
+        self._maximum = max(self._maximum, value)
+        self._counts[round(value, self._decimals) + 0.0] += 1
+        while len(self._counts) > self._max_distinct:
+            self._coarsen()
+
+    def _coarsen(self) -> None:
+        self._decimals -= 1
+        coarser: Counter[float] = Counter()
+        for value, count in self._counts.items():
+            coarser[round(value, self._decimals) + 0.0] += count
+        self._counts = coarser
+
+    def summary(self) -> ColumnSummary:
+        """What has been counted so far."""
+        if not self._count:
+            return ColumnSummary(self.name, 0, None, None, None, None, None, {}, 0, None, None)
+        ordered = sorted(self._counts.items())
+        quantiles = {q: self._quantile(ordered, q) for q in QUANTILES}
+        top_value, top_count = min(self._counts.items(), key=lambda item: (-item[1], item[0]))
+        return ColumnSummary(
+            name=self.name,
+            count=self._count,
+            mean=self._mean,
+            median=quantiles[0.5],
+            minimum=self._minimum,
+            maximum=self._maximum,
+            std=math.sqrt(max(0.0, self._squares / self._count)),
+            quantiles=quantiles,
+            distinct=len(self._counts),
+            top_value=top_value,
+            top_share=top_count / self._count,
+            approximate=self._decimals < 6,
+        )
+
+    def _quantile(self, ordered: list[tuple[float, int]], probability: float) -> float:
+        position = probability * (self._count - 1)
+        below = math.floor(position)
+        low = high = ordered[-1][0]
+        seen = 0
+        for index, (value, count) in enumerate(ordered):
+            seen += count
+            if seen > below:
+                low = value
+                high = value if seen > below + 1 or index + 1 == len(ordered) else ordered[index + 1][0]
+                break
+        return low + (high - low) * (position - below)
+
+
+def collapse_warning(summary: ColumnSummary) -> str | None:
+    """One sentence if one value holds over 60 % of 3 songs or more, or under 10 values serve over 100 songs."""
+    if summary.top_value is None or summary.top_share is None:
+        return None
+    return collapse(summary.name, summary.count, summary.distinct, summary.top_value, summary.top_share)

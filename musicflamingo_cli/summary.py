@@ -7,89 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from musicflamingo_cli.records import Pack, Rules
+from musicflamingo_cli.records import Pack
 
 PREVIEW_ROWS = 40
 """A table of at most this many rows is shown whole at the end of a run."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreOptions:
-    """What a person asks of `mfq score`."""
-
-    manifest: str
-    output: str = "scores.parquet"
-    form: str | None = None
-    """`parquet`, `jsonl`, `csv` or `json`; None: by the output's suffix."""
-    engine: str = "flamingo"
-    prompt: str | None = None
-    """A pack's name or folder; None for the engine's own."""
-    model: str | None = None
-    revision: str | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    max_tokens: int = 512
-    decode: str = "json"
-    """`text`, `json` or `scores`, for engines with a model."""
-    attention: str = "auto"
-    long_audio: str = "head"
-    """`head` or `middle`: which part of a song is heard that is longer than can be."""
-    max_audio_seconds: float | None = None
-    batch_seconds: float | None = None
-    cache_dir: str | None = None
-    """Folder of the cache; None: thrown away after the run."""
-    refresh: bool = False
-    offline: bool = False
-    """From the cache alone."""
-    retry_all: bool = False
-    retry_unreadable: bool = False
-    """Ask once more for cached replies from which no asked score can be read."""
-    verify_audio: bool = False
-    measure: bool = False
-    limit: int | None = None
-    workers: int = 1
-    batch_size: int | None = None
-    decode_seconds: float = 120.0
-    id_column: str | None = None
-    audio_column: str | None = None
-    audio_root: str | None = None
-    keep: tuple[str, ...] = ()
-    missing_column: str = "fail"
-    """What a prompt's place for a column that the manifest lacks comes to: `fail`, or the word `unknown`."""
-    words: bool = False
-    """A run for captions: the table holds the whole text of each reply."""
-    weights: str | None = None
-    """`name=value,...` or a file of them; None for the pack's own."""
-    rules: Rules = Rules()
-    shard: str | None = None
-    """`i/n`: only this part of the rows."""
-    wait: bool = False
-    """Wait for another run over the same cache instead of giving up."""
-    deadline: str | None = None
-    time_budget: str | None = None
-    max_failures: str | None = None
-    batch_timeout: float | None = None
-    """Seconds that a batch may be in the model before the engine counts as hanging."""
-    partial_output: bool = False
-    """Write the table also when the run ends early."""
-    stats: str | None = None
-    """File that is rewritten with the state of the run."""
-    log_file: str | None = None
-    gpu_hour_price: float | None = None
-    allow_private_hosts: tuple[str, ...] = ()
-    """`HOST:PORT` of hosts whose address may be private."""
-    url_key: str = "path"
-    """`path` or `full`: what of a URL tells one song from another."""
-    audio_store: str | None = None
-    """Folder in which fetched audio is kept."""
-    audio_store_bytes: int | None = None
-    fetch_parallel: int = 8
-    fetch_per_host: int = 4
-    fetch_seconds: float = 600.0
-    """Time that one song's download may take, all attempts together."""
-    max_download_bytes: int = 1 << 30
-    settings_file: str | None = None
-    """The file that some of these are from."""
 
 
 @dataclass(slots=True)

@@ -12,8 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import open_regular
-from musicflamingo_cli.intake.fetch.part import unwritable
 
 PREFIX = "mfq-fetch-"
 LOCK = "lock"
@@ -103,3 +103,9 @@ def _remove_if_abandoned(folder: Path) -> None:
         shutil.rmtree(folder)
     finally:
         os.close(lock)
+
+
+def unwritable(path: str, error: OSError) -> OutputError:
+    """The error of a disk that does not take a song."""
+    return OutputError(f"{path}: fetched audio can't be kept there: {error.strerror or error}; TMPDIR or the audio "
+                       "store's folder must be writable and large enough")  # fmt: skip

@@ -24,9 +24,9 @@ from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.audio.fingerprint import fingerprint
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.records import MEASURES_VERSION, Fingerprint, Heard, Measures, Reply, Rules, Song
-from musicflamingo_cli.run_context import identity_of
+from musicflamingo_cli.run_context import ScoreOptions, identity_of
 from musicflamingo_cli.scoring.scorer import read_reply
-from musicflamingo_cli.summary import ScoreOptions, Summary
+from musicflamingo_cli.summary import Summary
 
 WORDS = "warm analogue drums under a bright vocal, wide reverb and a slow build towards the last chorus "
 

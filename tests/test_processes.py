@@ -93,10 +93,10 @@ def test_processes_that_read_back(bench: Any, poisoned: Path, script: Any) -> No
     script({})
     assert bench.score() == 0
     code = (
-        "import sys; from musicflamingo_cli import rescore; from musicflamingo_cli import pipeline; from musicflamingo_cli.cli import main\n"
+        "import sys; from musicflamingo_cli import pipeline, rescore; from musicflamingo_cli.cli import main\n"
         "pipeline.os.cpu_count = lambda: 2; rescore.MANY_ROWS = rescore.CHUNK_ROWS = 1\n"
         "began = rescore._Helpers._start; made = []\n"
-        "readback._Helpers._start = lambda self: made.append(began(self)) or made[-1]\n"
+        "rescore._Helpers._start = lambda self: made.append(began(self)) or made[-1]\n"
         "code = main(sys.argv[1:]); print(len(made), {child.returncode for child in made}); sys.exit(code)\n"
     )
     path = bench.folder / "several.py"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from musicflamingo_cli.results.merge.run import Normalise, Source
+    from musicflamingo_cli.results.merge.options import Normalise, Source
 
 Missing = Literal["null", "renormalise"]
 SHARDS, SOURCES, OUT = "Shards and reruns", "Sources", "Output"
@@ -118,7 +118,8 @@ def merge(  # noqa: PLR0913 - a command's options
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.results.merge.combine import Combination, parse_scale, parse_weights
-    from musicflamingo_cli.results.merge.run import MergeOptions, merge_tables
+    from musicflamingo_cli.results.merge.options import MergeOptions
+    from musicflamingo_cli.results.merge.run import merge_tables
     from musicflamingo_cli.results.sandbox import Limits
 
     if not tables and not with_:
@@ -159,7 +160,7 @@ def _source(words: str) -> "Source":
     """Read `name=table` or `name=table:column`."""
     from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.results.merge.combine import NAME
-    from musicflamingo_cli.results.merge.run import Source
+    from musicflamingo_cli.results.merge.options import Source
 
     name, equals, table = words.partition("=")
     if not equals or not NAME.match(name) or not table:
@@ -172,7 +173,7 @@ def _source(words: str) -> "Source":
 
 def _normalise(wanted: list[str] | None, per: str | None) -> "Normalise | None":
     from musicflamingo_cli.errors import UsageError
-    from musicflamingo_cli.results.merge.run import Normalise
+    from musicflamingo_cli.results.merge.options import Normalise
 
     if not wanted:
         return None

@@ -14,8 +14,8 @@ from musicflamingo_cli.commands.options import cache_folder
 from musicflamingo_cli.commands.verbs import settings_of
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Rules, Watch
+from musicflamingo_cli.run_context import ScoreOptions
 from musicflamingo_cli.signals import Stops
-from musicflamingo_cli.summary import ScoreOptions
 
 SAME = (
     *(

@@ -9,8 +9,8 @@ from itertools import islice
 from musicflamingo_cli.inference.lookup import LookupRules, look_up
 from musicflamingo_cli.inference.sources import Source, Sources
 from musicflamingo_cli.intake.audio.pool import DecodePool
+from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.fetch.settings import FetchSettings
-from musicflamingo_cli.intake.settings import AudioPlan
 from musicflamingo_cli.records import Failure, Pack, Request, Song
 
 

@@ -7,29 +7,12 @@ import json
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache, lru_cache
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
+from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.fetch.settings import FetchSettings
 from musicflamingo_cli.intake.fetch.urls import is_url, login_mark
 from musicflamingo_cli.records import MEASURES_VERSION
-
-MEASURED_SECONDS = 1200.0
-"""What is measured of a song: its first 20 minutes."""
-
-
-@dataclass(frozen=True, slots=True)
-class AudioPlan:
-    """What is wanted of every file."""
-
-    clip: bool = True
-    """The engine wants samples."""
-    measures: Literal["basic", "all"] = "basic"
-    max_clip_seconds: float = MEASURED_SECONDS
-    """Seconds that the engine can use, > 0."""
-    placement: Literal["head", "middle"] = "head"
-    """Which part of a longer song the engine is given."""
-    min_seconds: float = 0.5
-    """Clips of at most this length are `too_short`."""
 
 
 @dataclass(frozen=True, slots=True)

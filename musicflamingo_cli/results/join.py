@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.filter.rules import Column, Columns
+from musicflamingo_cli.results.columns import Column, Columns, cast
 from musicflamingo_cli.results.run_card import CARD_KEY
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.spelling import is_twin, mark_of, own_name
@@ -177,3 +177,16 @@ def selection(table: Table, id_position: int | None, prefix: str, columns: Seque
         positions.add(id_position)
         key = id_sql(f"{prefix}{id_position}", one.type, f"{table.name}: column '{one.name}'")
     return f"SELECT {key} AS id, row{_listed(columns)} FROM ({table.relation(sandbox, sorted(positions), prefix)})"
+
+
+def check_types(given: pa.Schema, columns: Sequence[Column], joined: Joined) -> None:
+    """Refuse a column that DuckDB does not give back as what it was. Raises `UsageError` naming it."""
+    tables = {side.name: side.table.name for side in joined.sides}
+    for column in columns:
+        try:
+            if isinstance(column.kind, pa.BaseExtensionType):
+                raise pa.ArrowNotImplementedError
+            cast(pa.array([], given.field(column.internal).type), column.kind)
+        except pa.ArrowException:
+            where = f"{tables.get(column.side, column.side)}: column '{column.plain}'"
+            raise UsageError(f"{where} holds {column.kind}, which can't be joined; leave it out") from None

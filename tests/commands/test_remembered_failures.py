@@ -14,8 +14,9 @@ import pytest
 import soundfile
 
 from musicflamingo_cli.cache import decode_entry, encode_entry
+from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.fetch.settings import FetchSettings
-from musicflamingo_cli.intake.settings import AudioPlan, IntakeSettings, decoder_versions
+from musicflamingo_cli.intake.settings import IntakeSettings, decoder_versions
 
 PASSWORD = "Basic dXNlcjpyaWdodA=="
 """user:right"""

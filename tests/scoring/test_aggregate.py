@@ -8,7 +8,8 @@ import pytest
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Answer, Field, FieldAnswer, Score
-from musicflamingo_cli.scoring.aggregate import ColumnStatistics, aggregate, bucket, collapse_warning, parse_weights
+from musicflamingo_cli.score_stats import ColumnStatistics, bucket, collapse_warning
+from musicflamingo_cli.scoring.aggregate import aggregate, parse_weights
 
 
 def answer(fields: tuple[Field, ...], *numbers: float | None) -> Answer:

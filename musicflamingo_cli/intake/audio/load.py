@@ -24,8 +24,8 @@ from musicflamingo_cli.intake.audio.fingerprint import (
 )
 from musicflamingo_cli.intake.audio.formats import AudioFormat, Library, sniff
 from musicflamingo_cli.intake.audio.header_length import is_ogg_cut, promised_frames
+from musicflamingo_cli.intake.audio.settings import MEASURED_SECONDS, AudioPlan
 from musicflamingo_cli.intake.reasons import Unheard, fail
-from musicflamingo_cli.intake.settings import MEASURED_SECONDS, AudioPlan
 from musicflamingo_cli.records import Failure, Fingerprint, Heard, Measures
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import time
 from dataclasses import asdict, dataclass
 
 from musicflamingo_cli.intake.audio.frames import read_frame, unpack_result, write_frame
+from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.reasons import fail
-from musicflamingo_cli.intake.settings import AudioPlan
 from musicflamingo_cli.processes import python_command, python_environment
 from musicflamingo_cli.records import Failure, Heard
 

@@ -22,13 +22,13 @@ from musicflamingo_cli.intake.fetch.client import Download, Means
 from musicflamingo_cli.intake.fetch.content import check_file
 from musicflamingo_cli.intake.fetch.hosts import HostGate
 from musicflamingo_cli.intake.fetch.network import Clock, FetcherClosed, Wire
-from musicflamingo_cli.intake.fetch.part import Part, Passing, unwritable
+from musicflamingo_cli.intake.fetch.part import Part, Passing
 from musicflamingo_cli.intake.fetch.settings import Fetched, FetchSettings
 from musicflamingo_cli.intake.fetch.store import AudioStore
 from musicflamingo_cli.intake.fetch.urls import Target, is_url, parse, shown_url, store_name, url_facts, url_key
 from musicflamingo_cli.intake.reasons import Unheard
 from musicflamingo_cli.records import Failure
-from musicflamingo_cli.work_folder import WorkRoom
+from musicflamingo_cli.work_folder import WorkRoom, unwritable
 
 __all__ = ["FetchSettings", "Fetched", "Fetcher", "FetcherClosed", "is_url", "shown_url", "url_facts", "url_key"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from io import FileIO
 
-from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.intake.fetch.content import HEAD_BYTES
+from musicflamingo_cli.work_folder import unwritable
 
 
 class Passing(Exception):
@@ -54,12 +54,6 @@ class Part:
         self.length += len(data)
         if len(self.head) < HEAD_BYTES:
             self.head += data[: HEAD_BYTES - len(self.head)]
-
-
-def unwritable(path: str, error: OSError) -> OutputError:
-    """The error of a disk that does not take a song."""
-    return OutputError(f"{path}: fetched audio can't be kept there: {error.strerror or error}; TMPDIR or the audio "
-                       "store's folder must be writable and large enough")  # fmt: skip
 
 
 def resume_validator(headers: dict[str, str]) -> str | None:

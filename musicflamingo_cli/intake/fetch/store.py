@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from musicflamingo_cli.files import open_folder, open_regular, remove
-from musicflamingo_cli.intake.fetch.part import unwritable
+from musicflamingo_cli.work_folder import unwritable
 
 LOCK = ".lock"
 LOOK_SHARE = 16

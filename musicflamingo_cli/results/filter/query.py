@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.aligned import Aligned, numbers_of
+from musicflamingo_cli.results.columns import Column, Columns, clean
 from musicflamingo_cli.results.filter import rules as r
-from musicflamingo_cli.results.filter.records import Block, Judgement, cast
-from musicflamingo_cli.results.filter.rules import Column, Columns, Rule
+from musicflamingo_cli.results.filter.records import Block, Judgement
+from musicflamingo_cli.results.filter.rules import Rule
 from musicflamingo_cli.results.filter.where import refused, rewrite
-from musicflamingo_cli.results.join import INTERNAL, Joined
+from musicflamingo_cli.results.join import INTERNAL, Joined, check_types
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox
 
 
@@ -102,7 +103,7 @@ class Filter:
         def resolve(names: list[str]) -> list[str]:
             column, rest = self._columns.path(names, "--where")
             used.append(column)
-            self._cleaned[column.internal] = r.clean(column.internal, column.kind, column.span)
+            self._cleaned[column.internal] = clean(column.internal, column.kind, column.span)
             return [f"w_{column.internal}", *rest]
 
         sql = rewrite(rule.expression, self._sandbox, resolve)
@@ -185,17 +186,4 @@ class Filter:
 def _as_written(column: Column) -> str:
     """Return SQL for a column as float64: a float32 as the decimal number that it was written from."""
     text = pa.types.is_float32(column.kind) or pa.types.is_float16(column.kind)
-    return f"({r.clean(column.internal, column.kind, column.span)}){'::VARCHAR' if text else ''}::DOUBLE"
-
-
-def check_types(given: pa.Schema, columns: Sequence[Column], joined: Joined) -> None:
-    """Refuse a column that DuckDB does not give back as what it was. Raises `UsageError` naming it."""
-    tables = {side.name: side.table.name for side in joined.sides}
-    for column in columns:
-        try:
-            if isinstance(column.kind, pa.BaseExtensionType):
-                raise pa.ArrowNotImplementedError
-            cast(pa.array([], given.field(column.internal).type), column.kind)
-        except pa.ArrowException:
-            where = f"{tables.get(column.side, column.side)}: column '{column.plain}'"
-            raise UsageError(f"{where} holds {column.kind}, which can't be joined; leave it out") from None
+    return f"({clean(column.internal, column.kind, column.span)}){'::VARCHAR' if text else ''}::DOUBLE"

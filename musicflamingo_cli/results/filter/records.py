@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from musicflamingo_cli.results.aligned import column_of, numbers_of
-from musicflamingo_cli.results.filter.rules import PASSED, Column, Rule
+from musicflamingo_cli.results.columns import Column, cast
+from musicflamingo_cli.results.filter.rules import PASSED, Rule
 
 Missing = Literal["drop", "keep", "fail"]
 
@@ -102,8 +103,3 @@ class Judgement:
     """Column for which thresholds are tried."""
     ids: bool = False
     """Whether blocks carry the ids as text."""
-
-
-def cast(values: Any, kind: pa.DataType) -> Any:
-    """Return values in a type."""
-    return values if values.type == kind else values.cast(kind)

@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.aligned import Selected, column_of, numbers_of
+from musicflamingo_cli.results.columns import cast
 from musicflamingo_cli.results.filter import rules as r
 from musicflamingo_cli.results.filter.query import Filter
-from musicflamingo_cli.results.filter.records import Counts, Kept, cast
+from musicflamingo_cli.results.filter.records import Counts, Kept
 from musicflamingo_cli.results.filter.rules import bound_holds
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox
 

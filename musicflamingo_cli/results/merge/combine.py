@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.filter.rules import Column, Columns, clean
+from musicflamingo_cli.results.columns import Column, Columns, clean
 from musicflamingo_cli.results.tables.audiobox import AXES
-from musicflamingo_cli.results.tables.legacy_cache import WEIGHTS
+from musicflamingo_cli.results.tables.score_documents import WEIGHTS
 from musicflamingo_cli.results.tables.table import OVERALL
 
 NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")

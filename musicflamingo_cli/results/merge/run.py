@@ -3,90 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.merge.columns import score_names
-from musicflamingo_cli.results.merge.combine import Combination, Scale
+from musicflamingo_cli.results.merge.options import MergeOptions, MergeResult
+from musicflamingo_cli.results.merge.rejects import SHOWN, reject_lines, write_batches, write_rejects
 from musicflamingo_cli.results.merge.shards import Merged, Shards
-from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
-from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
+from musicflamingo_cli.results.sandbox import Sandbox, work_folder
 from musicflamingo_cli.results.tables.open import Reject, open_table
 from musicflamingo_cli.results.tables.table import naming_damage
 from musicflamingo_cli.results.write.formats import check_output, format_of, rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
-from musicflamingo_cli.results.write.parquet import ParquetSink, left_out, write_text
+from musicflamingo_cli.results.write.parquet import left_out, write_text
 from musicflamingo_cli.results.write.places import check_outputs
-
-REJECTS = pa.schema([(name, pa.string()) for name in ("table", "place", "song_id", "reason", "error")])
-SHOWN = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A table that is joined by id, as named on the command line."""
-
-    name: str
-    table: str
-    column: str | None = None
-    """Its score; None for its overall."""
-
-
-@dataclass(frozen=True, slots=True)
-class Normalise:
-    """Ranks in new columns `<column>_rank`."""
-
-    columns: tuple[str, ...] = ()
-    """Empty: all scores."""
-    per: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MergeOptions:
-    """What a person asks of `mfq merge`."""
-
-    tables: tuple[str, ...]
-    output: str
-    form: str | None = None
-    on: str | None = None
-    sources: tuple[Source, ...] = ()
-    combination: Combination | None = None
-    scales: Mapping[str, Scale] = field(default_factory=dict)
-    audiobox_input: str | None = None
-    normalise: Normalise | None = None
-    conflicts: str | None = None
-    rejects: str | None = None
-    report: str | None = None
-    strict: bool = False
-    allow_mixed: bool = False
-    if_changed: bool = False
-    limits: Limits = Limits()
-
-    @property
-    def typed(self) -> bool:
-        """Whether the output has types."""
-        return format_of(self.output, self.form) not in TEXT_FORMS
-
-    @property
-    def twins(self) -> frozenset[str]:
-        """What the rows carry of how they were written."""
-        return twins_for([format_of(self.output, self.form)])
-
-
-@dataclass(frozen=True, slots=True)
-class MergeResult:
-    """What a merge did."""
-
-    lines: tuple[str, ...]
-    """For a person."""
-    report: dict[str, Any]
-    id_name: str
-    """The column that holds the id."""
 
 
 def merge_tables(options: MergeOptions) -> MergeResult:
@@ -143,14 +77,6 @@ def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeR
     return result, score_names(merged.schema)
 
 
-def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, *, typed: bool = False) -> None:
-    """Write batches to a Parquet file; `typed` as in `ParquetSink`."""
-    sink = ParquetSink(path, schema, typed=typed)
-    for batch in batches:
-        sink.write(batch)
-    sink.close()
-
-
 def _side_outputs(options: MergeOptions, sandbox: Sandbox, merged: Merged, work: Path) -> None:
     """Write conflicts and rejects: also where the merge itself is then refused, as they say why."""
     with Outputs(if_changed=options.if_changed) as outputs:
@@ -163,20 +89,6 @@ def _side_outputs(options: MergeOptions, sandbox: Sandbox, merged: Merged, work:
                     write_text(rows, file, form, ())
         if options.rejects:
             write_rejects(options.rejects, merged.rejects, outputs, work)
-
-
-def write_rejects(name: str, rejects: Sequence[Reject], outputs: Outputs, work: Path) -> None:
-    """Write what was no row, with its reason."""
-    listed = [
-        {"table": r.table, "place": r.place, "song_id": r.song_id, "reason": r.reason, "error": r.error}
-        for r in rejects
-    ]
-    part, form = outputs.part(name, work), rows_format("--rejects", name)
-    rows = part if form == "parquet" else work / "rejects.parquet"
-    write_batches(iter([pa.RecordBatch.from_pylist(listed, schema=REJECTS)]), REJECTS, rows)
-    if form != "parquet":
-        with part.open("wb") as file:
-            write_text(rows, file, form, ())
 
 
 def _lines(options: MergeOptions, report: Mapping[str, Any], rejects: Sequence[Reject]) -> Iterator[str]:
@@ -193,14 +105,3 @@ def _lines(options: MergeOptions, report: Mapping[str, Any], rejects: Sequence[R
     seen = f"{report['rows_in']} rows in, {report['repeated']} of a song seen before"
     nameless = f", {report['without_id']} without an id" if report.get("without_id") else ""
     yield f"{seen}, {report['rows_out']} rows out: {shares}{nameless}"
-
-
-def reject_lines(rejects: Sequence[Reject], written: str | None) -> Iterator[str]:
-    """Say how many rejects there are, by reason, and the first of each."""
-    first: dict[str, Reject] = {}
-    for one in rejects:
-        first.setdefault(one.reason, one)
-    for reason, one in first.items():
-        count = sum(r.reason == reason for r in rejects)
-        where = f"; {written} lists them" if written else ""
-        yield f"{count} rejected as {reason} (first: {one.table} {one.place}: {one.error}){where}"

@@ -11,12 +11,11 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.aligned import Aligned, column_of
-from musicflamingo_cli.results.filter.query import check_types
-from musicflamingo_cli.results.filter.records import cast
-from musicflamingo_cli.results.filter.rules import Column, Columns, is_number
-from musicflamingo_cli.results.join import Joined, Side, lacking, selection, side_id
+from musicflamingo_cli.results.columns import Column, Columns, cast, is_number
+from musicflamingo_cli.results.join import Joined, Side, check_types, lacking, selection, side_id
 from musicflamingo_cli.results.merge.combine import combined, rank_columns, source_value
-from musicflamingo_cli.results.merge.run import MergeOptions, MergeResult, Normalise, reject_lines, write_rejects
+from musicflamingo_cli.results.merge.options import MergeOptions, MergeResult, Normalise
+from musicflamingo_cli.results.merge.rejects import reject_lines, write_rejects
 from musicflamingo_cli.results.sandbox import Sandbox, text
 from musicflamingo_cli.results.tables.audiobox import AUDIOBOX, SCALE, axis, is_audiobox, read_audiobox
 from musicflamingo_cli.results.tables.ids import few_match

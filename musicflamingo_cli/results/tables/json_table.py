@@ -29,7 +29,7 @@ def stage_json(name: str, work: Path, twins: Collection[str] = (), set_aside: bo
 
     A line that is no object is a reject with `set_aside`, and else an error.
     """
-    from musicflamingo_cli.results.tables.legacy_cache import rows_of_document
+    from musicflamingo_cli.results.tables.score_documents import rows_of_document
 
     with readable(name):
         rejects: list[Reject] = []
@@ -137,7 +137,7 @@ def _is_lines(name: str) -> bool:
 
 
 def _json_lines(name: str, rejects: list[Reject], set_aside: bool | None) -> Iterator[dict[str, Any]]:
-    from musicflamingo_cli.results.tables.legacy_cache import lift
+    from musicflamingo_cli.results.tables.score_documents import lift
 
     for number, line in _parsed_lines(name):
         if not isinstance(line, dict):

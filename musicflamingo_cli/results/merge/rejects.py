@@ -1,0 +1,51 @@
+"""Rows that are none, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from musicflamingo_cli.results.tables.open import Reject
+from musicflamingo_cli.results.write.formats import rows_format
+from musicflamingo_cli.results.write.outputs import Outputs
+from musicflamingo_cli.results.write.parquet import ParquetSink, write_text
+
+REJECTS = pa.schema([(name, pa.string()) for name in ("table", "place", "song_id", "reason", "error")])
+
+
+SHOWN = 8
+
+
+def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, *, typed: bool = False) -> None:
+    """Write batches to a Parquet file; `typed` as in `ParquetSink`."""
+    sink = ParquetSink(path, schema, typed=typed)
+    for batch in batches:
+        sink.write(batch)
+    sink.close()
+
+
+def write_rejects(name: str, rejects: Sequence[Reject], outputs: Outputs, work: Path) -> None:
+    """Write what was no row, with its reason."""
+    listed = [
+        {"table": r.table, "place": r.place, "song_id": r.song_id, "reason": r.reason, "error": r.error}
+        for r in rejects
+    ]
+    part, form = outputs.part(name, work), rows_format("--rejects", name)
+    rows = part if form == "parquet" else work / "rejects.parquet"
+    write_batches(iter([pa.RecordBatch.from_pylist(listed, schema=REJECTS)]), REJECTS, rows)
+    if form != "parquet":
+        with part.open("wb") as file:
+            write_text(rows, file, form, ())
+
+
+def reject_lines(rejects: Sequence[Reject], written: str | None) -> Iterator[str]:
+    """Say how many rejects there are, by reason, and the first of each."""
+    first: dict[str, Reject] = {}
+    for one in rejects:
+        first.setdefault(one.reason, one)
+    for reason, one in first.items():
+        count = sum(r.reason == reason for r in rejects)
+        where = f"; {written} lists them" if written else ""
+        yield f"{count} rejected as {reason} (first: {one.table} {one.place}: {one.error}){where}"
