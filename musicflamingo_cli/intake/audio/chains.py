@@ -2,7 +2,7 @@
 
 Chained Ogg (RFC 3533, 4) is meant to be so; other files are when they were joined byte by byte. A decoder stops at the
 end of the first one, or takes the next one's header for sound. Formats of bare frames (MP3, AAC, AC-3, MPEG-TS) need
-little of this: FFmpeg reads on, and each frame says what it is; so do Matroska's segments.
+little of this: FFmpeg reads on, and each frame says what it is.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _end(fd: int, form: AudioFormat, size: int) -> int | None:
         if span is None:  # Only its own kind, for this is the sound that is searched.
             return _find(fd, form.start + 16, _SIGNATURES[form.demuxer])
         return _find(fd, sum(span), _ANY)
-    walk = {"ogg": _ogg_end, "mov": _mov_end, "wv": _wavpack_end}.get(form.demuxer)
+    walk = {"ogg": _ogg_end, "mov": _mov_end, "wv": _wavpack_end, "matroska": _matroska_end}.get(form.demuxer)
     return None if walk is None else walk(fd, form.start, size)
 
 
@@ -125,4 +125,21 @@ def _wavpack_end(fd: int, start: int, size: int) -> int | None:
             return at
         has_data = has_data or flags & 0x1000 != 0
         at += 8 + int.from_bytes(head[4:8], "little")
+    return None
+
+
+def _matroska_end(fd: int, start: int, size: int) -> int | None:
+    """An EBML header begins every file (RFC 8794, 8), and none lies in one. FFmpeg reads two files that are joined."""
+    at = start
+    while at < size:
+        head = os.pread(fd, 16, at)
+        if at > start and head[:4] == b"\x1aE\xdf\xa3":
+            return at
+        name = 9 - head[0].bit_length()  # Zeros before the first one tell how many bytes a name or a length has.
+        wide = 9 - head[name : name + 1].ljust(1, b"\0")[0].bit_length()
+        if max(name, wide) > 8:
+            return None
+        ones = (1 << 7 * wide) - 1
+        length = int.from_bytes(head[name : name + wide], "big") & ones
+        at += name + wide + (0 if length == ones else length)  # Streams don't know it: then what is inside is walked.
     return None

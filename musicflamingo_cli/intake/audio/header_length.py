@@ -34,6 +34,11 @@ def promised_frames(reader: Reader, fd: int, form: AudioFormat, frames: int) -> 
     return frames / share if share < 1.0 else reader.promised
 
 
+def is_short(frames: float, promised: float, sample_rate: int) -> bool:
+    """True if clearly less came of a recording than was promised: more than codec delays and rounding explain."""
+    return frames < promised - max(0.1 * sample_rate, 3000, 0.005 * promised)
+
+
 def sound_span(fd: int, form: AudioFormat) -> tuple[int, int] | None:
     """Where the PCM of a file begins and how long its header says that it is, bytes; None without a promise."""
     walk = {"wav": _riff_data, "aiff": _aiff_data, "w64": _w64_data, "caf": _caf_data, "au": _au_data}

@@ -23,7 +23,7 @@ from musicflamingo_cli.intake.audio.fingerprint import (
     take_fingerprint,
 )
 from musicflamingo_cli.intake.audio.formats import AudioFormat, Library, sniff
-from musicflamingo_cli.intake.audio.header_length import is_ogg_cut, promised_frames
+from musicflamingo_cli.intake.audio.header_length import is_ogg_cut, is_short, promised_frames
 from musicflamingo_cli.intake.audio.settings import MEASURED_SECONDS, AudioPlan
 from musicflamingo_cli.intake.reasons import Unheard, fail
 from musicflamingo_cli.records import Failure, Fingerprint, Heard, Measures
@@ -64,11 +64,8 @@ class Pass:
 
     @property
     def short(self) -> bool:
-        """True if clearly less came than was promised: more than codec delays and rounding explain."""
-        if self.promised is None:
-            return False
-        slack = max(0.1 * self.sample_rate, 3000, 0.005 * self.promised)
-        return self.frames < self.promised - slack
+        """True if clearly less came than was promised."""
+        return self.promised is not None and is_short(self.frames, self.promised, self.sample_rate)
 
 
 def hear(path: str, plan: AudioPlan) -> Heard | Failure:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicflamingo_cli.intake.audio.formats import AudioFormat
-from musicflamingo_cli.intake.audio.header_length import promised_frames
+from musicflamingo_cli.intake.audio.header_length import is_short, promised_frames
 from musicflamingo_cli.intake.audio.reader import Reader, remixed
 from musicflamingo_cli.intake.reasons import Unheard
 
@@ -69,7 +69,9 @@ class ChainReader:
                 yield fitter.add(block)
             yield fitter.finish()
             whole = promised_frames(part, self._fd, self._form, frames)
-            promised += (frames if whole is None else whole) * self.sample_rate / part.sample_rate
+            if whole is None or not is_short(frames, whole, part.sample_rate):  # Small lacks add up to no large one.
+                whole = frames
+            promised += whole * self.sample_rate / part.sample_rate
             if not self._go_on():
                 self.promised = round(promised)
                 return

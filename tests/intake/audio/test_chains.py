@@ -32,7 +32,9 @@ def part(path: Path, form: str, seconds_hertz: tuple[float, float], rate: int, c
         "MPEG-TS": ("aac", "mpegts"), "WavPack": ("wavpack", "wv"), "TTA": ("tta", "tta"), "AC-3": ("ac3", "ac3"),
         "Matroska": ("flac", "matroska"), "LAME": ("libmp3lame", "mp3"), "piped WAV": ("pcm_s16le", "wav"),
     }  # fmt: skip
-    if form in encoders:
+    if form == "streamed Matroska":  # Of unknown lengths, the segment's and its clusters'.
+        encode(path, "flac", "matroska", samples=samples, rate=rate, options={"live": "1"})
+    elif form in encoders:
         encode(path, *encoders[form], samples=samples, rate=rate)
     elif form == "vorbis":
         write(path, samples, rate, format="OGG", subtype="VORBIS")
@@ -114,7 +116,7 @@ def test_parts_of_different_kinds(tmp_path: Path, forms: tuple[str, str]) -> Non
     check_both(got)
 
 
-@pytest.mark.parametrize("form", ["vorbis", "FLAC", "WAV"])
+@pytest.mark.parametrize("form", ["vorbis", "FLAC", "WAV", "LAME", "Matroska", "streamed Matroska"])
 def test_many_links(tmp_path: Path, form: str) -> None:
     song = tmp_path / "song"
     rates = [44_100, 22_050, 48_000, 32_000] * 3
@@ -123,6 +125,7 @@ def test_many_links(tmp_path: Path, form: str) -> None:
     assert got.audio_seconds == pytest.approx(12.0, abs=0.1)
     assert got.clip is not None
     assert pitch_and_level(got.clip)[0] == pytest.approx(500, abs=1)
+    assert got.flags == ("mixed_formats",)
 
 
 @pytest.mark.parametrize("form", ["vorbis", "opus", "WAV", "FLAC"])
