@@ -23,7 +23,7 @@ def _common(
     config: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", show_default="mfq.toml beside the manifest, else in the working folder", help="Settings."
+            metavar="FILE", show_default="mfq.toml beside the manifest, else in the working folder", help="Settings file; MFQ_<OPTION> variables count before it."
         ),
     ] = None,
     no_config: Annotated[bool, typer.Option("--no-config", help="Read no settings file.")] = False,
@@ -152,10 +152,12 @@ def _all_options(ctx: Any) -> dict[str, list[Option]]:
 
 
 def _tidy(params: list[Any]) -> list[Any]:
-    """Let brackets in help texts stand, which rich takes for markup; name no type where a flag takes no value."""
+    """Let brackets in help texts stand, which rich takes for markup; name no type of flags and of arguments."""
     for param in params:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
+        if param.param_type_name == "argument":  # Its name says it; some versions of Typer add `<list[str]>`.
+            param.display_type_rich = lambda ctx: None  # noqa: ARG005 - called by name
         if param.help and "[" in param.help:
             param.help = param.help.replace("\\[", "[").replace("[", "\\[")
     return params

@@ -111,7 +111,7 @@ def stated_time(
     if audio_seconds is None:
         return None
     if engine == "signal":
-        basis = f"all measures at {SIGNAL_REALTIME:.0f} x realtime a core, {workers} workers"
+        basis = f"all measures at {SIGNAL_REALTIME:.0f} x realtime a core, workers: {workers}"
         return audio_seconds / SIGNAL_REALTIME / workers, basis
     rates = MODEL_SONGS_PER_HOUR.get(decode) if engine == "flamingo" else None
     if rates is None:

@@ -65,7 +65,7 @@ def test_a_dry_run_before_the_first_run_estimates_and_says_from_what(bench: Benc
     assert bench.mfq("score", manifest, "--dry-run", "--engine", "signal", "--no-cache", "--workers", 2) == 0
     told = " ".join(bench.capture.readouterr().out.split())
     assert "audio to hear 0.09 h, estimated: of 4 songs 2 by the manifest's column, 1 by their files' headers" in told
-    assert "time 3 s, estimated: all measures at 50 x realtime a core, 2 workers" in told
+    assert "time 3 s, estimated: all measures at 50 x realtime a core, workers: 2" in told
     assert bench.mfq("score", manifest, "--dry-run", "--engine", "fake", "--no-cache") == 0
     assert "unknown: there was no run" in bench.capture.readouterr().out
 
