@@ -23,7 +23,9 @@ def _common(
     config: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", show_default="mfq.toml beside the manifest, else in the working folder", help="Settings file; MFQ_<OPTION> variables count before it."
+            metavar="FILE",
+            show_default="mfq.toml beside the manifest, else in the working folder",
+            help="Settings file; MFQ_<OPTION> variables count before it.",
         ),
     ] = None,
     no_config: Annotated[bool, typer.Option("--no-config", help="Read no settings file.")] = False,
@@ -157,7 +159,7 @@ def _tidy(params: list[Any]) -> list[Any]:
         if getattr(param, "is_flag", False) and param.metavar is None:
             param.metavar = ""
         if param.param_type_name == "argument":  # Its name says it; some versions of Typer add `<list[str]>`.
-            param.display_type_rich = lambda ctx: None  # noqa: ARG005 - called by name
+            param.display_type_rich = lambda ctx: None
         if param.help and "[" in param.help:
             param.help = param.help.replace("\\[", "[").replace("[", "\\[")
     return params
