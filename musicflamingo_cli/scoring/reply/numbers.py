@@ -88,7 +88,7 @@ def read_number(text: str, field: Field, scale: Scale = NO_SCALE, assume: float 
     if top is None or top == field.high:
         is_whole = top is None and field.high == 1 and number in (0, 1) and found["number"].lstrip("+-").isdigit()
         return _within(number, number, field, is_whole)
-    if field.high is None or field.low:
+    if field.high is None or field.low or not 0 < top < math.inf:
         return Reading(reason="unclear_scale", written=number)
     scaled = float(Decimal(repr(number)) / Decimal(repr(top)) * Decimal(repr(field.high)))
     return _within(scaled, number, field)

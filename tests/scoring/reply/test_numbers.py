@@ -157,3 +157,10 @@ def test_scales_of_notes(note: str, scale: Scale | None) -> None:
 )
 def test_a_stated_scale_holds_for_bare_numbers(raw: str, scale: Scale, value: float | None) -> None:
     assert read_number(raw, SCORE, scale).value == value
+
+
+@pytest.mark.parametrize("raw", ["8/0", "1e999/1e999", "8/1e999", "8 out of 0.0"])
+def test_nothing_is_out_of_nought_or_of_no_end(raw: str) -> None:
+    assert read_number(raw, SCORE).value is None
+    assert read_number("8", SCORE, Scale(0.0, 0.0)).value is None
+    assert read_number("8", SCORE, Scale(0.0, float("inf"))).value is None

@@ -150,6 +150,8 @@ def test_a_template_is_no_answer(texts: tuple[str, str], fields: Sequence[Field]
         ('"weight": 0.25, "score": 0.8', 0.8),
         ('"score": 0.8, "reason": "8 out of 10 bars are clean"', 0.8),
         ('"score": 2, "min": 1, "max": 10', None),
+        ('"score": 8, "max": 0', None),
+        ('"score": 8, "max": ' + "9" * 400, None),
         ('"score": 1, "scale": "1-5"', None),
         ('"score": 1, "unit": "stars"', None),
         ('"score": 1, "range": [0, 10, 20]', None),
