@@ -50,8 +50,8 @@ class QualityFilter:
 
     Args:
         threshold: Lowest score to keep, 0..1; a score equal to it is kept.
-        scores: A scores table (Parquet, a folder of it, CSV, JSONL, `{id: {scores}}` JSON), or ids to scores. None: the
-            column of the songs given to `fit`.
+        scores: A scores table (Parquet, a folder of it, CSV, JSONL, `{id: {scores}}` JSON; or a DataFrame), or ids to
+            scores. None: the column of the songs given to `fit`.
         missing: What becomes of a song without a score, in every method: `drop`, `keep` or `fail`.
         column: The score to go by.
         quality_threshold, quality_scores_file: Older names of `threshold` and `scores`.
@@ -63,7 +63,7 @@ class QualityFilter:
     def __init__(
         self,
         threshold: float | None = None,
-        scores: str | Path | Mapping[Any, float | None] | None = None,
+        scores: str | Path | Mapping[Any, float | None] | pd.DataFrame | None = None,
         missing: Missing = "drop",
         column: str = OVERALL,
         *,
@@ -91,8 +91,11 @@ class QualityFilter:
             self._scores = self._valid(((id_text(k), v) for k, v in source.items()), "scores")
         elif isinstance(source, str | Path):
             self._scores = self._read(str(source))
+        elif _is_frame(source):
+            self._scores = self._of_frame(source, "scores")
         elif source is not None:
-            raise UsageError(f"scores is a {type(source).__name__}; give a file's name, or a mapping of ids to scores")
+            kind = type(source).__name__
+            raise UsageError(f"scores is a {kind}; give a file's name, a DataFrame, or a mapping of ids to scores")
 
     def fit(self, songs: pd.DataFrame) -> QualityFilter:
         """Take note of the catalogue; without a table of scores, its own column is the scores. Returns itself.
@@ -101,18 +104,13 @@ class QualityFilter:
             UsageError: `songs` has no id column, or no scores where there are no others.
             MissingScoreError: A song of it has no score, and `missing` is `fail`.
         """
-        names = [str(name) for name in getattr(songs, "columns", ())]
-        twice = next((name for name in ("song_id", "id", self.column) if names.count(name) > 1), None)
-        if twice is not None:
-            raise UsageError(f"the songs have more than one column '{twice}'")
-        key = next((name for name in ("song_id", "id") if name in names), None)
-        if key is None:
-            raise UsageError(f"the songs have no column 'song_id'{nearest('song_id', names)}")
-        ids = [id_text(value) for value in songs[key].tolist()]
+        if not _is_frame(songs):
+            raise UsageError(f"the songs are a {type(songs).__name__}; give a DataFrame with a column 'song_id'")
+        ids = _ids_of(songs, "the songs")
         if self._scores is None:
-            if self.column not in names:
+            if self.column not in songs.columns:
                 raise UsageError(f"no scores: give scores=..., or songs with a column '{self.column}'")
-            self._scores = self._valid(zip(ids, as_written(songs[self.column]), strict=True), "the songs")
+            self._scores = self._of_frame(songs, "the songs")
         if self.missing == "fail":
             self._present(ids)
         return self
@@ -178,15 +176,14 @@ class QualityFilter:
         return sorted((one for _, one in kept), key=lambda one: -one[score])
 
     def _apply_to_frame(self, frame: pd.DataFrame, boost: bool, score: str) -> pd.DataFrame:
-        ids = _ids_of(frame)
+        ids = _ids_of(frame, "the recommendations")
         self._present(ids)
         keeps = [self._keeps(song_id) for song_id in ids]
         kept = frame.loc[keeps].copy()
         if not boost:
             return kept
-        if score not in kept.columns:
-            raise UsageError(f"the recommendations have no column '{score}' to boost")
-        rows = zip([one for one, keep in zip(ids, keeps, strict=True) if keep], kept[score].tolist(), strict=True)
+        values = _column(kept, score, "the recommendations").tolist()
+        rows = zip([one for one, keep in zip(ids, keeps, strict=True) if keep], values, strict=True)
         boosted = []
         for song_id, value in rows:
             if not is_number(value):
@@ -239,6 +236,10 @@ class QualityFilter:
                 raise UsageError(f"{source}: no column '{self.column}'{nearest(self.column, names)}")
             return self._valid(_pairs(table, id_column(table, None, "column"), names.index(self.column)), source)
 
+    def _of_frame(self, frame: pd.DataFrame, name: str) -> dict[str, float]:
+        ids = [id_text(one) for one in _ids_of(frame, name)]
+        return self._valid(zip(ids, as_written(_column(frame, self.column, name)), strict=True), name)
+
     def _valid(self, pairs: Iterable[tuple[str | None, Any]], name: str) -> dict[str, float]:
         """Return the usable scores by id; note why others are not. Raises `UsageError` for a wrong scale or repeats."""
         found: dict[str, float] = {}
@@ -272,18 +273,22 @@ def _is_frame(songs: object) -> TypeGuard[pd.DataFrame]:
     return pandas is not None and isinstance(songs, pandas.DataFrame)
 
 
-def _ids_of(frame: pd.DataFrame) -> list[Any]:
+def _ids_of(frame: pd.DataFrame, what: str) -> list[Any]:
     """Return the ids of a DataFrame's rows. Raises `UsageError` if neither a column nor the index holds them."""
-    names = [str(name) for name in frame.columns]
-    key = next((name for name in ("song_id", "id") if name in names), None)
-    if key is not None and names.count(key) > 1:
-        raise UsageError(f"the recommendations have more than one column '{key}'")
-    if key is not None:
-        return list(frame[key].tolist())
+    key = next((name for name in ("song_id", "id") if name in frame.columns), None)
     index = frame.index
-    if index.nlevels > 1 or (index.name not in ("song_id", "id") and type(index).__name__ == "RangeIndex"):
-        raise UsageError(f"the recommendations have no column 'song_id'{nearest('song_id', names)}")
-    return list(index.tolist())
+    if key is None and index.nlevels == 1 and (index.name in ("song_id", "id") or type(index).__name__ != "RangeIndex"):
+        return list(index.tolist())
+    return list(_column(frame, key or "song_id", what).tolist())
+
+
+def _column(frame: pd.DataFrame, name: str, what: str) -> pd.Series[Any]:
+    """Return a column. Raises `UsageError` if `what` has none of that name, or several."""
+    names = [str(one) for one in frame.columns]
+    if names.count(name) != 1:
+        said = f"no column '{name}'{nearest(name, names)}" if name not in names else f"more than one column '{name}'"
+        raise UsageError(f"{what} have {said}")
+    return frame[name]
 
 
 def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str | None, Any]]:

@@ -224,7 +224,21 @@ def test_a_dataframe_without_ids_or_scores_is_refused() -> None:
     quality = QualityFilter(0.5, {"a": 0.5})
     with pytest.raises(UsageError, match="no column 'song_id'"):
         quality.apply(frame())
-    with pytest.raises(UsageError, match="no column 'other' to boost"):
+    with pytest.raises(UsageError, match="no column 'other'"):
         quality.apply(frame(id=list("abcd")), boost=True, score="other")
     assert quality.apply(frame(id=list("bcde"))).empty
     assert list(quality.apply(frame(id=list("bcde"))).columns) == ["genre", "plays", "score", "id"]
+    twice = frame(id=list("abcd"), other=1.0).rename(columns={"other": "score"})
+    with pytest.raises(UsageError, match="more than one column 'score'"):
+        quality.apply(twice, boost=True)
+
+
+@pytest.mark.parametrize("key", ["song_id", "id", None])
+def test_scores_may_be_a_dataframe(key: str | None) -> None:
+    table = pd.DataFrame({"overall_quality_score": [0.5, 0.4, None]}, index=["a", "b", "c"])
+    table = table if key is None else table.rename_axis(key).reset_index()
+    quality = QualityFilter(0.5, table)
+    assert quality.filter(["c", "b", "a", "d"]) == ["a"]
+    assert quality.explain("c").reason == "overall_quality_score is missing (null); missing=drop"
+    with pytest.raises(UsageError, match="scores have no column 'other'"):
+        QualityFilter(0.5, table, column="other")
