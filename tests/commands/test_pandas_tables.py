@@ -120,6 +120,15 @@ def test_numpy_prints_lists_without_commas() -> None:
     assert found["prompt_tokens"] == 3
 
 
+@pytest.mark.parametrize("orient", ORIENTS)
+def test_a_row_without_an_id_gets_none(orient: str) -> None:
+    table = pd.DataFrame({"id": [None, 1.0, 0.0], "overall_quality_score": [0.5, 0.6, 0.7]})
+    table.to_json("t.json", orient=orient)
+    assert mfq("filter", "t.json", "-o", "kept.jsonl") == 0
+    kept = [json.loads(line) for line in Path("kept.jsonl").read_text().splitlines()]
+    assert [row.get("song_id", row.get("id")) for row in kept] == [None, 1, 0]
+
+
 @pytest.mark.parametrize("command", [("filter",), ("merge",), ("report",), ("merge", "ours.parquet", "--with")])
 def test_values_without_names_are_refused_in_plain_words(
     command: tuple[str, ...], capsys: pytest.CaptureFixture[str]

@@ -87,8 +87,7 @@ class Columns:
         """Return SQL that gives a column as a DOUBLE below `LARGEST`, or NULL."""
         if not self.has(name) or pa.types.is_nested(self.kind(name)):
             return "NULL::DOUBLE"
-        value = f"TRY_CAST({self.sql(name)} AS DOUBLE)"
-        return f"(CASE WHEN abs({value}) < {LARGEST} THEN {value} END)"
+        return number_sql(self.sql(name))
 
     def detail(self, name: str, part: str) -> str | None:
         """Return SQL for a part of `<name>_detail`, or None if the table has no such part."""
@@ -215,3 +214,12 @@ def _sources(names: Sequence[str]) -> tuple[str, ...]:
         name[len(head) :] for name in names for head in HEAD if name.startswith(f"{head}_") and name not in HEAD
     )
     return tuple(ending for ending, count in endings.items() if count > 1)
+
+
+def number_sql(sql: str) -> str:
+    """Return SQL that gives a value as a DOUBLE below `LARGEST`, or NULL.
+
+    Without `isfinite` NaN would be below it, where a file's statistics, which know no NaN, say that all values are.
+    """
+    value = f"TRY_CAST({sql} AS DOUBLE)"
+    return f"(CASE WHEN isfinite({value}) AND abs({value}) < {LARGEST} THEN {value} END)"

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from musicflamingo_cli.results.report.card import settings_of
-from musicflamingo_cli.results.report.columns import Columns, Dimension
+from musicflamingo_cli.results.report.columns import Columns, Dimension, number_sql
 from musicflamingo_cli.results.report.records import ReportOptions, SongList, SongView
 from musicflamingo_cli.results.sandbox import Sandbox
 
@@ -60,8 +60,7 @@ def _uncertain(sandbox: Sandbox, columns: Columns, view: str, count: int) -> tup
         part = columns.detail(dimension.name, "std") if dimension.has_std else None
         if part is not None:
             reach = (dimension.high or 1.0) - (dimension.low or 0.0)
-            std = f"TRY_CAST({part} AS DOUBLE)"
-            parts.append(f"(CASE WHEN abs({std}) < 1e100 THEN {std} / {reach if reach > 0 else 1.0!r} END)")
+            parts.append(f"{number_sql(part)} / {reach if reach > 0 else 1.0!r}")
     if parts:
         mean = f"list_avg([{', '.join(parts)}])"
         query = f"SELECT row, u FROM (SELECT row, {mean} AS u FROM {view}) WHERE u > 0 ORDER BY u DESC, row"

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.tables.ids import ID_NAMES
 from musicflamingo_cli.results.tables.pandas_json import pandas_rows
 from musicflamingo_cli.results.tables.table import OVERALL, Reject
 
@@ -106,7 +107,7 @@ def _own_id(key: str, row: Mapping[str, Any]) -> Any:
     """Return what a row says of its id, before the key that it stands under: pandas' index is often a mere count."""
     if row.get("song_id") is not None:
         return row["song_id"]
-    return row["id"] if key.isdigit() and row.get("id") is not None else key
+    return next((row[name] for name in ID_NAMES if name in row), key) if key.isdigit() else key
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from musicflamingo_cli.results.report.records import Report, ReportOptions
 from musicflamingo_cli.scoring import aggregate
 from tests.results.report.report_tables import write
 
+NAN = math.nan
+
 
 def report_of(values: Any, folder: Path, **more: Any) -> Report:
     columns = {"song_id": [str(i) for i in range(len(values))], "overall_quality_score": values, **more}
@@ -45,11 +47,12 @@ def test_bins_hold_every_song(tmp_path: Path) -> None:
     assert sum(spread.counts) == 5000
 
 
-def test_nothing_that_is_no_number_counts(tmp_path: Path) -> None:
-    report = report_of([0.5, float("nan"), float("inf"), -float("inf"), 1e300, None], tmp_path)
-    assert report.spreads[0].count == 1
+@pytest.mark.parametrize("others", [[NAN], [NAN, None], [math.inf], [-math.inf], [1e300], [NAN, math.inf, 1e300, None]])
+def test_nothing_that_is_no_number_counts(others: list[float | None], tmp_path: Path) -> None:
+    report = report_of([0.5, *others], tmp_path)
+    assert (report.spreads[0].count, report.spreads[0].maximum) == (1, 0.5)
     assert report.sweep is not None
-    assert (report.sweep.scored, report.sweep.rows) == (1, 6)
+    assert (report.sweep.scored, report.sweep.rows) == (1, 1 + len(others))
 
 
 @pytest.mark.parametrize(
