@@ -12,7 +12,7 @@ import pytest
 from musicflamingo_cli.cli import main
 from musicflamingo_cli.results.report.build import build_report
 from musicflamingo_cli.results.report.records import Report, ReportOptions
-from musicflamingo_cli.scoring import aggregate
+from musicflamingo_cli.score_stats import ColumnStatistics
 from tests.results.report.report_tables import write
 
 NAN = math.nan
@@ -67,7 +67,7 @@ def test_nothing_that_is_no_number_counts(others: list[float | None], tmp_path: 
 )
 def test_collapse_is_told_as_in_the_summary_of_a_run(values: list[float], warned: str | None, tmp_path: Path) -> None:
     (spread,) = report_of(values, tmp_path).spreads
-    counted = aggregate.ColumnStatistics("overall_quality_score")
+    counted = ColumnStatistics("overall_quality_score")
     for value in values:
         counted.add(value)
     assert spread.warning == counted.summary().collapse_warning
@@ -77,7 +77,7 @@ def test_collapse_is_told_as_in_the_summary_of_a_run(values: list[float], warned
 def test_quantiles_agree_with_the_summary_of_a_run(tmp_path: Path) -> None:
     values = np.round(np.random.default_rng(1).beta(2, 3, 1234), 6)
     (spread,) = report_of(values, tmp_path).spreads
-    counted = aggregate.ColumnStatistics("x")
+    counted = ColumnStatistics("x")
     for value in values:
         counted.add(float(value))
     summary = counted.summary()
