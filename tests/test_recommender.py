@@ -239,6 +239,6 @@ def test_scores_may_be_a_dataframe(key: str | None) -> None:
     table = table if key is None else table.rename_axis(key).reset_index()
     quality = QualityFilter(0.5, table)
     assert quality.filter(["c", "b", "a", "d"]) == ["a"]
-    assert quality.explain("c").reason == "overall_quality_score is missing (null); missing=drop"
+    assert quality.explain("c").score is None
     with pytest.raises(UsageError, match="scores have no column 'other'"):
         QualityFilter(0.5, table, column="other")
