@@ -16,7 +16,8 @@ from musicflamingo_cli.scoring.reply.names import Names, names_of
 from musicflamingo_cli.scoring.reply.numbers import Reading
 from musicflamingo_cli.scoring.reply.select import Candidate, candidates, choose, read_field
 from musicflamingo_cli.scoring.reply.thinking import parts_of
-from musicflamingo_cli.scoring.reply.tolerant_json import decoded, read_braceless, read_trees
+from musicflamingo_cli.scoring.reply.tolerant_json import read_braceless, read_trees
+from musicflamingo_cli.scoring.reply.wrapping import decoded, without_prompt
 
 WORDS_AROUND = "words_around"
 """Among the repairs: more than a fence, a heading or one short line ending in a colon stands outside the answer."""
@@ -225,23 +226,6 @@ def _words_around(outside: str) -> bool:
     if len(lines) == 1:
         return len(lines[0]) > _SHORT_LINE or not lines[0].rstrip("*_ ").endswith((":", "："))
     return bool(lines)
-
-
-def without_prompt(text: str, prompt: str) -> str:
-    """The text without the prompt where it is repeated, whole or from its beginning on."""
-    prompt = prompt.strip()
-    if len(prompt) < 48:
-        return text
-    if prompt in text:
-        return text.replace(prompt, "\n")
-    start = len(text) - len(text.lstrip())
-    if not text.startswith(prompt[:48], start):
-        return text
-    same = next((i for i, (a, b) in enumerate(zip(text[start:], prompt, strict=False)) if a != b), len(prompt))
-    end = min(len(text), start + same)
-    if not text[end:].strip():
-        return ""
-    return text[max(text.rfind("\n", 0, end), text.rfind(". ", 0, end), start) :]
 
 
 def _verdict(

@@ -19,7 +19,8 @@ from musicflamingo_cli.scoring.reply.numbers import (
     read_number,
     scale_of,
 )
-from musicflamingo_cli.scoring.reply.tolerant_json import Array, Object, Scalar, Tree, Value, read_trees
+from musicflamingo_cli.scoring.reply.tolerant_json import read_trees
+from musicflamingo_cli.scoring.reply.tree import Array, Node, Object, Scalar, Tree, Value
 
 _DEEPEST_STRING = 3
 """Objects in strings in objects."""
@@ -95,7 +96,7 @@ def _statements(tree: Tree, names: Names, depth: int = 0) -> tuple[Tree, dict[st
     queue: list[tuple[Value, Scale]] = [(tree.root, NO_SCALE)]
     for node, scale in queue:
         if isinstance(node, Array):
-            queue += [(item, scale) for item in node.items if not isinstance(item, Scalar)]
+            queue += [(item, scale) for _, item in node.members]
             continue
         if isinstance(node, Scalar):
             continue
@@ -129,7 +130,7 @@ def _statements(tree: Tree, names: Names, depth: int = 0) -> tuple[Tree, dict[st
     return tree, stated, others
 
 
-def _subject(node: Object, names: Names) -> Field | None:
+def _subject(node: Node, names: Names) -> Field | None:
     """The field that an object names in a member: `{"name": "production_quality", "score": 0.8}`."""
     keys = {joined(key): value for key, value in node.members}
     if VALUES.isdisjoint(keys):
@@ -153,7 +154,7 @@ def _states(value: Value, is_score: bool) -> bool:
             return value.fault is not None or _DIGIT.search(value.text) is not None
         return value.quoted and not value.text.isspace() and value.text != ""
     if isinstance(value, Array):
-        return bool(value.items)
+        return bool(value.members)
     return not is_score or any(joined(key) in VALUES for key, _ in value.members)
 
 
@@ -199,13 +200,13 @@ def _number(value: Value, field: Field, scale: Scale, assume: float | None) -> R
             return Reading(reason=value.fault)
         return read_number(value.text, field, scale, assume)
     if isinstance(value, Array):
-        if len(value.items) == 1 and value.closed and isinstance(value.items[0], Scalar):
-            return _number(value.items[0], field, scale, assume)
-        return Reading(reason="ambiguous" if value.items else "missing")
+        if len(value.members) == 1 and value.closed and isinstance(value.members[0][1], Scalar):
+            return _number(value.members[0][1], field, scale, assume)
+        return Reading(reason="ambiguous" if value.members else "missing")
     return _number_of_object(value, field, scale, assume)
 
 
-def _number_of_object(value: Object, field: Field, scale: Scale, assume: float | None) -> Reading:
+def _number_of_object(value: Node, field: Field, scale: Scale, assume: float | None) -> Reading:
     """The number in the object of one field: its one `score`, on the scale beside it; no other number counts."""
     held = [one for key, one in value.members if joined(key) in VALUES]
     lows = [one.text for key, one in value.members if joined(key) in LOWS and isinstance(one, Scalar)]
@@ -235,7 +236,7 @@ def _number_of_object(value: Object, field: Field, scale: Scale, assume: float |
 
 def _words(value: Value, is_repaired: bool) -> FieldAnswer:
     """The words under a key; a list becomes one text."""
-    if isinstance(value, Object):
+    if not isinstance(value, Scalar):
         told = [one for key, one in value.members if joined(key) in ("value", "text", "description")]
         value = told[0] if told else value
     if isinstance(value, Scalar):
@@ -263,4 +264,4 @@ def _leaves(value: Value) -> Iterator[str]:
             if item.text.strip():
                 yield item.text
         else:
-            stack += reversed([one for _, one in item.members] if isinstance(item, Object) else item.items)
+            stack += [one for _, one in reversed(item.members)]

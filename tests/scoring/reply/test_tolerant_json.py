@@ -9,7 +9,8 @@ import pytest
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.reply.parse import parse_reply
-from musicflamingo_cli.scoring.reply.tolerant_json import Array, Object, Scalar, read_trees
+from musicflamingo_cli.scoring.reply.tolerant_json import read_trees
+from musicflamingo_cli.scoring.reply.tree import Array, Object, Scalar
 
 
 def quality(text: str, fields: Sequence[Field], finish: str = "stop") -> float | str | None:
@@ -21,8 +22,8 @@ def test_trees_know_no_fields_and_keep_spans() -> None:
     first, second = read_trees(text)
     assert text[first.start : first.end] == '{"a": [1, {"b": "x"}], "c": .5}'
     assert first.repairs == ("number_spelling",)
-    inner = Object([("b", Scalar("x"))], True)
-    assert first.root == Object([("a", Array([Scalar("1", False), inner], True)), ("c", Scalar(".5", False))], True)
+    items = Array([("", Scalar("1", False)), ("", Object([("b", Scalar("x"))], True))], True)
+    assert first.root == Object([("a", items), ("c", Scalar(".5", False))], True)
     assert text[second.start : second.end] == "{d: null"
     assert second.repairs == ("unquoted_keys", "truncated")
     assert second.root == Object([("d", Scalar("null", False, "cut_off"))])
