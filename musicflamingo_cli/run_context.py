@@ -23,6 +23,7 @@ from musicflamingo_cli.intake.manifest.cells import bare_audio
 from musicflamingo_cli.intake.manifest.manifest import Manifest, ManifestOptions, open_manifest
 from musicflamingo_cli.intake.packs import load_pack, pack_hash
 from musicflamingo_cli.intake.settings import IntakeSettings
+from musicflamingo_cli.nulls import null_words
 from musicflamingo_cli.records import Pack, RejectedRow, Rules, Song
 from musicflamingo_cli.results.schema import TableForm
 from musicflamingo_cli.scoring.aggregate import parse_weights
@@ -122,7 +123,8 @@ def open_road(
             raise OutputError(f"{where}: no temporary folder can be made: {problem.strerror}") from None
     cache, identity = _cache_of(Path(root), engine, pack, say)
     wanted = tuple(dict.fromkeys((*pack.columns, *options.keep, *columns)))
-    chosen = ManifestOptions(options.id_column, options.audio_column, options.audio_root, wanted, options.limit)
+    named = (options.id_column, options.audio_column, options.audio_root)
+    chosen = ManifestOptions(*named, wanted, options.limit, null_words(options.null_values))
     manifest = stack.enter_context(open_manifest(options.manifest, chosen))
     _check_columns(manifest, pack, options)
     songs, rows = manifest.scan.songs, manifest.scan.rows
@@ -283,6 +285,8 @@ class ScoreOptions:
     audio_column: str | None = None
     audio_root: str | None = None
     keep: tuple[str, ...] = ()
+    null_values: str | Iterable[str] | None = None
+    """Words that are null in every column of the manifest, beside the usual ones; as text with commas between."""
     missing_column: str = "fail"
     """What a prompt's place for a column that the manifest lacks comes to: `fail`, or the word `unknown`."""
     words: bool = False

@@ -13,6 +13,7 @@ MAY = {
     "records": "",
     "errors": "",
     "ids": "",
+    "nulls": "",
     "processes": "",
     "extras": "",
     "files": "",
@@ -28,7 +29,7 @@ MAY = {
     "engines.flamingo": "engines errors extras files records",
     "intake.reasons": "records",
     "intake.packs": "errors records",
-    "intake.manifest": "errors ids records",
+    "intake.manifest": "errors ids nulls records",
     "intake.audio": "errors extras intake.reasons measure processes records",
     "intake.fetch": "errors files intake.audio intake.reasons records work_folder",
     "intake.settings": "intake.audio intake.fetch records",
@@ -39,9 +40,9 @@ MAY = {
     "results.outcome_rows": "records",
     "results.schema": "errors records results.outcome_rows",
     "results.run_card": "",
-    "results.csv_text": "",
+    "results.csv_text": "nulls",
     "results.spelling": "errors results.csv_text",
-    "results.tables": "errors files ids results.csv_text results.run_card results.sandbox results.schema "
+    "results.tables": "errors files ids nulls results.csv_text results.run_card results.sandbox results.schema "
     "results.spelling",
     "results.columns": "errors results.tables",
     "results.join": "errors results.columns results.run_card results.sandbox results.spelling results.tables",
@@ -57,15 +58,15 @@ MAY = {
     # A run, and questions about one.
     "console": "errors records summary",
     "run_context": "cache engines errors inference intake.audio intake.fetch intake.manifest intake.packs "
-    "intake.settings records results.schema scoring work_folder",
+    "intake.settings nulls records results.schema scoring work_folder",
     "rescore": "cache inference processes records results.outcome_rows scoring",
     "pipeline": "engines errors inference intake.manifest intake.packs monitor records rescore results.outcome_rows "
     "results.run_card results.schema results.write run_context score_stats scoring summary",
     "inspection": "cache engines errors inference intake.audio monitor records run_context scoring summary",
     "api": "errors pipeline records results.run_card run_context",
     "recommender": "errors ids results.filter results.sandbox results.tables",
-    "commands": "console engines engines.flamingo errors extras inspection intake.audio intake.packs pipeline records "
-    "results.filter results.merge results.report results.sandbox results.write run_context signals",
+    "commands": "console engines engines.flamingo errors extras inspection intake.audio intake.packs nulls pipeline "
+    "records results.filter results.merge results.report results.sandbox results.write run_context signals",
     "cli": "commands console errors processes signals",
     "__main__": "cli processes",
     "__init__": "api recommender scoring.reply",

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from musicflamingo_cli.commands.options import NullValues
+
 Missing = Literal["drop", "keep", "fail"]
 RULES, OUT, RUN = "Rules", "Output", "Running"
 
@@ -71,6 +73,7 @@ def filter_(  # noqa: PLR0913 - a command's options
             metavar="COLUMN", help="Column: --top, --top-percent and the funnel per value.", rich_help_panel=RULES
         ),
     ] = None,
+    null_values: NullValues = None,
     missing: Annotated[
         Missing, typer.Option(help="What becomes of rows that a rule can't judge.", rich_help_panel=RULES)
     ] = "drop",
@@ -136,6 +139,7 @@ def filter_(  # noqa: PLR0913 - a command's options
     """
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
+    from musicflamingo_cli.nulls import null_words
     from musicflamingo_cli.results.filter.records import Judgement
     from musicflamingo_cli.results.filter.rules import Rule, parse_bound
     from musicflamingo_cli.results.filter.run import FilterOptions, filter_table
@@ -168,6 +172,7 @@ def filter_(  # noqa: PLR0913 - a command's options
         dry_run=dry_run,
         if_changed=if_changed,
         expect_min_rows=expect_min_rows,
+        nulls=null_words(null_values),
         limits=Limits(memory_limit, threads),
     )
     found = filter_table(options)

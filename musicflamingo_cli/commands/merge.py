@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from musicflamingo_cli.commands.options import NullValues
+
 if TYPE_CHECKING:
     from musicflamingo_cli.results.merge.options import Normalise, Source
 
@@ -93,6 +95,7 @@ def merge(  # noqa: PLR0913 - a command's options
         typer.Option(metavar="FILE", help="Rows of songs with two different ok scores.", rich_help_panel=SHARDS),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse conflicts.", rich_help_panel=SHARDS)] = False,
+    null_values: NullValues = None,
     rejects: Annotated[
         str | None, typer.Option(metavar="FILE", help="What is no row, with the reason.", rich_help_panel=OUT)
     ] = None,
@@ -117,6 +120,7 @@ def merge(  # noqa: PLR0913 - a command's options
     """
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
+    from musicflamingo_cli.nulls import null_words
     from musicflamingo_cli.results.merge.combine import Combination, parse_scale, parse_weights
     from musicflamingo_cli.results.merge.options import MergeOptions
     from musicflamingo_cli.results.merge.run import merge_tables
@@ -149,6 +153,7 @@ def merge(  # noqa: PLR0913 - a command's options
         strict=strict,
         allow_mixed=allow_mixed,
         if_changed=if_changed,
+        nulls=null_words(null_values),
         limits=Limits(memory_limit, threads),
     )
     for line in merge_tables(options).lines:

@@ -140,6 +140,13 @@ AudioRoot = Annotated[
 Keep = Annotated[
     str | None, typer.Option(metavar="COLUMN,...", help="Manifest columns to carry along.", rich_help_panel=AUDIO)
 ]
+NullValues = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WORD,...",
+        help="Further words that mean no value, as whole cells of any column: FAILED,ERROR. Case counts.",
+    ),
+]
 MissingColumn = Annotated[
     Literal["fail", "unknown"],
     typer.Option(

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from musicflamingo_cli.commands.options import NullValues
+
 WIDTH = 100
 """Columns of the printed form where there is no terminal."""
 
@@ -35,6 +37,7 @@ def report(  # noqa: PLR0913 - a command's options
             metavar="FOLDER", show_default="the manifest's", help="Folder that relative audio paths start from."
         ),
     ] = None,
+    null_values: NullValues = None,
     memory_limit: Annotated[
         str, typer.Option(metavar="SIZE", help="What the queries may use before they go to disk.")
     ] = "2GB",
@@ -49,10 +52,11 @@ def report(  # noqa: PLR0913 - a command's options
     import sys
 
     from musicflamingo_cli import console
+    from musicflamingo_cli.nulls import null_words
     from musicflamingo_cli.results.report import build as reports
     from musicflamingo_cli.results.report.records import ReportOptions
 
-    options = ReportOptions(against, score, group, songs, audio_root, memory_limit)
+    options = ReportOptions(against, score, group, songs, audio_root, memory_limit, null_words(null_values))
     if output is None:
         columns = shutil.get_terminal_size((WIDTH, 24)).columns
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"

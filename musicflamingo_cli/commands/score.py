@@ -40,6 +40,7 @@ def score(  # noqa: PLR0913 - a command's options
     audio_column: options.AudioColumn = None,
     audio_root: options.AudioRoot = None,
     keep: options.Keep = None,
+    null_values: options.NullValues = None,
     missing_column: options.MissingColumn = "fail",
     limit: options.Limit = None,
     max_audio_seconds: options.MaxAudioSeconds = None,

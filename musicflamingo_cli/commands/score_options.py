@@ -38,6 +38,7 @@ SAME = (
         "id_column",
         "audio_column",
         "audio_root",
+        "null_values",
         "weights",
         "shard",
         "wait",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-NOTHING = ("", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT")
-"""Cells that hold no value, as in a manifest: in a column of numbers always, in one of text where no quotes are."""
+from musicflamingo_cli.nulls import NOTHING
+
 _UNSEEN = "'\x00- \x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff"
 """What a spreadsheet may drop before it looks at a cell: blanks, controls, marks without width. And the apostrophe, so
 that a guarded cell is guarded again."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from musicflamingo_cli.cli import main
 from musicflamingo_cli.results.spelling import is_held, twins_for
-from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.open import Reading, open_table
 from musicflamingo_cli.results.write.parquet import write_text
 
 SONGS = """id,ver,n,flag,bpm,long,title,plays,date
@@ -167,7 +167,7 @@ def passed(name: str, text: str, form: str) -> str:
     """Return what becomes of a file that is staged and written again as it is."""
     with TemporaryDirectory() as folder:
         (path := Path(folder) / name).write_text(text)
-        table = open_table(str(path), Path(folder), twins_for([form]))
+        table = open_table(str(path), Path(folder), Reading(twins_for([form])))
         file = io.BytesIO()
         write_text(table.files[0], file, form, ())
         return file.getvalue().decode()

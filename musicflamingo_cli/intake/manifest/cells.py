@@ -9,15 +9,14 @@ from decimal import Decimal
 
 from musicflamingo_cli.ids import EXACT, id_text
 from musicflamingo_cli.intake.manifest.container import shown
+from musicflamingo_cli.nulls import NOTHING
 
 MAX_CELL_BYTES = 1_000_000
 """A larger cell, in UTF-8, makes its row a `bad_row`."""
-SENTINELS = frozenset({"", "nan", "NaN", "None", "null", "NULL", "<NA>", "NaT"})
-"""What pandas, Python and SQL write for "no value". A cell that is one of these, blanks around it apart, is null."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTAINERS = (list, tuple, dict)
-_LONGEST_SENTINEL = 16
+_LONGEST_WORD = 16
 
 
 class Oversize:
@@ -41,10 +40,10 @@ def plain_text(text: str) -> str:
 
 
 def cell_value(value: object) -> str | int | float | bool | None:
-    """A cell of any column but the id: sentinels, NaN and Infinity as None, lists and objects as JSON text."""
+    """A cell of any column but the id: words of `NOTHING`, NaN and Infinity as None, lists and objects as JSON text."""
     if isinstance(value, str):
         # Without blanks around, a long text can only be null if it is nothing but blanks.
-        empty = value.strip() in SENTINELS if len(value) <= _LONGEST_SENTINEL else value.isspace()
+        empty = value.strip() in NOTHING if len(value) <= _LONGEST_WORD else value.isspace()
         return None if empty else plain_text(value)
     if value is None or isinstance(value, int):
         return value

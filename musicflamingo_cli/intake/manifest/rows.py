@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from musicflamingo_cli.intake.manifest.cells import CellError, audio_text, bare_audio, cell_text, cell_value, id_cell
+from musicflamingo_cli.nulls import is_null_word
 from musicflamingo_cli.records import EMPTY, RejectedRow, Song
 
 ID_ALIASES = ("id", "song_id")
@@ -39,6 +40,8 @@ class ManifestOptions:
     """Further columns wanted (prompt places and ``--keep``); `title` is always read where there is one."""
     limit: int | None = None
     """``--limit``: the first so many table rows, at least 1."""
+    nulls: frozenset[str] = frozenset()
+    """Words of ``--null-values``, null in every column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class RowReader:
         if cells is None:
             return RejectedRow(number, "failed", "bad_row", f"{self._name} {self._unit} {place}: {problem}")
         plan = self.plan(cells)
+        if nulls := self._options.nulls:
+            cells = {name: None if is_null_word(cells[name], nulls) else cells[name] for name in plan.wanted}
         problems: list[str] = []
         song_id = _first(cells, plan.ids, id_cell, problems)
         title = _first(cells, plan.titles, cell_text, problems)

@@ -17,7 +17,7 @@ from musicflamingo_cli.results.filter.records import Judgement
 from musicflamingo_cli.results.join import Joined, join_tables
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
-from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.open import Reading, open_table
 from musicflamingo_cli.results.tables.table import naming_damage
 from musicflamingo_cli.results.write.formats import STDOUT, check_output, format_of, rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
@@ -51,6 +51,8 @@ class FilterOptions:
     dry_run: bool = False
     if_changed: bool = False
     expect_min_rows: int | None = None
+    nulls: frozenset[str] = frozenset()
+    """Words of `--null-values`."""
     limits: Limits = Limits()
 
 
@@ -69,9 +71,9 @@ def filter_table(options: FilterOptions) -> FilterResult:
     """Filter SONGS. Raises `UsageError`, `OutputError`, or `ExpectationError` with nothing written."""
     forms = _check(options)
     with work_folder() as work, Outputs(if_changed=options.if_changed) as outputs:
-        twins = twins_for(() if options.dry_run else forms.values())
-        songs = open_table(options.songs, work, twins)
-        scores = open_table(options.scores, work, twins) if options.scores else None
+        how = Reading(twins_for(() if options.dry_run else forms.values()), nulls=options.nulls)
+        songs = open_table(options.songs, work, how)
+        scores = open_table(options.scores, work, how) if options.scores else None
         joined = join_tables(songs, scores, options.on)
         if options.ids and joined.songs_id is None:
             raise UsageError(f"--ids: {songs.name} has no id column; name it with --on")

@@ -9,6 +9,7 @@ from typing import Any
 from musicflamingo_cli.results.merge.combine import Combination, Scale
 from musicflamingo_cli.results.sandbox import Limits
 from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
+from musicflamingo_cli.results.tables.reading import Reading
 from musicflamingo_cli.results.write.formats import format_of
 
 
@@ -50,6 +51,8 @@ class MergeOptions:
     strict: bool = False
     allow_mixed: bool = False
     if_changed: bool = False
+    nulls: frozenset[str] = frozenset()
+    """Words of `--null-values`."""
     limits: Limits = Limits()
 
     @property
@@ -58,9 +61,9 @@ class MergeOptions:
         return format_of(self.output, self.form) not in TEXT_FORMS
 
     @property
-    def twins(self) -> frozenset[str]:
-        """What the rows carry of how they were written."""
-        return twins_for([format_of(self.output, self.form)])
+    def reading(self) -> Reading:
+        """How the tables are read."""
+        return Reading(twins_for([format_of(self.output, self.form)]), self.rejects is not None, self.nulls)
 
 
 @dataclass(frozen=True, slots=True)

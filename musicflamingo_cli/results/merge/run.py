@@ -51,7 +51,7 @@ def merge_tables(options: MergeOptions) -> MergeResult:
 
 
 def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeResult, list[str]]:
-    tables = [open_table(name, work, options.twins, options.rejects is not None) for name in options.tables]
+    tables = [open_table(name, work, options.reading) for name in options.tables]
     for table in tables:
         table.verify()
     files = [path for table in tables for path in table.files]

@@ -195,7 +195,9 @@ class Shards:
                 if row is not None:
                     cells = self._sandbox.rows(f"SELECT left(x{i}::VARCHAR, 60) FROM ({source}) WHERE row = {row}")
                     where = f"{table.name} row {row + 1}: column '{own.names[i]}'"
-                    raise UsageError(f"{where} holds {cells[0][0]!r}, which can't be read as {kind}")
+                    cell = cells[0][0]
+                    remedy = f"; --null-values {cell} makes such cells null"
+                    raise UsageError(f"{where} holds {cell!r}, which can't be read as {kind}{remedy}")
 
     def _select(self, t: int, table: Table, start: int) -> str:
         names = table.schema.names

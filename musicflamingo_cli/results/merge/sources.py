@@ -92,9 +92,7 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
     if len(options.tables) > 1:
         raise UsageError("--with goes with one table at most; merge the shards first")
     _check_names(options)
-    catalogue = (
-        open_table(options.tables[0], work, options.twins, options.rejects is not None) if options.tables else None
-    )
+    catalogue = open_table(options.tables[0], work, options.reading) if options.tables else None
     tables = [_source(options, k, work) for k in range(len(options.sources))]
     for table in tables:
         table.verify()
@@ -175,7 +173,7 @@ def _check_names(options: MergeOptions) -> None:
 
 def _source(options: MergeOptions, k: int, work: Path) -> Table:
     source = options.sources[k]
-    table = open_table(source.table, work, options.twins, options.rejects is not None)
+    table = open_table(source.table, work, options.reading)
     if not is_audiobox(table):
         return table
     scale = options.scales.get(source.name)

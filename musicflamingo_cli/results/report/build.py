@@ -21,7 +21,7 @@ from musicflamingo_cli.results.report.songs import song_lists
 from musicflamingo_cli.results.report.sweep import sweep
 from musicflamingo_cli.results.report.text import text_lines
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
-from musicflamingo_cli.results.tables.open import OVERALL, open_table
+from musicflamingo_cli.results.tables.open import OVERALL, Reading, open_table
 from musicflamingo_cli.results.tables.table import naming_damage
 from musicflamingo_cli.results.write.formats import check_output, output
 
@@ -59,7 +59,7 @@ def build_report(name: str, options: ReportOptions) -> Report:
         UsageError: for a table that can't be read, or a column that was named and isn't there.
     """
     with work_folder() as work:
-        table = open_table(name, work)
+        table = open_table(name, work, Reading(nulls=options.nulls))
         columns = columns_of(table, options)
         old = _old(options, work)
         tables = [table, *([old.table] if old else [])]
@@ -149,7 +149,7 @@ def _old(options: ReportOptions, work: Path) -> Columns | None:
         return None
     staged = work / "against"
     staged.mkdir()
-    return columns_of(open_table(options.against, staged), ReportOptions(), "b")
+    return columns_of(open_table(options.against, staged, Reading(nulls=options.nulls)), ReportOptions(), "b")
 
 
 def _comparison(sandbox: Sandbox, columns: Columns, old: Columns | None, rank: Dimension | None) -> Comparison | None:

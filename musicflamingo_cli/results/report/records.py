@@ -23,6 +23,8 @@ class ReportOptions:
     """The folder that relative audio paths start from; None: the manifest's, where the run card names it."""
     memory: str = "2GB"
     """What the queries may use before they go to disk."""
+    nulls: frozenset[str] = frozenset()
+    """Words of `--null-values`."""
 
 
 @dataclass(frozen=True, slots=True)

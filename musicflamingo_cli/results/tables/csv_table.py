@@ -11,27 +11,25 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.csv_text import FORMULA, NOTHING
+from musicflamingo_cli.nulls import FAILURES, NOTHING
 from musicflamingo_cli.results.spelling import CSV, EXACT, exact_type, exact_values, is_held, own_name
-from musicflamingo_cli.results.tables.csv_file import CsvFile
+from musicflamingo_cli.results.tables.csv_file import GUARDED, CsvFile
 from musicflamingo_cli.results.tables.ids import ID_NAMES
+from musicflamingo_cli.results.tables.reading import PLAIN, Reading
 from musicflamingo_cli.results.tables.table import Part, Table
 
-FAILURES = ("FAILED_RENDER", "FAILED", "ERROR")
-"""What older scripts write in a column of numbers where there is none."""
+WORDS, NO_NUMBERS = pa.array(sorted(NOTHING)), pa.array(sorted(FAILURES))
 WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
 NUMBER = r"^[+-]?((0|[1-9][0-9]{0,14})(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$|^[+-]?(?i:inf|infinity|nan)$"
 SHORT = r"^[+-]?[0-9.]{1,16}([eE][+-]?[0-9]{1,2})?$"
 """A number that a double is sure to hold: of 15 digits, and neither huge nor tiny."""
 TRUTH = r"^(?i:true|false)$"
-GUARDED = f"^'({FORMULA})"
-"""A text cell that was kept from being a formula: with an apostrophe more than it had."""
 
 
-def stage_csv(name: str, work: Path, twins: Collection[str] = ()) -> Table:
+def stage_csv(name: str, work: Path, how: Reading = PLAIN) -> Table:
     """Stage a CSV or TSV table. Whole numbers, numbers and truth values are told by all cells; the id stays text."""
     with readable(name):
-        file = CsvFile.of(Path(name))
+        file = CsvFile.of(Path(name), how.nulls)
         check_columns(name, file.names)
         columns = [_Column(column, "text" if column in ID_NAMES else "") for column in file.names]
         for cells in file.batches():
@@ -41,7 +39,7 @@ def stage_csv(name: str, work: Path, twins: Collection[str] = ()) -> Table:
             for cells in file.batches(NOTHING):
                 for column, some in zip(columns, cells, strict=True):
                     column.see_quotes(some)
-        more = _twins(file, columns, twins)
+        more = _twins(file, columns, how.twins)
         schema = pa.schema([*((column.name, column.type) for column in columns), *more.items()])
         part = write_staged(work, schema, _cast_batches(file, columns, schema))
         return Table(name, (part,), schema, form="csv")
@@ -128,7 +126,7 @@ class _Column:
 
     def see_quotes(self, cells: pa.Array) -> None:
         """Look for words for nothing among cells that are null where one stands without quotes."""
-        self._quoted = self._quoted or bool(pc.any(pc.is_in(cells.drop_null(), pa.array(NOTHING))).as_py())
+        self._quoted = self._quoted or bool(pc.any(pc.is_in(cells.drop_null(), WORDS)).as_py())
 
     def _look_closely(self, full: pa.Array, kind: str) -> None:
         if kind == "bool":
@@ -141,8 +139,8 @@ class _Column:
 
     def kept(self, cells: pa.Array) -> pa.Array:
         """Return cells with null for those that hold nothing."""
-        nothing = pc.is_in(pc.utf8_trim_whitespace(cells), pa.array(NOTHING))
-        return pc.if_else(pc.or_(nothing, pc.is_in(cells, pa.array(FAILURES))), None, cells)
+        nothing = pc.is_in(pc.utf8_trim_whitespace(cells), WORDS)
+        return pc.if_else(pc.or_(nothing, pc.is_in(cells, NO_NUMBERS)), None, cells)
 
     def cast(self, cells: pa.Array) -> pa.Array:
         """Return cells in the column's type."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from musicflamingo_cli.results.spelling import EXACT, JSON, exact_type, exact_va
 from musicflamingo_cli.results.tables.csv_file import COMPRESSED
 from musicflamingo_cli.results.tables.csv_table import check_columns, readable, write_staged
 from musicflamingo_cli.results.tables.json_columns import JsonColumn, float_of, text_of
+from musicflamingo_cli.results.tables.reading import PLAIN, Reading, nulled_song
 from musicflamingo_cli.results.tables.table import Reject, Table
 
 LONG, AS_LONG = b"0" * 16, bytes.maketrans(b"123456789.", b"0" * 10)
@@ -24,10 +25,10 @@ ROWS = 20_000
 """Rows of JSON that are turned into columns at a time."""
 
 
-def stage_json(name: str, work: Path, twins: Collection[str] = (), set_aside: bool | None = None) -> Table:
+def stage_json(name: str, work: Path, how: Reading) -> Table:
     """Stage JSON lines, or JSON of any form that scores came in (a list, `{"songs": [...]}`, id to scores).
 
-    A line that is no object is a reject with `set_aside`, and else an error.
+    A line that is no object is a reject with `how.set_aside`, and else an error.
     """
     from musicflamingo_cli.results.tables.score_documents import rows_of_document
 
@@ -37,16 +38,16 @@ def stage_json(name: str, work: Path, twins: Collection[str] = (), set_aside: bo
         def rows() -> Iterator[dict[str, Any]]:
             rejects.clear()
             if _is_lines(name):
-                return _json_lines(name, rejects, set_aside)
-            return rows_of_document(name, _load(name), rejects)
+                return _json_lines(name, rejects, how)
+            return rows_of_document(name, _load(name), rejects, how.nulls)
 
-        return _stage_rows(name, work, rows, rejects, "json", twins)
+        return _stage_rows(name, work, rows, rejects, "json", how)
 
 
 def stage_rows(name: str, work: Path, rows: Iterable[dict[str, Any]], rejects: Sequence[Reject], form: str) -> Table:
     """Stage rows that are at hand."""
     listed = list(rows)
-    return _stage_rows(name, work, lambda: iter(listed), rejects, form, ())
+    return _stage_rows(name, work, lambda: iter(listed), rejects, form, PLAIN)
 
 
 def _stage_rows(
@@ -55,7 +56,7 @@ def _stage_rows(
     rows: Callable[[], Iterator[dict[str, Any]]],
     rejects: Sequence[Reject],
     form: str,
-    twins: Collection[str],
+    how: Reading,
 ) -> Table:
     columns: dict[str, JsonColumn] = {}
     for group in _groups(rows()):
@@ -63,9 +64,9 @@ def _stage_rows(
             columns.setdefault(key, JsonColumn(key)).see([row.get(key) for row in group])
     check_columns(name, list(columns))
     own = [(key, column.type) for key, column in columns.items()]
-    more = [(JSON + key, pa.string()) for key, column in columns.items() if JSON in twins and column.is_respelled]
+    more = [(JSON + key, pa.string()) for key, column in columns.items() if JSON in how.twins and column.is_respelled]
     for key, column in columns.items():
-        if EXACT in twins and column.is_longer:
+        if EXACT in how.twins and column.is_longer:
             values = (row.get(key) for row in rows())
             more.append((EXACT + key, exact_type(text_of(value) for value in values if value is not None)))
     schema = pa.schema([*own, *more])
@@ -136,19 +137,20 @@ def _is_lines(name: str) -> bool:
     return isinstance(first, dict) and len(lines) > 1
 
 
-def _json_lines(name: str, rejects: list[Reject], set_aside: bool | None) -> Iterator[dict[str, Any]]:
+def _json_lines(name: str, rejects: list[Reject], how: Reading) -> Iterator[dict[str, Any]]:
     from musicflamingo_cli.results.tables.score_documents import lift
 
     for number, line in _parsed_lines(name):
         if not isinstance(line, dict):
             torn = isinstance(line, Torn)
             why = str(line) if torn else "not an object"
-            if not set_aside:
-                remedy = "" if set_aside is None else "; --rejects FILE sets such lines aside"
+            if not how.set_aside:
+                remedy = "" if how.set_aside is None else "; --rejects FILE sets such lines aside"
                 raise UsageError(f"{name} line {number}: {why}{remedy}")
             rejects.append(Reject(name, f"line {number}", None, "torn_line" if torn else "not_an_object", why))
             continue
-        row = lift(name, f"line {number}", line, rejects) if isinstance(line.get("scores"), dict) else line
+        song = nulled_song(line, how.nulls)
+        row = lift(name, f"line {number}", song, rejects) if isinstance(song.get("scores"), dict) else song
         if row is not None:
             yield row
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,15 +11,18 @@ import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.files import PART
+from musicflamingo_cli.nulls import is_null_word
 from musicflamingo_cli.results.tables.damage import TROUBLE, unreadable
 from musicflamingo_cli.results.tables.ids import ID_NAMES, id_sql, nearest
 from musicflamingo_cli.results.tables.kinds import repeated_part, without_views
+from musicflamingo_cli.results.tables.reading import PLAIN, Reading, is_text
 from musicflamingo_cli.results.tables.table import OVERALL, Part, Reject, Table, card_of
 
 __all__ = [
     "ID_NAMES",
     "OVERALL",
     "Part",
+    "Reading",
     "Reject",
     "Table",
     "card_of",
@@ -33,13 +36,13 @@ HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 MAGIC = b"PAR1"
 
 
-def open_table(name: str, work: Path, twins: Collection[str] = (), set_aside: bool | None = None) -> Table:
+def open_table(name: str, work: Path, how: Reading = PLAIN) -> Table:
     """Open a table; what is no Parquet is staged as Parquet in `work`.
 
     Args:
         name: As a person named it.
         work: Where to stage.
-        twins: What its rows have to carry of how they were written: marks of `spelling`.
+        how: How it is read.
 
     Raises:
         UsageError: Naming the file.
@@ -57,7 +60,7 @@ def open_table(name: str, work: Path, twins: Collection[str] = (), set_aside: bo
             return read_cache_folder(name, work)
         if not files:
             raise UsageError(f"{name}: no Parquet file in this folder")
-        return _parquet(name, files, path)
+        return _parquet(name, files, path, how.nulls)
     if not path.exists():
         raise UsageError(f"{name}: there is no such file or folder")
     if not path.is_file():
@@ -70,7 +73,7 @@ def open_table(name: str, work: Path, twins: Collection[str] = (), set_aside: bo
     if not head:
         raise UsageError(f"{name} is empty: not even a header")
     if head.startswith(MAGIC):
-        return _parquet(name, [path], None)
+        return _parquet(name, [path], None, how.nulls)
     suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".zst")]
     suffix = suffixes[-1] if suffixes else ""
     if suffix in (".parquet", ".pq"):
@@ -79,8 +82,8 @@ def open_table(name: str, work: Path, twins: Collection[str] = (), set_aside: bo
     from musicflamingo_cli.results.tables.json_table import stage_json
 
     if suffix in (".csv", ".tsv"):
-        return stage_csv(name, work, twins)
-    return stage_json(name, work, twins, set_aside)
+        return stage_csv(name, work, how)
+    return stage_json(name, work, how)
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -90,7 +93,7 @@ def parquet_files(folder: Path) -> list[Path]:
     return sorted(inside, key=lambda p: p.relative_to(folder).parts)
 
 
-def _parquet(name: str, files: list[Path], root: Path | None) -> Table:
+def _parquet(name: str, files: list[Path], root: Path | None, nulls: frozenset[str]) -> Table:
     parts = []
     for path in files:
         try:
@@ -111,9 +114,12 @@ def _parquet(name: str, files: list[Path], root: Path | None) -> Table:
                 raise UsageError(
                     f"{path}: column '{one.name}' has a part '{part}' twice or without a name; leave it out"
                 )
-        fixed = _hive(path, root) if root else {}
+        fixed = {k: None if is_null_word(v, nulls) else v for k, v in (_hive(path, root) if root else {}).items()}
         parts.append(Part(path, rows, schema, {k: v for k, v in fixed.items() if k not in schema.names}))
-    return Table(name, tuple(parts), _unified(parts))
+    schema = _unified(parts)
+    if nulls:
+        schema = pa.schema([f.with_nullable(f.nullable or is_text(f.type)) for f in schema], schema.metadata)
+    return Table(name, tuple(parts), schema, nulls=nulls)
 
 
 def _hive(path: Path, root: Path) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ import orjson
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.tables.ids import ID_NAMES
 from musicflamingo_cli.results.tables.pandas_json import pandas_rows
+from musicflamingo_cli.results.tables.reading import nulled_song
 from musicflamingo_cli.results.tables.table import OVERALL, Reject
 
 WEIGHTS = {
@@ -41,7 +42,9 @@ def valid(value: object) -> float | None:
     return float(value)
 
 
-def rows_of_document(name: str, document: Any, rejects: list[Reject]) -> Iterator[dict[str, Any]]:
+def rows_of_document(
+    name: str, document: Any, rejects: list[Reject], nulls: frozenset[str]
+) -> Iterator[dict[str, Any]]:
     """Read one JSON document as rows: a list of songs, `{"songs": [...]}`, or id to scores (or to one number)."""
     if isinstance(document, dict) and isinstance(document.get("songs"), list):
         document = document["songs"]
@@ -49,21 +52,21 @@ def rows_of_document(name: str, document: Any, rejects: list[Reject]) -> Iterato
     if rows is not None:
         document = list(rows)
     if isinstance(document, list):
-        yield from _songs(name, document, rejects)
+        yield from _songs(name, [nulled_song(song, nulls) for song in document], rejects)
         return
     if not isinstance(document, dict) or not document:
         raise UsageError(f"{name}: neither a list of songs nor an object of id to scores")
     if _is_song(document):
-        yield _flat(document)
+        yield _flat(nulled_song(document, nulls))
         return
     for song_id, scores in document.items():
-        row = _by_id(song_id, scores)
+        row = _by_id(song_id, nulled_song(scores, nulls))
         if row is None:
             rejects.append(Reject(name, f"key {song_id}", song_id, "not_a_number", f"holds {_shown(scores)}"))
         elif _is_failure(row):
             rejects.append(Reject(name, f"key {song_id}", song_id, "legacy_failure", "five exact 0.5s"))
         else:
-            yield row
+            yield nulled_song(row, nulls)
 
 
 def _songs(name: str, songs: list[Any], rejects: list[Reject]) -> Iterator[dict[str, Any]]:

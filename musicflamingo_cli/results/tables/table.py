@@ -17,6 +17,7 @@ from musicflamingo_cli.results.run_card import CARD_KEY
 from musicflamingo_cli.results.sandbox import BATCH, QueryError, Sandbox, text
 from musicflamingo_cli.results.tables.damage import TROUBLE, damaged, damaged_column, unreadable
 from musicflamingo_cli.results.tables.kinds import widened, widened_sql
+from musicflamingo_cli.results.tables.reading import nulled, nulled_sql
 
 OVERALL = "overall_quality_score"
 
@@ -48,6 +49,8 @@ class Table:
     """`parquet`, `csv`, `json`, `legacy` or `audiobox`."""
     spans: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Lowest and highest value of columns that no run card tells of."""
+    nulls: frozenset[str] = frozenset()
+    """Words in its files that are null."""
 
     @property
     def rows(self) -> int:
@@ -107,7 +110,7 @@ class Table:
 
     def _whole(self, batch: pa.RecordBatch, part: Part) -> pa.RecordBatch:
         if not part.fixed and batch.schema.equals(self.schema, check_metadata=False):
-            return pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+            return self._batch(batch.columns)
         there = {name: batch.column(i) for i, name in enumerate(batch.schema.names)}
         columns = []
         for one in self.schema:
@@ -117,7 +120,10 @@ class Table:
                 columns.append(widened(there[one.name], one.type))
             else:
                 columns.append(pa.nulls(len(batch), one.type))
-        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        return self._batch(columns)
+
+    def _batch(self, columns: Sequence[pa.Array]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays([nulled(cells, self.nulls) for cells in columns], schema=self.schema)
 
     def relation(self, sandbox: Sandbox, columns: Sequence[int], prefix: str) -> str:
         """Return a query of the columns (by position) as `<prefix>0`, `<prefix>1`, ... and `row`, counted from 0."""
@@ -140,7 +146,8 @@ class Table:
         if name not in part.schema.names:
             return "NULL"
         place = part.schema.names.index(name)
-        return widened_sql(f"p{place}", part.schema.field(place).type, self.schema.field(column).type)
+        kind = self.schema.field(column).type
+        return nulled_sql(widened_sql(f"p{place}", part.schema.field(place).type, kind), kind, self.nulls)
 
 
 @dataclass(frozen=True, slots=True)
