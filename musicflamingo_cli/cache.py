@@ -287,7 +287,7 @@ def _heard(body: Mapping[str, Any] | None) -> Heard | None:
 
 def _reply(body: Mapping[str, Any]) -> Reply:
     scores = {
-        name: Distribution(**{**d, "values": tuple(d["values"]), "probabilities": tuple(d["probabilities"])})
+        name: Distribution(**d | {"values": tuple(d["values"]), "probabilities": tuple(d["probabilities"])})
         for name, d in body["scores"].items()
     }
     return Reply(**{**body, "scores": scores})

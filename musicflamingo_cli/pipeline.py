@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from musicflamingo_cli.intake.manifest.parquet_typed import TypedColumns
 
 INT64 = 2**63
+TICK_ROWS = 32
+"""So many rows are written between two looks at the clock."""
 
 
 def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
@@ -146,7 +148,8 @@ def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, tot
             column.add(row.get(column.name))
         held = bucket(row.get("overall_quality_score"))
         summary.buckets.update([held] if held else [])
-        watch.on_tick(Tick("writing", summary.rows, total))
+        if summary.rows % TICK_ROWS == 0 or summary.rows == total:
+            watch.on_tick(Tick("writing", summary.rows, total))
         yield row
     counted_columns = [column.summary() for column in columns]
     summary.scores = [asdict(column) for column in counted_columns]

@@ -60,7 +60,7 @@ def rejected_row(row: RejectedRow, form: RowForm, facts: RunFacts) -> dict[str, 
 
 
 def outcome_row(outcome: Outcome, form: RowForm, facts: RunFacts) -> dict[str, Any]:
-    """Return the table row of a song."""
+    """Return the table row of a song; what is not there is null."""
     song, answer, failure = outcome.song, outcome.answer, outcome.failure
     row: dict[str, Any] = {
         **_run_part(form, facts),
@@ -124,10 +124,12 @@ def _heard_part(outcome: Outcome, form: RowForm) -> dict[str, Any]:
     shown = {f.measure: f.name for f in form.pack.fields if f.measure}
     for name in MEASURE_NAMES if form.every_measure else BASIC_MEASURES:
         value = finite(getattr(heard.measures, name))
+        if value is None:
+            continue
         row[shown.get(name) or measure_column(name)] = value
         if name in shown:
             plain = value if isinstance(value, float) else None
-            row[f"{shown[name]}_detail"] = None if value is None else {"obtained": "measured", "written": plain}
+            row[f"{shown[name]}_detail"] = {"obtained": "measured", "written": plain}
     return row
 
 

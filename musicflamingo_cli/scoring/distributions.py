@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from operator import mul
 from typing import Literal
 
 from musicflamingo_cli.records import Answer, Distribution, Field, FieldAnswer
@@ -53,14 +55,28 @@ def with_distributions(
 
 def moments(spread: Distribution) -> tuple[float, float] | None:
     """Return (mean, standard deviation) of a distribution given that a number is written; None without any mass."""
-    mass = math.fsum(spread.probabilities)
+    chances, values = spread.probabilities, spread.values
+    if len(chances) != len(values):
+        raise ValueError(f"{len(chances)} probabilities for {len(values)} values")
+    mass = sum(chances)
     if not (math.isfinite(mass) and mass > 0.0):
         return None
-    shares = [p / mass for p in spread.probabilities]
-    mean = math.fsum(p * v for p, v in zip(shares, spread.values, strict=True))
-    mean = min(max(mean, min(spread.values)), max(spread.values))
-    variance = math.fsum(p * (v - mean) ** 2 for p, v in zip(shares, spread.values, strict=True))
-    return mean, math.sqrt(max(0.0, variance))
+    likeliest = values[chances.index(max(chances))]
+    offsets, squares, low, high = _from(likeliest, values)
+    offset = sum(map(mul, chances, offsets)) / mass
+    # Seen from where a large share lies, little cancels out here, and a distribution of one value has no spread.
+    variance = sum(map(mul, chances, squares)) / mass - offset * offset
+    return min(max(likeliest + offset, low), high), math.sqrt(max(0.0, variance))
+
+
+@lru_cache(512)
+def _from(origin: float, values: tuple[float, ...]) -> tuple[list[float], list[float], float, float]:
+    """Return how far values lie from one of them, the squares of that, the least and the largest value.
+
+    A run's replies share their few grids.
+    """
+    offsets = [value - origin for value in values]
+    return offsets, [offset * offset for offset in offsets], min(values), max(values)
 
 
 def _field_answer(spread: Distribution, least: float, score_from: Literal["expected", "written"]) -> FieldAnswer:

@@ -32,7 +32,8 @@ def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) 
         answer = with_distributions(answer, reply.scores, asked, min_number_mass=mass, score_from=source)
     if rules.words:
         answer = _with_words(answer, reply, asked)
-    answer = replace(answer, claims=_claims(answer, asked))
+    if claims := _claims(answer, asked):
+        answer = replace(answer, claims=claims)
     if not reply.measured:
         return answer
     fields = {n: one._replace(obtained="measured" if one.obtained else None) for n, one in answer.fields.items()}

@@ -4,12 +4,15 @@ value is None."""
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from musicflamingo_cli.scoring.folding import fold
 
 SLOWEST, FASTEST = 20.0, 400.0
 """Beats per minute; outside of this it is no tempo."""
 _MAX_CHARS = 4000
+_TEXTS = 512
+"""How many texts are remembered with what they state: there are some 200 tempos and 24 keys, and models repeat them."""
 _NUMBER = r"\d{1,4}(?:[.,]\d{1,3})?"
 _BPM = r"(?:bpm|b\.p\.m\.?|beats?[\s-]{1,3}per[\s-]{1,3}min(?:ute)?)"
 _RANGE = re.compile(
@@ -116,7 +119,12 @@ def tempo_bpm(text: str) -> float | None:
     ``around 120 BPM`` gives 120; a range, two tempos, one that changes, a comparison (``over 120 BPM``) and words alone
     give None.
     """
-    text = _METRE.sub(" ", fold(text[:_MAX_CHARS]))
+    return _tempo_bpm(text[:_MAX_CHARS])
+
+
+@lru_cache(_TEXTS)
+def _tempo_bpm(text: str) -> float | None:
+    text = _METRE.sub(" ", fold(text))
     if _RANGE.search(text) or _COMPARED.search(text) or _CHANGING.search(_STEADY.sub(" ", text)):
         return None
     found = [m.group(1) for pattern in (_WITH_UNIT, _AFTER_UNIT, _NOTE_EQUALS) for m in pattern.finditer(text)]
@@ -143,8 +151,12 @@ def key_of(text: str) -> tuple[str, str] | None:
     ``A minor`` gives ``("A", "minor")``, ``Db major`` gives ``("C#", "major")``: the tonic is one of C, C#, D, Eb, E,
     F, F#, G, Ab, A, Bb, B. Two keys, a modulation, another mode and a tonic without a mode give None.
     """
-    text = fold(text[:_MAX_CHARS])
-    text = _STEADY_KEY.sub(" ", text)
+    return _key_of(text[:_MAX_CHARS])
+
+
+@lru_cache(_TEXTS)
+def _key_of(text: str) -> tuple[str, str] | None:
+    text = _STEADY_KEY.sub(" ", fold(text))
     keys: set[tuple[str, str]] = set()
     for found in _KEY.finditer(text):
         if _CHORDS.match(text, found.end()) or _is_article(text, found):

@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 
 import pytest
 
@@ -111,3 +112,16 @@ def test_a_reason_that_no_field_has_any_more_goes():
     got = with_distributions(parsed, {"quality": SURE}, FIELDS)
     assert (got.status, got.reason) == ("partial", "missing")
     assert with_distributions(parsed, {"joy": SURE}, FIELDS).reason == "out_of_range"
+
+
+def test_moments_are_those_of_exact_arithmetic_and_one_value_has_no_spread() -> None:
+    grid = tuple(step / 100 for step in range(101))
+    for middle, width in [(0, 0.3), (7, 3.0), (70, 1.0), (70, 40.0), (100, 9.0)]:
+        chances = tuple(0.99 * math.exp(-(((step - middle) / width) ** 2)) / width / 2 for step in range(101))
+        mass = sum(map(Fraction, chances))
+        mean = sum(Fraction(p) * Fraction(v) for p, v in zip(chances, grid, strict=True)) / mass
+        variance = sum(Fraction(p) * (Fraction(v) - mean) ** 2 for p, v in zip(chances, grid, strict=True)) / mass
+        exact = pytest.approx((float(mean), math.sqrt(variance)), abs=2e-15)
+        assert moments(Distribution(grid, chances, float(mass))) == exact
+    alone = tuple(0.99 if step == 70 else 0.0 for step in range(101))
+    assert moments(Distribution(grid, alone, 0.99)) == (0.7, 0.0)
