@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 MUSIC ?= data/sample
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint types unit bench bench-gpu torture clean
+.PHONY: help demo test lint types unit docs bench bench-gpu torture clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -31,6 +31,11 @@ $(VENV)/.bench: pyproject.toml constraints.txt $(VENV)/.test
 	@$(PIP) install -c constraints.txt -e '.[test,bench]'
 	@touch $@
 
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing what builds the documentation into $(VENV) ..."
+	@$(PIP) install -c constraints.txt -e '.[docs]'
+	@touch $@
+
 demo: $(VENV)/.signal ## Score the sample songs with the signal engine and show the table
 	@mkdir -p $(OUT)
 	$(BIN)/mfq score data/sample/manifest.jsonl --engine signal --cache-dir data/cache -o $(OUT)/scores.parquet
@@ -46,6 +51,9 @@ unit: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test: lint types unit ## Install what the tests need; lint, types and tests
+
+docs: $(VENV)/.docs ## Build the documentation as a site, docs/_build/index.html; a warning is an error
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 bench: $(VENV)/.bench ## Measure: the signal engine on graded damage, decoding, parser (MUSIC=folder for your own songs)
 	$(BIN)/python scripts/bench_signal.py --music $(MUSIC)
@@ -66,4 +74,4 @@ torture: $(VENV)/.test ## Kill a run 500 times at random, let each of its writes
 	$(BIN)/python scripts/torture_writes.py
 
 clean: ## Remove what the targets made
-	rm -rf $(VENV) $(OUT) data/cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(OUT) data/cache docs/_build build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

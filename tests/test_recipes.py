@@ -1,4 +1,4 @@
-"""What README says of cron, systemd, Slurm and make, run as those would run it, as far as that can be done without."""
+"""What docs/ says to type, run as far as that can be done without a GPU, a scheduler and the weights."""
 
 import json
 import os
@@ -7,26 +7,33 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+from musicflamingo_cli.cli import main
+from tests.conftest import Bench, tone
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 PLACE = "/srv/music"
 BARE = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "mfq"}
 """What cron gives a job, but for the home."""
 
 
-def block(title: str) -> str:
-    """Return the indented text that follows a line."""
-    after = README.split(f"\n{title}", 1)[1].split("\n\n", 1)[1]
-    return "\n".join(line.removeprefix("    ") for line in re.split(r"\n(?=\S)", after)[0].split("\n")).rstrip()
+def blocks(page: str, language: str, title: str = "") -> list[str]:
+    """Return the fenced blocks of a language on a page, of one section or of all."""
+    text = (DOCS / f"{page}.md").read_text("utf-8")
+    if title:
+        text = re.split(r"^## ", text.split(f"\n## {title}\n", 1)[1], flags=re.MULTILINE)[0]
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
-def place(bench: Any) -> Path:
+def place(bench: Bench) -> Path:
     """Return a folder with songs and a `.venv` in which `mfq` is."""
     bench.songs(3)
     folder: Path = bench.folder
@@ -59,8 +66,8 @@ def ids(table: Path) -> list[str]:
 
 
 def test_the_crontab_line(place: Path) -> None:
-    line = block("crontab")
-    fields = line.split(maxsplit=5)
+    (line,) = blocks("overnight", "text", "cron")
+    fields = line.rstrip("\n").split(maxsplit=5)
     assert len(line.splitlines()) == 1 and all(re.fullmatch(r"[\d*]+", field) for field in fields[:5])
     command = fields[5]
     assert not re.search(r"(?<!\\)%", command)  # cron takes it as the end of the command
@@ -70,7 +77,7 @@ def test_the_crontab_line(place: Path) -> None:
 
 
 def test_the_systemd_units(place: Path) -> None:
-    service, timer = block("systemd").split("\n\n")
+    service, timer = blocks("overnight", "ini", "systemd")
     (command,) = re.findall(r"^ExecStart=(.*)$", service, re.MULTILINE)
     (home,) = re.findall(r"^WorkingDirectory=(.*)$", service, re.MULTILINE)
     run(f"cd {home} && exec {shlex.join(shlex.split(command))}", place)
@@ -85,22 +92,135 @@ def test_the_systemd_units(place: Path) -> None:
 
 
 def test_the_slurm_array(place: Path) -> None:
-    script = block("Slurm")
+    script, merge = blocks("overnight", "sh", "Slurm")
     (first, last) = re.findall(r"^#SBATCH --array=(\d+)-(\d+)$", script, re.MULTILINE)[0]
     for number in range(int(first), int(last) + 1):
         run(f"cd {place}\n{script}", place, SLURM_ARRAY_TASK_ID=str(number))
     found = [song for table in place.glob("scores-*.parquet") for song in ids(table)]
     assert sorted(found) == ["song-0", "song-1", "song-2"]
-    merge = block("and when all are done")
     run(f"cd {place} && {merge}", place)
     assert sorted(ids(place / "scores.parquet")) == ["song-0", "song-1", "song-2"]
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
 def test_the_make_rule(place: Path) -> None:
-    (place / "Makefile").write_text(block("make:") + "\n")
+    (rule,) = blocks("overnight", "make", "make")
+    (place / "Makefile").write_text(rule)
     run(f"cd {place} && make", place)
     assert ids(place / "scores.parquet") == ["song-0", "song-1", "song-2"]
     assert "up to date" in subprocess.run(["make"], cwd=place, capture_output=True, text=True, check=True).stdout
     os.utime(place / "songs.jsonl")
     run(f"cd {place} && make", place)
+
+
+def scores(path: Path, **genres: float) -> None:
+    """Write a table of scores, and a catalogue of the same songs beside it."""
+    rows = [{"song_id": f"song-{n}", "overall_quality_score": score} for n, score in enumerate(genres.values())]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    catalogue = [{"song_id": f"song-{n}", "genre": genre} for n, genre in enumerate(genres)]
+    pq.write_table(pa.Table.from_pylist(catalogue), path.with_name("songs.parquet"))
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+def test_the_makefile_from_shards_to_what_may_be_played(place: Path) -> None:
+    (rules,) = blocks("filter-and-merge", "make")
+    (place / "Makefile").write_text(rules)
+    scores(place / "scores-1.parquet", rock=0.9, spoken=0.9, folk=0.1)
+    run(f"cd {place} && make", place, PATH=f"{place}/.venv/bin:/usr/bin:/bin")
+    assert ids(place / "songs_kept.parquet") == ["song-0"]
+    assert (place / "allow.txt").read_text() == "song-0\n"
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home with songs in which every file that docs/ names lies, scored once."""
+    home = tmp_path_factory.mktemp("home")
+    names = ["song-1", "some-song-id", "bach-prelude-c"]
+    for folder in (home, home / "music", home / "Music", home / "data"):
+        folder.mkdir(exist_ok=True)
+    for n, name in enumerate(names, 1):
+        tone(home / f"{n}.wav", hertz=110.0 * n)
+        shutil.copy(home / f"{n}.wav", home / "Music" / f"{name}.wav")
+    tone(home / "music" / "a.flac")
+    extra = {"title": "A", "genre": "rock", "artist": "B"}
+    rows = [{"id": name, "audio": f"{n}.wav", **extra} for n, name in enumerate(names, 1)]
+    (home / "songs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pq.write_table(pa.Table.from_pylist([{"song_id": row["id"], **extra} for row in rows]), home / "songs.parquet")
+    (home / "w.toml").write_text("production_quality = 1\n")
+    (home / "audiobox.jsonl").write_text(f"{json.dumps(dict.fromkeys(('CE', 'CU', 'PC', 'PQ'), 5))}\n" * 3)
+    (home / "audiobox_input.jsonl").write_text("".join(f'{{"path": "{name}.wav"}}\n' for name in names))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        for cache in (home / ".cache" / "mfq", home / "data" / "cache"):
+            how = ["--engine", "signal", "--cache-dir", str(cache), "--stats", "stats.json", "-o", "scores.parquet"]
+            assert main(["score", "songs.jsonl", "--keep", "genre", *how]) == 0
+    for copy in ("last-week", "scores-1", "scores-2"):
+        shutil.copy(home / "scores.parquet", home / f"{copy}.parquet")
+    return home
+
+
+def lines(page: str) -> list[str]:
+    """Return what a page says to type of `mfq`, but for what needs the weights and what stands in recipes."""
+    joined = "".join(blocks(page, "sh")).replace("\\\n", " ")
+    return [line for line in re.findall(r"^mfq .*$", joined, re.MULTILINE) if "not run here" not in line]
+
+
+@pytest.mark.parametrize("page", sorted(path.stem for path in DOCS.glob("*.md") if lines(path.stem)))
+def test_what_a_page_says_to_type(page: str, songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(songs)
+    monkeypatch.setenv("HOME", str(songs))
+    monkeypatch.setenv("MFQ_ENGINE", "signal")  # docs/gpu-box.md takes the default, whose weights are not here.
+    monkeypatch.delenv("MFQ_FAKE_SCRIPT", raising=False)
+    write_pack(songs)
+    for line in lines(page):
+        words = [str(Path(word).expanduser()) if word.startswith("~") else word for word in shlex.split(line, True)]
+        assert main(words[1:]) == 0, line
+
+
+def write_pack(folder: Path) -> None:
+    """Write the pack of docs/packs.md."""
+    (folder / "dance").mkdir(exist_ok=True)
+    (folder / "dance" / "pack.toml").write_text(blocks("packs", "toml")[0])
+    (folder / "dance" / "prompt.md").write_text(blocks("packs", "markdown")[0])
+
+
+def test_the_pack_of_ones_own(bench: Bench) -> None:
+    bench.songs(2, genre="dance")
+    write_pack(bench.folder)
+    assert bench.score("--prompt", bench.folder / "dance", "--measure") == 0
+    for row in bench.result():
+        assert row["status"] == "ok"
+        assert row["overall_quality_score"] == pytest.approx(0.7 * row["danceability"] + 0.3 * (row["energy"] - 1) / 4)  # type: ignore[operator]
+        assert {"genre", "bars_before_the_beat", "bpm"} <= {name for name, value in row.items() if value is not None}
+
+
+def test_the_settings_file(bench: Bench) -> None:
+    bench.songs(2, genre="rock", artist="B")
+    (text,) = blocks("settings", "toml")
+    assert tomllib.loads(text)["cache-dir"] == "/data/mfq"
+    (bench.folder / "mfq.toml").write_text(text.replace("/data/mfq", "cache"))
+    assert bench.mfq("score", bench.manifest, "-o", bench.table, "--workers", 1) == 0
+    assert [(row["engine"], row["genre"], row["artist"]) for row in bench.result()] == [("signal", "rock", "B")] * 2
+    assert (bench.folder / "cache").is_dir()
+    assert bench.mfq("filter", bench.table, "--config", bench.folder / "mfq.toml", "--dry-run") == 0
+
+
+def test_the_script_of_the_fake_engine(bench: Bench, script: Any) -> None:
+    (text,) = blocks("testing", "json")
+    bench.songs(2)
+    bench.rows([{"id": "song-9", "audio": "0.wav"}, {"id": "song-1", "audio": "1.wav"}])
+    script({name: rule for name, rule in json.loads(text).items() if not rule.get("crash")})
+    assert bench.score() == 1
+    assert [row["reason"] for row in bench.result()] == ["no_answer", None]
+
+
+def test_the_python_of_the_docs(songs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(songs)
+    monkeypatch.setenv("HOME", str(songs))
+    scoring, filtering = blocks("notebook", "python")
+    found: dict[str, Any] = {}
+    exec(scoring, found)
+    assert list(found["table"]["song_id"]) == ["song-1"]
+    found |= {"songs": found["table"], "ids": ["song-1", "x"], "recommendations": [("song-1", 1.0)]}
+    exec(filtering, found)
+    assert found["quality"].explain("x").kept is False

@@ -24,13 +24,13 @@ CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d{2}(?:\.\d+)?)")
 """`3:25`, `1:02:03`."""
 
 SIGNAL_REALTIME = 50.0
-"""Seconds of audio that all measures of `signal` take a second for, on one core (README, Figures)."""
+"""Seconds of audio that all measures of `signal` take a second for, on one core (docs/figures.md)."""
 MODEL_SONGS_PER_HOUR = {
     "scores": {8: 19_500.0},
     "json": {1: 604.0, 8: 1970.0, 16: 3490.0, 32: 6150.0},
     "text": {1: 604.0, 8: 1150.0, 16: 2530.0, 32: 4920.0},
 }
-"""Decode mode -> batch -> songs of three minutes an hour, of one H100 80 GB and a model of 8.27 B (README, Figures)."""
+"""Decode mode -> batch -> songs of three minutes an hour, of one H100 80 GB and a model of 8.27 B (docs/figures.md)."""
 MEASURED_SECONDS = 180.0
 DEFAULT_BATCH = 8
 

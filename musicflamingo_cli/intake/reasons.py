@@ -1,6 +1,6 @@
 """What can be said of a file besides its sound: why it could not be heard, and what is odd about it.
 
-The one list of intake's reason codes and audio flags; the README's tables are these.
+The one list of intake's reason codes and audio flags; the tables in docs/ are these.
 """
 
 from __future__ import annotations
