@@ -22,36 +22,11 @@ _JOINTS = re.compile(r"[\s_*\-‐‑–—.:`\"'“”‘’\\#>•·\u200b-\u20
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]+")
 HOLDERS = frozenset(
-    (
-        *("score", "scores", "scoring", "rating", "ratings", "evaluation", "evaluations", "assessment", "analysis"),
-        *(
-            "review",
-            "result",
-            "results",
-            "response",
-            "answer",
-            "answers",
-            "reply",
-            "final",
-            "output",
-            "content",
-            "text",
-        ),
-        *(
-            "message",
-            "arguments",
-            "json",
-            "data",
-            "object",
-            "properties",
-            "metadata",
-            "track",
-            "song",
-            "music",
-            "audio",
-        ),
-        *("quality", "criteria", "dimensions", "metrics", "choices", "overall", "description", "details", "fields"),
-        *("items", "parameters"),
+    _WORD.findall(
+        "score scores scoring rating ratings evaluation evaluations assessment analysis review result results response "
+        "answer answers reply final output content text message arguments json data object properties metadata track "
+        "song music audio quality criteria dimensions metrics choices overall description details fields items "
+        "parameters"
     )
 )
 """The words that names are made of under which an answer may be nested. Under any other name stands something else

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from musicflamingo_cli.scoring.reply.tree import Scalar
+from musicflamingo_cli.scoring.reply.tree import Scalar, Value
 
 _FOLDED = str.maketrans("：，；｛｝［］＂＝．％／＋－０１２３４５６７８９−", ':,;{}[]"=.%/+-0123456789-')
 """Signs of other scripts that stand for JSON's, one for one, so that spans stay the same."""
@@ -44,8 +44,14 @@ _BAD_ESCAPE = re.compile(r"\\(?![\"\\/bfnrt]|u[0-9a-fA-F]{4})")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
-NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
-_LITERAL = re.compile(rf"{NUMBER}|true|false|null")
+_NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
+_LITERAL = re.compile(rf"{_NUMBER}|true|false|null")
+_MEMBER = re.compile(
+    r'\s*+"([^"\\\x00-\x1f]*+)"\s*+:\s*+(?:"((?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*+)"'
+    rf"|({_NUMBER}|true|false|null))"
+    r'\s*+(?:,(?=\s*+"[^"\\\n]*+"\s*+:)|(?=\}))'
+)
+"""A strict member, and the comma before another one."""
 _OTHER_LITERALS = frozenset(("None", "True", "False", "undefined", "NaN", "Infinity", "-Infinity", "nil", "NULL"))
 _BARE = re.compile(r"[0-9]{1,3},[0-9]{1,9}(?=\s*(?:[,}\n%/]|\Z))(?:\s?%|\s?/\s?[0-9.,]+)?|[^,;{}\[\]\n\"“”]++")
 _BARE_ITEM = re.compile(r"[^,;{}\[\]\n\"“”]++")
@@ -90,6 +96,18 @@ class Scanner:
             return False
         self.repairs["comments"] = None
         return True
+
+    def strict_members(self) -> list[tuple[str, Value]]:
+        """The strict members that begin here, with the commas between them."""
+        members: list[tuple[str, Value]] = []
+        while found := _MEMBER.match(self.text, self.pos):
+            key, string, literal = found.groups()
+            if literal is not None:
+                members.append((key, Scalar(literal, False)))
+            else:
+                members.append((key, Scalar(self.unescaped(string) if "\\" in string else string)))
+            self.pos = found.end()
+        return members
 
     def key(self, found: re.Match[str]) -> str:
         """A key's text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from difflib import SequenceMatcher
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 _TAG = re.compile(
     r"(?:<|\[|◁)\s{0,2}\|?(?P<closing>/|end_(?:of_)?)?\|?(?:(?:begin|start)_(?:of_)?)?"
@@ -42,6 +42,15 @@ class Parts(NamedTuple):
     """Whether `said` ends where the reply does, so that it may have been cut."""
 
 
+class _Stretch(NamedTuple):
+    """A part of a reply between two marks."""
+
+    kind: Literal["said", "thought", "told"]
+    """`told` stands in an answer tag."""
+    text: str
+    end: int
+
+
 def parts_of(text: str) -> Parts:
     """Part a reply into answer, words beside it, and thinking.
 
@@ -51,27 +60,26 @@ def parts_of(text: str) -> Parts:
     text, is_whole = _before_user_turn(text)
     if _MAY_THINK.search(text) is None:
         return Parts(text, "", "", is_whole)
-    pieces, thoughts = _pieces(text)
-    told = [piece for piece in pieces if piece[2]]
-    plain = [piece for piece in pieces if not piece[2]]
+    stretches = _stretches(text)
+    thoughts = [one.text for one in stretches if one.kind == "thought"]
+    told = [one for one in stretches if one.kind == "told"]
+    plain = [one for one in stretches if one.kind == "said"]
     if told:
-        said, rest = [told[-1]], [*told[:-1], *plain]
-    elif thoughts and plain and re.search("[0-9{:]", text[plain[-1][0] : plain[-1][1]]):
+        said, rest = told[-1:], [*told[:-1], *plain]
+    elif thoughts and plain and re.search("[0-9{:]", plain[-1].text):
         said, rest = plain[-1:], plain[:-1]
     else:
         said, rest = plain, []
     return Parts(
-        "\n".join(text[start:end] for start, end, _ in said),
-        "\n".join(text[start:end] for start, end, _ in rest),
-        " ".join(" ".join(_TAG.sub(" ", text[start:end]).split()) for start, end in thoughts).strip(),
-        is_whole and bool(said) and said[-1][1] == len(text),
+        "\n".join(one.text for one in said),
+        "\n".join(one.text for one in rest),
+        " ".join(_TAG.sub(" ", " ".join(thoughts)).split()),
+        is_whole and bool(said) and said[-1].end == len(text),
     )
 
 
-def _pieces(text: str) -> tuple[list[tuple[int, int, bool]], list[tuple[int, int]]]:
-    """What is said, as (start, end, whether in an answer tag), and what is thought, as (start, end)."""
-    pieces: list[tuple[int, int, bool]] = []
-    thoughts: list[tuple[int, int]] = []
+def _stretches(text: str) -> list[_Stretch]:
+    """What is said, thought and told, in order, without what is empty."""
     marks = [(*tag.span(), _is_thinking(tag), bool(tag["closing"] or tag["end"])) for tag in _TAG.finditer(text)]
     for fence in _FENCED.finditer(text) if "```" in text or "~~~" in text else ():
         marks += [(fence.start(), fence.start(), True, False), (fence.end(), fence.end(), True, True)]
@@ -79,30 +87,19 @@ def _pieces(text: str) -> tuple[list[tuple[int, int, bool]], list[tuple[int, int
         marks.insert(0, (0, 0, True, False))
     marks.sort(key=lambda mark: mark[:2])
     last_closer = max((i for i, mark in enumerate(marks) if mark[2] and mark[3]), default=-1)
-    state, start = "said", 0
+    found: list[_Stretch] = []
+    kind: Literal["said", "thought", "told"] = "said"
+    start = 0
     for i, (at, end, is_thinking, is_closing) in enumerate(marks):
-        if is_thinking and is_closing:
-            thoughts.append((start, at) if state == "thought" else (0, at))
-            if state != "thought":
-                pieces.clear()
-            state, start = "said", end
-        elif is_thinking:
-            if state != "thought":
-                pieces.append((start, at, state == "told"))
-                state, start = "thought", end
-        elif state == "thought" and (is_closing or i < last_closer):
-            continue
-        else:
-            if state == "thought":
-                thoughts.append((start, at))
-            else:
-                pieces.append((start, at, state == "told"))
-            state, start = "said" if is_closing else "told", end
-    if state == "thought":
-        thoughts.append((start, len(text)))
-    else:
-        pieces.append((start, len(text), state == "told"))
-    return [piece for piece in pieces if text[piece[0] : piece[1]].strip()], thoughts
+        if kind == "thought" and not (is_thinking and is_closing) and (is_thinking or is_closing or i < last_closer):
+            continue  # a mark within thinking
+        if is_thinking and is_closing and kind != "thought":
+            found.clear()
+            kind, start = "thought", 0
+        found.append(_Stretch(kind, text[start:at], at))
+        kind, start = "said" if is_closing else "thought" if is_thinking else "told", end
+    found.append(_Stretch(kind, text[start:], len(text)))
+    return [one for one in found if one.text.strip()]
 
 
 def _is_thinking(tag: re.Match[str]) -> bool:
@@ -136,8 +133,8 @@ def thinking_of(text: str) -> str | None:
 
 def final_words(text: str) -> str | None:
     """What a reply says besides thinking, whole: the answer tag's text, else what follows or surrounds the thinking."""
-    pieces, thoughts = _pieces(text)
-    told = [piece for piece in pieces if piece[2]]
-    after = [piece for piece in pieces if thoughts and piece[0] >= thoughts[-1][1]]
-    words = "\n".join(text[start:end].strip() for start, end, _ in told or after or pieces)
-    return words.strip() or None
+    stretches = _stretches(text)
+    told = [one for one in stretches if one.kind == "told"]
+    last = max((i for i, one in enumerate(stretches) if one.kind == "thought"), default=-1)
+    said = told or stretches[last + 1 :] or [one for one in stretches if one.kind == "said"]
+    return "\n".join(one.text.strip() for one in said) or None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from musicflamingo_cli.scoring.reply.scanner import COLONLESS, KEY, KEY_AHEAD, NUMBER, QUOTES, Scanner, fold
+from musicflamingo_cli.scoring.reply.scanner import COLONLESS, KEY, KEY_AHEAD, QUOTES, Scanner, fold
 from musicflamingo_cli.scoring.reply.tree import Array, Node, Object, Scalar, Tree
 
 MAX_DEPTH = 256
@@ -23,12 +23,6 @@ _LAST_PART = 32_768
 
 _BEGIN = re.compile(rf"\{{(?!\{{{{4}})(?=\s*+(?:{KEY_AHEAD}|[{{,/#<}}\"*-]|\\[nrt\"]|\Z))|\[(?=\s*+\{{(?!\s*+\[))")
 """A bracket behind which a member may stand; of a run of braces the last few."""
-_MEMBER = re.compile(
-    r'\s*+"([^"\\\x00-\x1f]*+)"\s*+:\s*+(?:"((?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*+)"'
-    rf"|({NUMBER}|true|false|null))"
-    r'\s*+(?:,(?=\s*+"[^"\\\n]*+"\s*+:)|(?=\}))'
-)
-"""A strict member, and the comma before another one."""
 _BRACE_LOST = re.compile(r"\"[^\"\\\n]{1,80}\"\s{0,4}:")
 _TORN = re.compile(
     r"(?:^|[{,\[}\]\n])\s*+[\"']?(?P<name>\w[^\"'\n:{}\[\],]{0,60})\s{0,4}[\"']\s{0,4}[\s:=,\[({}\])'\"]{0,12}$(?!\n)"
@@ -37,7 +31,7 @@ _TORN = re.compile(
 _CUT_KEY = re.compile(r"\"[^\"\n]{0,80}\s*+(?:```\w*\s*+)?(?=\{)")
 _NEW_OBJECT = re.compile(r"\s*+\n\s*+(?:```\w*\s*+)?\{")
 _QUOTED_OBJECT = re.compile(r"\"\s*+\{(?=\s*+\"[^\"\\\n]{1,80}\"\s{0,4}:)")
-_COMMA = re.compile(r"\s*+,\s*+")
+_NEXT_KEY = re.compile(rf"\s*+,\s*+{KEY.pattern}")
 _GARBAGE = re.compile(r"\"[^\"\n]{0,200}\"|[^,;{}\[\]\n\"]++|.", re.DOTALL)
 _DIGIT_OR_SIGN = re.compile(r"[-+0-9%±~\\]")
 _PART_OF_NUMBER = re.compile(r"[-+.%/0-9±~\\]")
@@ -100,7 +94,11 @@ class _Reader(Scanner):
                 self._close(char)
             elif isinstance(top, Array):
                 self._item(top)
-            elif not (char == '"' and self._separated and self._strict_members(top)) and not self._member(top):
+            elif char == '"' and self._separated and (members := self.strict_members()):
+                top.members += members
+                self.count += len(members)
+                self._skips = 0
+            elif not self._member(top):
                 break
         if self._stack:
             self.repairs["truncated" if self.pos >= self.end else "missing_brace"] = None
@@ -129,25 +127,6 @@ class _Reader(Scanner):
             self.repairs["stray_comma"] = None
         self._separated = self._separated or commas > 0 or not top.members
 
-    def _strict_members(self, top: Node) -> bool:
-        """Take the strict members that begin here, with the commas between them; False if there are none."""
-        found = _MEMBER.match(self.text, self.pos)
-        if found is None:
-            return False
-        members = top.members
-        self.count -= len(members)
-        while found is not None:
-            key, string, literal = found.groups()
-            if literal is not None:
-                members.append((key, Scalar(literal, False)))
-            else:
-                members.append((key, Scalar(self.unescaped(string) if "\\" in string else string)))
-            self.pos = found.end()
-            found = _MEMBER.match(self.text, self.pos)
-        self.count += len(members)
-        self._skips = 0
-        return True
-
     def _close(self, char: str) -> None:
         kind = Object if char == "}" else Array
         self.pos += 1
@@ -158,7 +137,7 @@ class _Reader(Scanner):
             if not any(isinstance(node, kind) for node in self._stack):
                 self.repairs["stray_bracket"] = None
                 return
-            if char == "}" and isinstance(self._stack[-2], Object) and self._key_follows():
+            if char == "}" and isinstance(self._stack[-2], Object) and _NEXT_KEY.match(self.folded, self.pos):
                 self.repairs["wrong_bracket"] = None
                 kind = Array
             while not isinstance(self._stack[-1], kind):
@@ -169,10 +148,6 @@ class _Reader(Scanner):
         elif "doubled_braces" in self.repairs:
             while self.folded[self.pos : self.pos + 1] == "}":
                 self.pos += 1
-
-    def _key_follows(self) -> bool:
-        comma = _COMMA.match(self.folded, self.pos)
-        return comma is not None and KEY.match(self.folded, comma.end()) is not None
 
     def _item(self, top: Node) -> None:
         if self.folded[self.pos] not in QUOTES or KEY.match(self.folded, self.pos) is None:
