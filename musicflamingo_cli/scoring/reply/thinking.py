@@ -79,7 +79,7 @@ def parts_of(text: str) -> Parts:
 
 
 def _stretches(text: str) -> list[_Stretch]:
-    """What is said, thought and told, in order, without what is empty."""
+    """What is said, thought and told, in order, without what is empty; what follows empty thinking follows thinking."""
     marks = [(*tag.span(), _is_thinking(tag), bool(tag["closing"] or tag["end"])) for tag in _TAG.finditer(text)]
     for fence in _FENCED.finditer(text) if "```" in text or "~~~" in text else ():
         marks += [(fence.start(), fence.start(), True, False), (fence.end(), fence.end(), True, True)]
@@ -99,7 +99,7 @@ def _stretches(text: str) -> list[_Stretch]:
         found.append(_Stretch(kind, text[start:at], at))
         kind, start = "said" if is_closing else "thought" if is_thinking else "told", end
     found.append(_Stretch(kind, text[start:], len(text)))
-    return [one for one in found if one.text.strip()]
+    return [one for one in found if one.kind == "thought" or one.text.strip()]
 
 
 def _is_thinking(tag: re.Match[str]) -> bool:

@@ -35,6 +35,12 @@ def test_a_fence_marked_thinking_is_thinking(mark: str, fields: Sequence[Field])
     assert answer.fields["production_quality"].value == 0.8
 
 
+def test_what_follows_empty_thinking_is_the_answer(fields: Sequence[Field]) -> None:
+    draft = '{"production_quality": 0.3, "content_enjoyment": 0.5}'
+    answer = parse_reply(f'{draft}\n<think></think>\n{{"production_quality": 0.8}}', fields).fields
+    assert (answer["production_quality"].value, answer["content_enjoyment"].value) == (0.8, None)
+
+
 @pytest.mark.parametrize(
     "reply",
     [
