@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "musicflamingo_cli"
 MAY = {
     # The ground: may be imported by anybody above it.
     "records": "",
+    "csv_records": "",
     "errors": "",
     "ids": "",
     "nulls": "",
@@ -29,7 +30,7 @@ MAY = {
     "engines.flamingo": "engines errors extras files records",
     "intake.reasons": "records",
     "intake.packs": "errors records",
-    "intake.manifest": "errors ids nulls records",
+    "intake.manifest": "csv_records errors ids nulls records",
     "intake.audio": "errors extras intake.reasons measure processes records",
     "intake.fetch": "errors files intake.audio intake.reasons records work_folder",
     "intake.settings": "intake.audio intake.fetch records",
@@ -42,8 +43,8 @@ MAY = {
     "results.run_card": "",
     "results.csv_text": "nulls",
     "results.spelling": "errors results.csv_text",
-    "results.tables": "errors files ids nulls results.csv_text results.run_card results.sandbox results.schema "
-    "results.spelling",
+    "results.tables": "csv_records errors files ids nulls results.csv_text results.run_card results.sandbox "
+    "results.schema results.spelling",
     "results.columns": "errors results.tables",
     "results.join": "errors results.columns results.run_card results.sandbox results.spelling results.tables",
     "results.aligned": "results.join results.sandbox",

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
+from musicflamingo_cli.csv_records import MAX_ROW_BYTES
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.manifest.container import shown
-from musicflamingo_cli.intake.manifest.lines import MAX_ROW_BYTES
 
 MAX_SKIPPED = 256 << 20
 """A value of more characters than this breaks the document."""

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from musicflamingo_cli.csv_records import read_lines
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.manifest.container import Container, display_name, open_file, open_standard_input, shown
 from musicflamingo_cli.intake.manifest.folder import FileRows, FoundFile, expand_pattern, is_pattern, walk_folder
 from musicflamingo_cli.intake.manifest.formats import newline_of, read_head, tell_delimiter, tell_form
 from musicflamingo_cli.intake.manifest.json_document import document_rows, document_shape
 from musicflamingo_cli.intake.manifest.json_text import JsonText
-from musicflamingo_cli.intake.manifest.lines import csv_header, csv_rows, jsonl_rows, read_lines
+from musicflamingo_cli.intake.manifest.lines import csv_header, csv_rows, jsonl_rows
 from musicflamingo_cli.intake.manifest.rows import AUDIO_ALIASES, ID_ALIASES, ManifestOptions, Raw, plan_columns
 
 if TYPE_CHECKING:

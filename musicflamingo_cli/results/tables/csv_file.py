@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
+from musicflamingo_cli.csv_records import CsvReader, Line, read_lines
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.csv_text import FORMULA, in_quotes, quoted_cell, unguarded
 from musicflamingo_cli.results.tables.reading import are_null_words
 
 COMPRESSED = (".gz", ".zst")
 BLOCK = 4 << 20
+BOM, TAB = b"\xef\xbb\xbf", "\t"
 GUARDED = f"^'({FORMULA})"
 """A text cell that was kept from being a formula: with an apostrophe more than it had."""
 
@@ -37,13 +40,12 @@ class CsvFile:
 
     @classmethod
     def of(cls, path: Path, nulls: frozenset[str] = frozenset()) -> CsvFile:
-        """Read the header. Raises `OSError` and `pyarrow.ArrowInvalid`."""
+        """Read the header. Raises `OSError`, and `UsageError` if there is none."""
         with pa.input_stream(str(path)) as stream:
-            head = stream.read(65536).removeprefix(b"\xef\xbb\xbf")
+            head = stream.read(65536).removeprefix(BOM)
         separator = _separator(path, head.split(b"\n")[0])
-        options = pcsv.ConvertOptions(check_utf8=False)
-        with pa.input_stream(str(path)) as stream, _open(stream, separator, options, None) as reader:
-            columns = tuple(str(name) for name in reader.schema.names)
+        with pa.input_stream(str(path)) as stream:
+            columns = _header(path, CsvReader(_lines(stream), separator))
         quoted = separator.join(map(in_quotes, columns))
         needless = quoted != separator.join(map(quoted_cell, columns))
         return cls(path, separator, columns, not (needless and head.startswith(quoted.encode())), nulls)
@@ -56,15 +58,8 @@ class CsvFile:
     def batches(self, nothing: Collection[str] = ("",)) -> Iterator[list[pa.Array]]:
         """Read all rows, as one array of text a column; the cells `nothing` are null, unless quotes tell otherwise.
 
-        The same rows come in the same pieces each time. Raises `UsageError` for a row of another width.
+        The same rows come in the same pieces each time. Raises `pyarrow.ArrowInvalid` for a row that can't be read.
         """
-        bad: list[str] = []
-
-        def ragged(row: Any) -> str:
-            where = f"row {row.number}" if row.number is not None else "a row"
-            bad.append(f"{self.path} {where}: {row.actual_columns} cells where the header has {row.expected_columns}")
-            return "error"
-
         options = pcsv.ConvertOptions(
             column_types=dict.fromkeys(self.columns, pa.string()),
             null_values=list(nothing),
@@ -72,17 +67,29 @@ class CsvFile:
             quoted_strings_can_be_null=not self.quotes_tell,
             auto_dict_encode=False,
         )
+        parse = pcsv.ParseOptions(delimiter=self.separator, newlines_in_values=True)
+        read = pcsv.ReadOptions(block_size=BLOCK)
         with (
             pa.input_stream(str(self.path)) as stream,
-            _open(stream, self.separator, options, ragged) as reader,
+            pcsv.open_csv(stream, read_options=read, parse_options=parse, convert_options=options) as reader,
         ):
-            try:
-                for batch in reader:
-                    yield [self._nulled(cells) for cells in batch.columns]
-            except pa.ArrowInvalid:
-                if bad:
-                    raise UsageError(bad[0]) from None
-                raise
+            for batch in reader:
+                yield [self._nulled(cells) for cells in batch.columns]
+
+    def without_bad_rows(self, work: Path) -> tuple[CsvFile, list[tuple[int, str]]]:
+        """Copy the rows that can be read; return their file, and (line, what is wrong) of the others."""
+        name = f"whole{len(list(work.glob('whole*')))}{'.tsv' if self.separator == TAB else '.csv'}"
+        bad: list[tuple[int, str]] = []
+        with pa.input_stream(str(self.path)) as stream, (work / name).open("wb") as copy:
+            reader = CsvReader(_lines(stream), self.separator)
+            _header(self.path, reader)
+            copy.write(b"\n".join(reader.lines) + b"\n")
+            for line, cells, problem in reader.records(len(self.columns)):
+                if cells is None:
+                    bad.append((line, problem))
+                else:
+                    copy.write(b"\n".join(reader.lines) + b"\n")
+        return replace(self, path=work / name), bad
 
     def _nulled(self, cells: pa.Array) -> pa.Array:
         if not self.nulls:
@@ -91,15 +98,21 @@ class CsvFile:
         return pc.if_else(are_null_words(bare, self.nulls), None, cells)
 
 
-def _open(stream: Any, separator: str, options: pcsv.ConvertOptions, ragged: Any) -> pcsv.CSVStreamingReader:
-    parse = pcsv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=ragged)
-    return pcsv.open_csv(
-        stream, read_options=pcsv.ReadOptions(block_size=BLOCK), parse_options=parse, convert_options=options
-    )
+def _lines(stream: Any) -> Iterator[Line]:
+    first = stream.read(BLOCK).removeprefix(BOM)
+    newline = b"\r" if b"\r" in first and b"\n" not in first else b"\n"
+    return read_lines(chain([first], iter(lambda: stream.read(BLOCK), b"")), newline)
+
+
+def _header(path: Path, reader: CsvReader) -> tuple[str, ...]:
+    line, cells, problem = next(reader.records(), (1, [], ""))
+    if cells is None:
+        raise UsageError(f"{path} line {line}: the header can't be read: {problem}")
+    return tuple(cells)
 
 
 def _separator(path: Path, header: bytes) -> str:
     suffixes = [s.lower() for s in path.suffixes if s.lower() not in COMPRESSED]
     if suffixes[-1:] == [".tsv"]:
-        return "\t"
-    return ";" if b";" in header and b"," not in header else ("\t" if b"\t" in header and b"," not in header else ",")
+        return TAB
+    return ";" if b";" in header and b"," not in header else (TAB if b"\t" in header and b"," not in header else ",")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from musicflamingo_cli.results.spelling import CSV, EXACT, exact_type, exact_val
 from musicflamingo_cli.results.tables.csv_file import GUARDED, CsvFile
 from musicflamingo_cli.results.tables.ids import ID_NAMES
 from musicflamingo_cli.results.tables.reading import PLAIN, Reading
-from musicflamingo_cli.results.tables.table import Part, Table
+from musicflamingo_cli.results.tables.table import Part, Reject, Table
 
 WORDS, NO_NUMBERS = pa.array(sorted(NOTHING)), pa.array(sorted(FAILURES))
 WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
@@ -27,14 +27,21 @@ TRUTH = r"^(?i:true|false)$"
 
 
 def stage_csv(name: str, work: Path, how: Reading = PLAIN) -> Table:
-    """Stage a CSV or TSV table. Whole numbers, numbers and truth values are told by all cells; the id stays text."""
+    """Stage a CSV or TSV table. Whole numbers, numbers and truth values are told by all cells; the id stays text.
+
+    A row that can't be read is a reject with `how.set_aside`, and else an error.
+    """
     with readable(name):
         file = CsvFile.of(Path(name), how.nulls)
         check_columns(name, file.names)
-        columns = [_Column(column, "text" if column in ID_NAMES else "") for column in file.names]
-        for cells in file.batches():
-            for column, some in zip(columns, cells, strict=True):
-                column.see(some)
+        columns, bad = None, list[tuple[int, str]]()
+        with suppress(pa.ArrowInvalid):
+            columns = _seen(file)
+        if columns is None:
+            file, bad = file.without_bad_rows(work)
+            if bad and not how.set_aside:
+                raise UsageError(f"{name} line {bad[0][0]}: {bad[0][1]}{how.remedy}")
+            columns = _seen(file, is_whole=True) or []
         if any(column.nothing_else for column in columns):
             for cells in file.batches(NOTHING):
                 for column, some in zip(columns, cells, strict=True):
@@ -42,7 +49,20 @@ def stage_csv(name: str, work: Path, how: Reading = PLAIN) -> Table:
         more = _twins(file, columns, how.twins)
         schema = pa.schema([*((column.name, column.type) for column in columns), *more.items()])
         part = write_staged(work, schema, _cast_batches(file, columns, schema))
-        return Table(name, (part,), schema, form="csv")
+        rejects = tuple(Reject(name, f"line {line}", None, "bad_row", problem) for line, problem in bad)
+        return Table(name, (part,), schema, rejects, "csv")
+
+
+def _seen(file: CsvFile, *, is_whole: bool = False) -> list[_Column] | None:
+    """Return the columns after a look at all cells; None if the last row may be others behind a quote left open."""
+    columns = [_Column(column, "text" if column in ID_NAMES else "") for column in file.names]
+    last: list[pa.Array] = []
+    for cells in file.batches():
+        for column, some in zip(columns, cells, strict=True):
+            column.see(some)
+        last = cells if len(cells[0]) else last
+    may_be_open = any("\n" in (cells[-1].as_py() or "") for cells in last)
+    return None if may_be_open and not is_whole else columns
 
 
 def _twins(file: CsvFile, columns: Sequence[_Column], wanted: Collection[str]) -> dict[str, pa.DataType]:

@@ -145,8 +145,7 @@ def _json_lines(name: str, rejects: list[Reject], how: Reading) -> Iterator[dict
             torn = isinstance(line, Torn)
             why = str(line) if torn else "not an object"
             if not how.set_aside:
-                remedy = "" if how.set_aside is None else "; --rejects FILE sets such lines aside"
-                raise UsageError(f"{name} line {number}: {why}{remedy}")
+                raise UsageError(f"{name} line {number}: {why}{how.remedy}")
             rejects.append(Reject(name, f"line {number}", None, "torn_line" if torn else "not_an_object", why))
             continue
         song = nulled_song(line, how.nulls)

@@ -28,7 +28,10 @@ def pandas_rows(name: str, document: Any) -> Iterator[dict[str, Any]] | None:
         return _split(name, [str(column) for column in columns], document.get("index"), data)
     if isinstance(data, list) and isinstance(schema, dict) and "fields" in schema:
         counted = schema.get("primaryKey") == ["index"]
-        return ({k: v for k, v in row.items() if not (counted and k == "index")} for row in data)
+        return (
+            {k: v for k, v in row.items() if not (counted and k == "index")} if isinstance(row, dict) else row
+            for row in data
+        )
     return _columns(document) if _is_columns(document) else None
 
 

@@ -24,6 +24,11 @@ class Reading:
     nulls: frozenset[str] = frozenset()
     """Words of `--null-values`."""
 
+    @property
+    def remedy(self) -> str:
+        """What an error over a row that can't be read ends in."""
+        return "" if self.set_aside is None else "; --rejects FILE sets such rows aside"
+
 
 PLAIN = Reading()
 

@@ -159,7 +159,7 @@ class Reject:
     """Line or file, as far as known."""
     song_id: str | None
     reason: str
-    """`no_id`, `legacy_failure`, `not_an_object`, `not_a_number`, `out_of_range`, `torn_line`."""
+    """`no_id`, `legacy_failure`, `not_an_object`, `not_a_number`, `out_of_range`, `torn_line`, `bad_row`."""
     error: str
 
 
