@@ -19,7 +19,7 @@ from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
 from musicflamingo_cli.commands.status import status
 from musicflamingo_cli.commands.verbs import CLICK_ERROR, Verb, Verbs
-from musicflamingo_cli.errors import MfqError, NotNow, Stopped
+from musicflamingo_cli.errors import MfqError, NotNow, Stopped, UsageError
 from musicflamingo_cli.processes import leave_out_pandas, stand_ready
 from musicflamingo_cli.signals import CODES, Stops, command_line, program
 
@@ -89,6 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as problem:
         if isinstance(problem, CLICK_ERROR):
             return console.usage_error(problem)
+        if isinstance(problem, FileNotFoundError) and _is_nowhere():
+            console.error("the working folder was removed; call mfq from another one")
+            return UsageError.exit_code
         return console.internal_error(problem)
 
 
@@ -105,6 +108,14 @@ def run() -> None:
     if code in CODES.values():
         os._exit(code)  # What was interrupted may be an extension's own affair, and crash when modules are torn down.
     sys.exit(code)
+
+
+def _is_nowhere() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() asks the same
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _drop_stdout() -> None:

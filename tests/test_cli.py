@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,15 @@ def test_status_without_a_place_is_about_the_cache(bench: Bench, monkeypatch: py
     monkeypatch.setenv("HOME", str(bench.folder))
     assert bench.mfq("status") == 2
     assert f"{bench.folder}/.cache/mfq: no run" in bench.stderr()
+
+
+@pytest.mark.parametrize("words", [["score", "songs"], ["filter", "a.parquet", "--dry-run"], ["report", "a.parquet"]])
+def test_a_working_folder_that_was_removed_is_said(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main(words) == 2
+    assert capsys.readouterr().err == "mfq: the working folder was removed; call mfq from another one\n"

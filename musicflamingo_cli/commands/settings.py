@@ -201,6 +201,8 @@ def _check(held: Mapping[str, Any], known: Mapping[str, Option], where: object, 
     seen: set[str] = set()
     for name, value in held.items():
         key = _key(name)
+        if tables and isinstance(value, dict) and not (key in known and "=" in known[key].metavar):
+            raise UsageError(f"{where}: [{name}] is no command{_nearest(name, tables)}; tables are {', '.join(tables)}")
         if key not in known or key in NOT_IN_A_FILE:
             near = _nearest(key, [*(set(known) - NOT_IN_A_FILE), *tables])
             raise UsageError(

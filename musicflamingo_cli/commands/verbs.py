@@ -84,8 +84,10 @@ class Verb(TyperCommand):
         for name in ("config", "no_config"):
             ctx.params.pop(name, None)
         quiet, verbose = ctx.params.pop("quiet", False), ctx.params.pop("verbose", False)
-        if quiet and verbose:
+        if quiet and verbose and _is_typed(ctx, "quiet") is _is_typed(ctx, "verbose"):
             raise UsageError(settings.explain("--quiet and --verbose exclude each other"))
+        if quiet and verbose:  # The one that was typed counts.
+            quiet, verbose = _is_typed(ctx, "quiet"), _is_typed(ctx, "verbose")
         console.speak(quiet=quiet, verbose=verbose)
         for line in settings.notes:
             console.note(line)

@@ -141,7 +141,8 @@ def test_paths_in_a_file_start_from_its_folder_and_lists_need_no_commas(there: B
     ("text", "said"),
     [
         ("engin = 'fake'", "no option 'engin' (nearest: engine)"),
-        ("[scor]\nengine = 'fake'", "no option 'scor' (nearest: score)"),
+        ("[scor]\nengine = 'fake'", "[scor] is no command (nearest: score)"),
+        ("[scores]\nengine = 'fake'", "[scores] is no command (nearest: score)"),
         ("[filter]\nengine = 'fake'", "[filter]: no option 'engine'"),
         ("[score]\nmanifest = 'x'", "[score]: no option 'manifest'"),
         ("workers = 'four'", "workers = four: it is a whole number"),
@@ -224,6 +225,8 @@ def test_quiet_leaves_errors_alone_and_verbose_says_where_values_are_from(there:
     assert there.stderr() == ""
     assert there.mfq("filter", table) == 2
     assert there.stderr().startswith("mfq: name an output")
+    assert there.mfq("filter", table, "--dry-run", "-v") == 0
+    assert "--dry-run True (from the command line)" in there.stderr()
     toml(there.folder / FILE_NAME, "min = 0.5")
     assert there.mfq("filter", table, "--dry-run", "-v") == 0
     said = there.stderr()
