@@ -29,6 +29,8 @@ class Column:
     """What is null, inside a statement, where its table has no row for the song; None for SONGS' own."""
     span: tuple[float, float] | None = None
     """Lowest and highest value that it can have, where that is known: it is a score."""
+    table: str = ""
+    """Its table, as a person named it."""
 
 
 class Columns:
@@ -60,7 +62,7 @@ class Columns:
         column = self.find(name, flag)
         kind = column.kind.value_type if isinstance(column.kind, pa.DictionaryType) else column.kind
         if not (is_number(kind) or pa.types.is_null(kind)):
-            raise UsageError(f"{flag}: column '{column.name}' holds {column.kind}, not numbers")
+            raise UsageError(f"{flag}: column '{column.name}' of {column.table} holds {column.kind}, not numbers")
         return column
 
     def path(self, names: list[str], flag: str) -> tuple[Column, list[str]]:

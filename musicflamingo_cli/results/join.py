@@ -161,7 +161,7 @@ def _columns(table: Table, side: str, prefix: str, matched: str | None, names: d
     for i, name in names.items():
         one = table.schema.field(i)
         kind = nullable(one.type) if matched else one.type
-        yield Column(name, one.name, side, kind, f"{prefix}{i}", matched, ranges.get(one.name))
+        yield Column(name, one.name, side, kind, f"{prefix}{i}", matched, ranges.get(one.name), table.name)
 
 
 def _listed(columns: Sequence[Column]) -> str:

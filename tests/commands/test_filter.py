@@ -343,7 +343,7 @@ def test_made_for_make() -> None:
         (("--where", "genr = 'x'"), "did you mean genre"),
         (("--where", "genre"), "not true or false"),
         (("--where", "cast(genre as int) > 1"), "genre"),
-        (("--min", "genre=1"), "not numbers"),
+        (("--min", "genre=1"), "column 'genre' of s.parquet holds string, not numbers"),
         (("--min", "x"), "say --min 0.4"),
         (("--min", "nan"), "say --min 0.4"),
         (("--per", "gen"), "did you mean genre"),
