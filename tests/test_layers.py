@@ -15,6 +15,7 @@ MAY = {
     "errors": "",
     "ids": "",
     "nulls": "",
+    "urls": "",
     "processes": "",
     "extras": "",
     "files": "",
@@ -30,13 +31,13 @@ MAY = {
     "engines.flamingo": "engines errors extras files records",
     "intake.reasons": "records",
     "intake.packs": "errors records",
-    "intake.manifest": "csv_records errors ids nulls records",
-    "intake.audio": "errors extras intake.reasons measure processes records",
-    "intake.fetch": "errors files intake.audio intake.reasons records work_folder",
+    "intake.manifest": "csv_records errors ids nulls records urls",
+    "intake.audio": "errors extras intake.reasons measure processes records urls",
+    "intake.fetch": "errors files intake.audio intake.reasons records urls work_folder",
     "intake.settings": "intake.audio intake.fetch records",
-    "inference": "cache engines errors files intake.audio intake.fetch intake.packs intake.settings records",
+    "inference": "cache engines errors files intake.audio intake.fetch intake.packs intake.settings records urls",
     "scoring.reply": "records",
-    "scoring": "cache errors records scoring.reply",
+    "scoring": "cache errors records scoring.reply urls",
     "results.sandbox": "errors",
     "results.outcome_rows": "records",
     "results.schema": "errors records results.outcome_rows",
@@ -55,7 +56,7 @@ MAY = {
     "results.merge": "errors results.aligned results.columns results.join results.run_card results.sandbox "
     "results.schema results.spelling results.tables results.write",
     "results.report": "errors extras records results.join results.outcome_rows results.sandbox results.schema "
-    "results.tables results.write score_stats",
+    "results.tables results.write score_stats urls",
     # A run, and questions about one.
     "console": "errors records summary",
     "run_context": "cache engines errors inference intake.audio intake.fetch intake.manifest intake.packs "

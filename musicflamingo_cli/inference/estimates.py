@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from musicflamingo_cli.intake.audio.lengths import expected_seconds
 from musicflamingo_cli.records import Song
+from musicflamingo_cli.urls import has_scheme
 
 PROBED_SONGS = 1000
 """Headers of so many files are read at most; the rest is taken to be like them."""
@@ -59,7 +60,7 @@ class Lengths:
         self.songs += 1
         length = stated_seconds(song.columns)
         self.stated += length is not None
-        if length is None and "://" not in song.path and self.probed < PROBED_SONGS:
+        if length is None and not has_scheme(song.path) and self.probed < PROBED_SONGS:
             self.probed += 1
             length = expected_seconds(song.path)
             self.read += length is not None

@@ -12,6 +12,7 @@ from musicflamingo_cli.scoring.distributions import with_distributions
 from musicflamingo_cli.scoring.reply.parse import WORDS_AROUND, parse_reply
 from musicflamingo_cli.scoring.reply.thinking import final_words, thinking_of
 from musicflamingo_cli.scoring.tempo_key import key_of, tempo_bpm
+from musicflamingo_cli.urls import has_scheme
 
 ASKED_AGAIN = "asked_again"
 """Among the repairs: the first reply could not be read, and another was asked for."""
@@ -111,4 +112,4 @@ def _is_other_file(path: str, heard: str) -> bool:
     Blanks and quotes around a name don't count: whether they are part of it, only the machine with the files can tell.
     """
     here, there = (name.rpartition("/")[2].strip().strip('"') for name in (path, heard))
-    return "://" not in path + heard and here != there
+    return here != there and not (has_scheme(path) or has_scheme(heard))

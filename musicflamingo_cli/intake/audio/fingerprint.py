@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from musicflamingo_cli.intake.reasons import Unheard, fail
 from musicflamingo_cli.records import Failure, Fingerprint
+from musicflamingo_cli.urls import has_scheme
 
 MAX_FILE_BYTES = 16 << 30
 """20 minutes of 8 channels at 192 kHz and 32 bits are half of this."""
@@ -43,7 +43,7 @@ def same_file(path: str, known: Fingerprint) -> bool:
 @contextmanager
 def open_regular(path: str) -> Iterator[tuple[int, os.stat_result]]:
     """A regular file's descriptor and status. Nothing that is no regular file is opened: a FIFO would wait for ever."""
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path):
+    if has_scheme(path):
         raise Unheard("unsupported_source", "a URL; only local files are read")
     try:
         _check_regular(os.stat(path))  # noqa: PTH116

@@ -14,13 +14,13 @@ from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
 from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.urls import SCHEME, has_scheme
 
 UrlKey = Literal["path", "full"]
 PORTS = {"http": 80, "https": 443}
 MAX_URL = 16_384
 """Characters; servers refuse far shorter ones."""
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _DATA = re.compile(r"data:[A-Za-z0-9.+-]*[/;,]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
@@ -75,12 +75,12 @@ class Target:
 
 def is_url(audio: str) -> bool:
     """True for what is a URL of any scheme (`fetch` says which of them it reads), not a path."""
-    return bool(_SCHEME.match(audio) or _DATA.match(audio))
+    return has_scheme(audio) or _DATA.match(audio) is not None
 
 
 def parse(url: str) -> Target:
     """Take a URL apart. Raises `Unheard`: `unsupported_source` for other schemes, `url_refused` for what is no URL."""
-    scheme = (_SCHEME.match(url) or ("", "data" if _DATA.match(url) else ""))[1].lower()
+    scheme = (SCHEME.match(url) or ("", "data" if _DATA.match(url) else ""))[1].lower()
     if scheme not in ("http", "https"):
         what = f"a {scheme[:20]} URL" if scheme else "this"
         raise Unheard("unsupported_source", f"{what} is not read; http, https and local files are")
@@ -96,7 +96,7 @@ def redirected(target: Target, location: str) -> Target:
         url = urljoin(f"{target.shown}{'' if target.query is None else '?' + target.query}", location.strip(" "))
     except ValueError:
         url = ""
-    scheme = _SCHEME.match(url)
+    scheme = SCHEME.match(url)
     if scheme is None or scheme[1].lower() not in ("http", "https"):
         raise Unheard("url_refused", "a redirect to what is no http or https URL")
     try:
@@ -159,7 +159,7 @@ def shown_url(url: str) -> str:
     try:
         return parse(url).shown
     except Unheard:
-        match = _SCHEME.match(url)
+        match = SCHEME.match(url)
         if match is None:
             return "data:"
         # What can't be read may have its password anywhere before an @.

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from decimal import Decimal
 
 from musicflamingo_cli.ids import EXACT, id_text
 from musicflamingo_cli.intake.manifest.container import shown
 from musicflamingo_cli.nulls import NOTHING
+from musicflamingo_cli.urls import has_scheme
 
 MAX_CELL_BYTES = 1_000_000
 """A larger cell, in UTF-8, makes its row a `bad_row`."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTAINERS = (list, tuple, dict)
 _LONGEST_WORD = 16
 
@@ -103,7 +102,7 @@ def audio_text(value: object) -> str | None:
     if plain is None:
         return None
     bare = bare_audio(str(plain))
-    return bare if _URL.match(bare) else str(plain)
+    return bare if has_scheme(bare) else str(plain)
 
 
 def bare_audio(text: str) -> str:

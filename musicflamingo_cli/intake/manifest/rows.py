@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,13 +10,13 @@ from typing import TypeVar
 from musicflamingo_cli.intake.manifest.cells import CellError, audio_text, bare_audio, cell_text, cell_value, id_cell
 from musicflamingo_cli.nulls import is_null_word
 from musicflamingo_cli.records import EMPTY, RejectedRow, Song
+from musicflamingo_cli.urls import has_scheme
 
 ID_ALIASES = ("id", "song_id")
 AUDIO_ALIASES = ("audio", "audio_path", "path", "file", "audio_url", "wav_path")
 TITLE_ALIASES = ("title",)
 
 _Value = TypeVar("_Value")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _MOST_PLANS = 1000
 _MOST_PLANNED_NAMES = 200
 _LONGEST_PLANNED_NAMES = 20_000
@@ -139,7 +138,7 @@ class RowReader:
 
         Blanks around a path are the manifest's where a file is there without them and none with them.
         """
-        if "://" in audio and _URL.match(audio):
+        if has_scheme(audio):
             return audio
         path, bare = self._below_root(audio), bare_audio(audio)
         if audio != bare and not os.path.lexists(path) and os.path.lexists(self._below_root(bare)):

@@ -8,6 +8,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.sandbox import quoted, text
 from musicflamingo_cli.results.schema import DETAIL, HEAD
 from musicflamingo_cli.results.tables.kinds import nullable, widened_sql
+from musicflamingo_cli.results.tables.score_documents import WEIGHTS
 from musicflamingo_cli.results.tables.table import OVERALL, Table
 
 STAGED = ("csv", "json")
@@ -18,19 +19,8 @@ def score_names(schema: pa.Schema) -> list[str]:
     """Return the columns that hold scores: the overall, and every number that has a `<name>_detail`."""
     names = set(schema.names)
     detailed = [f.name for f in schema if f"{f.name}_detail" in names and pa.types.is_floating(f.type)]
-    known = [f.name for f in schema if pa.types.is_floating(f.type) and f.name in LEGACY_SCORES]
+    known = [f.name for f in schema if pa.types.is_floating(f.type) and f.name in WEIGHTS]
     return list(dict.fromkeys(([OVERALL] if OVERALL in names else []) + detailed + known))
-
-
-LEGACY_SCORES = frozenset(
-    {
-        "content_usefulness",
-        "production_quality",
-        "content_enjoyment",
-        "production_complexity",
-        "overall_recommendation_score",
-    }
-)
 
 
 def together(name: str, one: tuple[pa.DataType, Table], other: tuple[pa.DataType, Table]) -> tuple[pa.DataType, Table]:

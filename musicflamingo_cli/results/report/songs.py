@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from musicflamingo_cli.results.report.card import settings_of
 from musicflamingo_cli.results.report.columns import Columns, Dimension, number_sql
 from musicflamingo_cli.results.report.records import ReportOptions, SongList, SongView
 from musicflamingo_cli.results.sandbox import Sandbox
+from musicflamingo_cli.urls import has_scheme
 
 TEXT = 1200
 """Characters of one text that are shown."""
@@ -22,8 +22,6 @@ BEST, WORST, UNCERTAIN, FIRST = "Best", "Worst", "Most uncertain", "First"
 WHOLE = "text"
 """The column of whole replies; where a field holds all of one, it is shown once."""
 UNRANKED = "nothing here ranks songs, so these are the first of the table"
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-"""What makes an audio a URL, as for `mfq score`; a file may be called `Artist: Title.mp3`."""
 
 
 def song_lists(
@@ -145,7 +143,7 @@ def player_url(audio: str | None, folders: Sequence[Path]) -> str | None:
     """
     if not audio or len(audio) > PATH or "\x00" in audio:
         return None
-    if SCHEME.match(audio):
+    if has_scheme(audio):
         try:
             parts = urlsplit(audio)
         except ValueError:
