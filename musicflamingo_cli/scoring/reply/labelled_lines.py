@@ -29,6 +29,7 @@ _HEADS = frozenset(("score", "scores", "rating", "ratings", "value", "values"))
 """What the column of the scores is headed by; other words of the closed list may stand beside it."""
 _NOTE = re.compile(r"\s*[(\[/%].*")
 _TAG = re.compile(r"<(?P<closing>/)?(?P<name>[A-Za-z][\w -]{0,60})>(?:(?P<value>[^<\n]{0,200})</(?P=name)>)?")
+_DIGIT = re.compile("[0-9]")
 _EMPHASIS = re.compile(r"(\*{1,3})([^*\n]+)\1")
 
 
@@ -108,30 +109,34 @@ class _Collector:
             bare = line.strip()
             if not bare:
                 continue
-            if "|" in bare and self._is_row(bare, number):
-                self._row(bare, number)
-                continue
+            if "|" in bare:
+                below = self.lines[number + 1] if number + 1 < len(self.lines) else ""
+                heads = "-" in below and _RULE.fullmatch(below) is not None
+                if bare[0] == "|" or self._column is not None or (heads and "|" in below):
+                    self._row(bare, heads, number)
+                    continue
             self._column = None
-            if self._heading is None or not self._number_alone(line, number):
-                self._heading = None
+            heading, self._heading = self._heading, None
+            score = _SCORE.fullmatch(line)
+            alone = score["rest"] if score else line.strip(" \t*_`")
+            if heading is not None and _VALUE.fullmatch(alone):
+                self.used.add(heading.number)
+                self.found.append(Line(heading.match, alone, number))
+            else:
                 self._labelled(line, bare, number)
         return self.found
 
-    def _is_row(self, bare: str, number: int) -> bool:
-        below = self.lines[number + 1] if number + 1 < len(self.lines) else ""
-        return bare[0] == "|" or self._column is not None or ("|" in below and _RULE.fullmatch(below) is not None)
-
-    def _row(self, bare: str, number: int) -> None:
+    def _row(self, bare: str, heads: bool, number: int) -> None:
+        """Read a row of a table, or its head."""
         cells = [cell.strip() for cell in bare.strip("|").split("|")]
-        below = self.lines[number + 1] if number + 1 < len(self.lines) else ""
         self.used.add(number)
         if _RULE.fullmatch(bare):
             self._column = self._column or (0, NO_SCALE)
             return
-        if "-" in below and _RULE.fullmatch(below):
-            heads = [i for i, cell in enumerate(cells) if i and _is_score_head(cell)]
-            scale = holder(re.sub(r"^\W*\w+", "score", cells[heads[0]])) if len(heads) == 1 else None
-            self._column = (heads[0], scale) if scale is not None else (-1, NO_SCALE)
+        if heads:
+            scored = [i for i, cell in enumerate(cells) if i and _is_score_head(cell)]
+            scale = holder(re.sub(r"^\W*\w+", "score", cells[scored[0]])) if len(scored) == 1 else None
+            self._column = (scored[0], scale) if scale is not None else (-1, NO_SCALE)
             self.has_more = self.has_more or len(cells) > 2
             return
         column, scale = self._column = self._column or (0, NO_SCALE)
@@ -141,23 +146,14 @@ class _Collector:
         if match.scale is NO_SCALE:
             match = match._replace(scale=scale)
         if match.field.kind == "text":
-            self.found.append(Line(match, cells[1], number))
+            rest = cells[1]
         elif column > 0:
-            self.found.append(Line(match, cells[column] if column < len(cells) else "", number))
+            rest = "".join(cells[column : column + 1])
         elif column == 0:
-            numbers = [cell for cell in cells[1:] if re.search("[0-9]", cell)]
-            self.found.append(Line(match, " ".join(numbers), number))
-
-    def _number_alone(self, line: str, number: int) -> bool:
-        """Take the number that stands alone below a label."""
-        score = _SCORE.fullmatch(line)
-        rest = score["rest"] if score else line.strip(" \t*_`")
-        if self._heading is None or _VALUE.fullmatch(rest) is None:
-            return False
-        self.used.add(self._heading.number)
-        self.found.append(Line(self._heading.match, rest, number))
-        self._heading = None
-        return True
+            rest = " ".join(cell for cell in cells[1:] if _DIGIT.search(cell))
+        else:
+            return
+        self.found.append(Line(match, rest, number))
 
     def _labelled(self, line: str, bare: str, number: int) -> None:
         label = _LABEL.fullmatch(line)

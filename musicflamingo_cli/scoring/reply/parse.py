@@ -115,16 +115,17 @@ def _strict(text: str, names: Names, prompt: str, finish_reason: str | None) -> 
         return None
     answers: dict[str, FieldAnswer] = {}
     has_fraction = False
+    made = FieldAnswer._make  # half the time of calling the class, which is most of the time here
     for name, is_text, low, high in names.ranges:
         value = said.get(name)
         if is_text:
             if type(value) is not str or not _FIRST.match(value) or len(value) > _LONG_TEXT:
                 return None
-            answers[name] = FieldAnswer(value, "json")
+            answers[name] = made((value, "json", None, None, None, None, None))
         elif (type(value) is float or type(value) is int) and low <= value <= high:
             has_fraction = has_fraction or 0 < value < 1
             number = value + 0.0  # no negative nought
-            answers[name] = FieldAnswer(number, "json", None, number)
+            answers[name] = made((number, "json", None, number, None, None, None))
         else:
             return None
     if is_alone:
