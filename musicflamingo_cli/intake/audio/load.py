@@ -1,7 +1,7 @@
 """Hearing one file: from a path to a clip, measures and flags, or the reason why not.
 
 Judged by content, never by name. Whatever the file is, the answer is a value: nothing here raises because of it. Run
-in a decode worker (`intake.workers`), which adds the limits on time and memory and survives a decoder's death.
+in a decode worker (`intake.audio.pool`), which adds the limits on time and memory and survives a decoder's death.
 """
 
 from __future__ import annotations

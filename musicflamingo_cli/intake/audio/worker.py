@@ -1,6 +1,6 @@
 """The process that decodes: reads paths from its standard input, writes what it heard to its standard output.
 
-Started by `intake.workers`. It never imports torch, and it is gone soon after its parent, however that died.
+Started by `intake.audio.pool`. It never imports torch, and it is gone soon after its parent, however that died.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def workers_of(parent: int) -> list[int]:
             status = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if b"decode_worker" in command and f"\0{parent}\0".encode() in command and status[0] != "Z":
+        if b"audio.worker" in command and f"\0{parent}\0".encode() in command and status[0] != "Z":
             found.append(int(folder.name))
     return found
 
