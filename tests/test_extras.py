@@ -93,7 +93,7 @@ def test_an_environment_without_pip(came_from: Any, monkeypatch: pytest.MonkeyPa
     assert shlex.split(extras.install_command("signal")) == ["pip", "--python", sys.executable, "install", "av>=13"]
 
 
-@pytest.mark.parametrize("extra", ["flamingo", "signal", "report", "torchaudio"])
+@pytest.mark.parametrize("extra", ["flamingo", "signal", "report", "docs"])
 def test_every_extra_that_is_named_exists(extra: str) -> None:
     assert f"{extra}" in (importlib.metadata.metadata("musicflamingo-cli").get_all("Provides-Extra") or ())
     assert len(shlex.split(extras.install_command(extra))) > len(PIP)
