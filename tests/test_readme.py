@@ -100,6 +100,14 @@ def test_the_defaults_in_the_tables_are_those_of_the_command(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_the_tables_name_every_choice_of_an_option(name: str) -> None:
+    lines = section(*TABLE_OF[name]).splitlines()
+    for option in COMMANDS[name].options:
+        for row in (line for line in lines if f"`{option.flag}`" in line.partition(" | ")[0]):
+            assert {choice for choice in option.choices if f"`{choice}`" not in row} == set(), option.flag
+
+
 def test_caption_has_the_options_of_score_but_those_that_are_named() -> None:
     text = section(*TABLE_OF["caption"])
     left_out = set(re.findall(r"`(--[\w-]+)`", re.findall(r"but those about numbers: (.*?)\. ", text, re.DOTALL)[0]))
