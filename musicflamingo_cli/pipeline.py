@@ -22,7 +22,7 @@ from musicflamingo_cli.inference.model_pin import note_weights
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
 from musicflamingo_cli.records import RejectedRow, Song, Tick, Watch
-from musicflamingo_cli.rescore import Reader, rare_collections, read_back
+from musicflamingo_cli.rescore import Finder, Reader, find_ahead, rare_collections, read_back
 from musicflamingo_cli.results.outcome_rows import RunFacts
 from musicflamingo_cli.results.run_card import run_card
 from musicflamingo_cli.results.schema import (
@@ -106,6 +106,10 @@ def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor
         readable=partial(has_scores, asked=asked_fields(road.engine, road.pack), rules=road.rules),
         retry_unreadable=options.retry_unreadable,
     )
+    if not options.refresh and not options.retry_unreadable:
+        finder = Finder(road.cache, road.pack, road.lookup_rules)
+        hits = partial(find_ahead, finder, total=road.songs_total, processes=os.cpu_count() or 1)
+        settings = replace(settings, hits=hits)
     with Journal(road.cache.folder, _shard_name(road, "attempts")) as journal:
         runner = Runner(road.engine, road.cache, road.pack, settings, journal, watch)
         monitor.failures, runner.on_death = runner.reasons, monitor.died

@@ -1,4 +1,5 @@
-"""The cheap half: from the cache to table rows, over several processes where the rows are many."""
+"""Reading the cache over several processes where the rows are many: to table rows, which is the cheap half, and before
+that, for the dear half, to which songs need nothing."""
 
 from __future__ import annotations
 
@@ -9,14 +10,15 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from musicflamingo_cli.cache import Cache
+from musicflamingo_cli.inference.lookup import LookupRules, look_up
 from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.processes import die_with, python_command, python_environment
 from musicflamingo_cli.records import Field, Pack, RejectedRow, Rules, Song
@@ -24,7 +26,7 @@ from musicflamingo_cli.results.outcome_rows import RowForm, RunFacts, outcome_ro
 from musicflamingo_cli.scoring.scorer import outcome
 
 Chunk = list[Song | RejectedRow]
-Rows = list[dict[str, Any]]
+Read_co = TypeVar("Read_co", covariant=True)
 MANY_ROWS = 5_000
 """From so many rows on, starting processes is worth its second."""
 COLLECTED = 200_000
@@ -58,6 +60,30 @@ class Reader:
         return outcome_row(replace(what, cached=True) if cached else what, self.form, self.facts)
 
 
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """What a process needs to tell which songs' cached replies count as they are."""
+
+    cache: Cache
+    pack: Pack
+    rules: LookupRules
+
+    def read(self, row: Song | RejectedRow) -> bool:
+        """Say if a song is a hit with which nothing is to be done. Of all others the run finds out for itself."""
+        entry = None if isinstance(row, RejectedRow) else self.cache.get(row.song_id)
+        if entry is None or entry.failure is not None or isinstance(row, RejectedRow):
+            return False
+        found = look_up(row, self.pack, lambda song_id: entry, self.rules)
+        return found.state == "hit" and not found.changed
+
+
+class ReadsRows(Protocol[Read_co]):
+    """What processes can be sent to do to manifest rows. It must be fit to be pickled."""
+
+    def read(self, row: Song | RejectedRow) -> Read_co:
+        """Return what became of a row."""
+
+
 @contextmanager
 def rare_collections() -> Iterator[None]:
     """Have the garbage collector look at what a block makes, less often.
@@ -74,16 +100,23 @@ def rare_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
+def find_ahead(finder: Finder, songs: Iterable[Song], total: int, processes: int) -> Iterator[tuple[Song, bool]]:
+    """Yield `total` songs with what `finder` says of each, looked up ahead of time where many are cached."""
+    if processes < 2 or min(total, finder.cache.entries()) < MANY_ROWS:
+        return ((song, False) for song in songs)
+    return cast(Iterator[tuple[Song, bool]], read_back(finder, iter(songs), total, processes))
+
+
 def read_back(
-    reader: Reader, rows: Iterator[Song | RejectedRow], total: int, processes: int
-) -> Iterator[tuple[Song | RejectedRow, dict[str, Any]]]:
-    """Yield `total` manifest rows with their table rows, in their order, with at most so many processes."""
+    reader: ReadsRows[Read_co], rows: Iterator[Song | RejectedRow], total: int, processes: int
+) -> Iterator[tuple[Song | RejectedRow, Read_co]]:
+    """Yield `total` manifest rows with what was read of each, in their order, with at most so many processes."""
     processes = min(processes, MOST_PROCESSES)
     if processes < 2 or total < MANY_ROWS:
         yield from ((row, reader.read(row)) for row in rows)
         return
     helpers = _Helpers(reader, processes)
-    waiting: deque[tuple[Chunk, Future[Rows]]] = deque()
+    waiting: deque[tuple[Chunk, Future[list[Read_co]]]] = deque()
     try:
         while chunk := list(islice(rows, CHUNK_ROWS)):
             waiting.append((chunk, helpers.submit(chunk)))
@@ -96,14 +129,14 @@ def read_back(
         helpers.close()
 
 
-class _Helpers:
+class _Helpers(Generic[Read_co]):
     """Processes that read chunks of rows, each fed by a thread of its own.
 
     What one can't do, because it could not be started or died, its thread does. `ProcessPoolExecutor` would fail all of
     them with the first, run the caller's main module again, and look for it in the working folder.
     """
 
-    def __init__(self, reader: Reader, processes: int) -> None:
+    def __init__(self, reader: ReadsRows[Read_co], processes: int) -> None:
         self._reader = reader
         self._threads = ThreadPoolExecutor(processes)
         self._own = threading.local()
@@ -111,7 +144,7 @@ class _Helpers:
         self._children: list[subprocess.Popen[bytes]] = []
         self._closed = False
 
-    def submit(self, chunk: Chunk) -> Future[Rows]:
+    def submit(self, chunk: Chunk) -> Future[list[Read_co]]:
         """Have a chunk read."""
         return self._threads.submit(self._read, chunk)
 
@@ -126,14 +159,14 @@ class _Helpers:
             with suppress(OSError):
                 child.communicate()
 
-    def _read(self, chunk: Chunk) -> Rows:
+    def _read(self, chunk: Chunk) -> list[Read_co]:
         own = self._own.__dict__
         try:
             if "child" not in own:
                 own["child"] = None
                 own["child"] = self._start()
             if own["child"] is not None:
-                return _ask(own["child"], chunk)
+                return cast(list[Read_co], _ask(own["child"], chunk))
         except (OSError, EOFError, pickle.UnpicklingError):
             own["child"] = None  # It died, or what it says next would answer another chunk.
         return [self._reader.read(row) for row in chunk if not self._closed]
@@ -156,11 +189,11 @@ class _Helpers:
         return child
 
 
-def _ask(child: subprocess.Popen[bytes], chunk: Chunk) -> Rows:
+def _ask(child: subprocess.Popen[bytes], chunk: Chunk) -> object:
     assert child.stdin is not None and child.stdout is not None  # noqa: S101
     pickle.dump(chunk, child.stdin)
     child.stdin.flush()
-    return cast(Rows, pickle.load(child.stdout))  # noqa: S301 - a process of ours
+    return pickle.load(child.stdout)  # noqa: S301 - a process of ours
 
 
 def main(parent: str) -> None:
