@@ -3,14 +3,16 @@
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from musicflamingo_cli import rescore
 from musicflamingo_cli.cache import Cache, Entry
+from musicflamingo_cli.inference import lookup
 from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.records import RejectedRow, Reply, Rules, Song
@@ -82,6 +84,45 @@ def test_processes_are_gone_when_the_reading_ends_early(
     assert len(children()) > len(before)
     reading.close()  # type: ignore[attr-defined]  # it is a generator
     assert children() == before
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Share the reading of a few songs among processes, as that of many."""
+    monkeypatch.setattr(rescore, "MANY_ROWS", 1)
+    monkeypatch.setattr(rescore, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+
+
+def test_what_processes_find_is_a_hit_and_all_else_is_looked_up_in_its_turn(
+    bench: Any, asked: Callable[[], list[str]], many: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.songs(8)
+    assert bench.score() == 0
+    before = children()
+    bench.tone("1.wav", hertz=500.0, seconds=3.0)
+    next(bench.folder.glob("cache/fake-*/??/song-2.json")).write_text('{"song_id":"song-2"')
+    (bench.folder / "3.wav").unlink()
+    os.utime(bench.folder / "4.wav", (1, 1))
+    looked: list[str] = []
+
+    def look_up(song: Song, *how: Any) -> Any:
+        looked.append(song.song_id)
+        return lookup.look_up(song, *how)
+
+    monkeypatch.setattr("musicflamingo_cli.inference.runner.look_up", look_up)
+    assert bench.score() == 1
+    assert looked == ["song-1", "song-2", "song-3", "song-4"]
+    assert sorted(asked()[8:]) == ["song-1", "song-2"]
+    assert [row["status"] for row in bench.result()] == ["ok"] * 3 + ["failed"] + ["ok"] * 4
+    assert [row["cached"] for row in bench.result()] == [True, False, False, False, True, True, True, True]
+    assert children() == before
+
+
+def test_a_refresh_asks_for_all_however_many_are_cached(bench: Any, asked: Callable[[], list[str]], many: None) -> None:
+    bench.songs(3)
+    assert bench.score() == bench.score("--refresh") == 0
+    assert len(asked()) == 6
 
 
 def test_rows_are_collected_rarely_and_only_while_they_are_read() -> None:
