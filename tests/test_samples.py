@@ -121,11 +121,16 @@ def test_chord_tones_lie_above_their_floor(notation: ModuleType) -> None:
         notation.chord_tones("Hsus", 55)
 
 
-def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+FUNNEL = (ROOT / "docs" / "start.md").read_text("utf-8").partition("```text\n")[2].partition("\n```")[0]
+
+
+def test_the_docs_show_what_the_demo_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "scores.jsonl"
     manifest = str(SAMPLE / "manifest.jsonl")
     assert main(["score", manifest, "--engine", "signal", "--no-cache", "--workers", "2", "-o", str(table)]) == 0
     found = {row["song_id"]: row for row in map(json.loads, table.read_text("utf-8").splitlines())}
+    assert main(["filter", str(table), "--min", "0.6", "--dry-run"]) == 0
+    assert capsys.readouterr().err.strip().splitlines()[-4:] == FUNNEL.splitlines()
     pattern = r"^    ([a-z0-9-]+) +(ok) +([\d.]+) +([\d.]+) +([\d.]+)(?: +(\w+))?$"
     shown = re.findall(pattern, (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     assert len(shown) == 12
