@@ -173,8 +173,13 @@ class Runner:
             self._ask(batch, None)
 
     def _idle(self) -> None:
-        """No batch is ready yet: end here if none could be done in time any more; else show that the run is alive."""
-        if self._pace.over():
+        """No batch is ready yet: end here if none could be done in time any more; else show that the run is alive.
+
+        The first song that the workers have begun is finished all the same: several workers on few cores take longer
+        for it than one alone, and a run that gives all of them up would do so every night.
+        """
+        first = not self._answered and not self._engine.needs_clip and self._pool is not None and self._pool.busy
+        if self._pace.over() and not first:
             raise self._not_now()
         with self._lock:
             self._watch.on_tick(self._tick)

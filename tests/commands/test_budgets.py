@@ -103,6 +103,22 @@ def test_the_end_of_the_time_keeps_all_that_was_measured(
     assert runs <= 6
 
 
+def test_a_budget_that_is_over_before_the_first_song_is_measured_gets_on(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where more workers than cores share the time that one song alone would fit into."""
+    monkeypatch.setattr(Ends, "left", lambda _: 0.0)
+    bench.songs(6)
+    for _ in range(6):
+        before = entries(bench)
+        code = bench.score("--time-budget", "1h", "--workers", 2, engine="signal")
+        assert entries(bench) > before
+        if code == 0:
+            break
+        assert code == 75
+    assert entries(bench) == 6
+
+
 def test_a_stop_keeps_all_that_was_measured(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run is stopped when the first song is about to be answered while all others wait measured."""
     from musicflamingo_cli.inference.runner import Runner

@@ -120,6 +120,11 @@ class DecodePool:
             run.halt()
 
     @property
+    def busy(self) -> bool:
+        """Whether a worker has a song."""
+        return any(run.decoding for run in list(self._runs))
+
+    @property
     def seconds_per_song(self) -> float:
         """How long the workers took a song so far, all of them together; 0 before the first."""
         songs = sum(run.songs for run in self._runs)
@@ -139,6 +144,9 @@ class _Run(Generic[T]):
         self._done: deque[tuple[T, Result]] = deque()
         self._waiting_bytes = 0
         self._busy = 0
+        """Songs that are being drawn (fetched, perhaps) or decoded."""
+        self.decoding = 0
+        """Of these, the ones that a worker has."""
         self._threads: list[threading.Thread] = []
         self._alive = 0
         self._processes: set[WorkerProcess] = set()
@@ -246,11 +254,15 @@ class _Run(Generic[T]):
                 with self._changed:
                     self._drained = True
                     self._changed.notify_all()
+            else:
+                with self._changed:
+                    self.decoding += 1
             return drawn
 
     def _hand_over(self, key: T, result: Result, seconds: float) -> None:
         with self._changed:
             self.songs, self.seconds = self.songs + 1, self.seconds + seconds
+            self.decoding -= 1
             if self._cancelled:  # Then it was most likely killed, which is no word on the song.
                 return
             self._busy -= 1
