@@ -41,6 +41,8 @@ class Line(NamedTuple):
     """What stands behind the label."""
     number: int
     """Of the line, from 0."""
+    is_closed: bool = False
+    """Whether a closing tag ends it, so that it neither goes on nor was cut."""
 
 
 @dataclass(slots=True)
@@ -70,7 +72,8 @@ def read_lines(text: str, names: Names, prompt: str, is_cut: bool, assume: float
     stated = collector.collect()
     if "</" in text:
         stated += _tags(text, names)
-    stated = [one for one in stated if not one.rest.strip() or not _is_told(lines[one.number], prompt)]
+    told = {number for number in {one.number for one in stated} if _is_told(lines[number], prompt)}
+    stated = [one for one in stated if not one.rest.strip() or one.number not in told]
     answer = Labelled(used=collector.used, has_more=collector.has_more)
     readings: dict[str, list[Reading]] = {}
     bracketed = _bracketed(stated, lines, names)
@@ -83,7 +86,11 @@ def read_lines(text: str, names: Names, prompt: str, is_cut: bool, assume: float
                 answer.found[name] = words
         else:
             rest = bracketed.get(one.number, one.rest)
-            reading = Reading(reason="cut_off") if one.number == last else _number(rest, one.match, assume)
+            reading = (
+                Reading(reason="cut_off")
+                if one.number == last and not one.is_closed
+                else _number(rest, one.match, assume)
+            )
             readings.setdefault(name, []).append(reading)
     answer.found |= {name: agreed(several) for name, several in readings.items()}
     return answer
@@ -135,6 +142,9 @@ class _Collector:
             return
         if heads:
             scored = [i for i, cell in enumerate(cells) if i and _is_score_head(cell)]
+            if not any(cells):  # a head without words
+                self._column = (0, NO_SCALE)
+                return
             scale = holder(re.sub(r"^\W*\w+", "score", cells[scored[0]])) if len(scored) == 1 else None
             self._column = (scored[0], scale) if scale is not None else (-1, NO_SCALE)
             self.has_more = self.has_more or len(cells) > 2
@@ -170,7 +180,9 @@ class _Collector:
             if match.field.kind == "text":
                 self.found.append(self._heading)
         elif is_alone and (bare[0] == "#" or (bare[0] in "*_" and bare[-1] in "*_:") or bare[-1] in ":："):
-            following = next((one for one in self.lines[number + 1 : number + 3] if one.strip()), "")
+            following = (
+                self.lines[number + 1] if number + 1 < len(self.lines) else ""
+            )  # nothing nests over a blank line
             if indent or following[:1] in (" ", "\t"):
                 self._outer.append((indent, holder(name) is not None))
             else:
@@ -193,7 +205,7 @@ def _tags(text: str, names: Names) -> list[Line]:
         if tag["value"] is not None:
             match = names.match(name)
             if match is not None and all(may_hold for _, may_hold in outer):
-                found.append(Line(match, tag["value"], number))
+                found.append(Line(match, tag["value"], number, True))
         elif not tag["closing"]:
             outer.append((name, holder(name) is not None))
         elif outer and outer[-1][0] == name:
@@ -209,7 +221,7 @@ def _is_told(line: str, prompt: str) -> bool:
 
 def _bracketed(stated: Sequence[Line], lines: Sequence[str], names: Names) -> Mapping[int, str]:
     """The numbers of lines `Label: remark (number)` by line, if every line of their block is one, else none."""
-    scored = [one.number for one in stated if one.match.field.kind != "text"]
+    scored = sorted({one.number for one in stated if one.match.field.kind != "text"})
     if not any("(" in lines[number] for number in scored):
         return {}
     found: dict[int, str] = {}
@@ -236,7 +248,7 @@ def _number(rest: str, match: Match, assume: float | None) -> Reading:
 def _words(line: Line, lines: Sequence[str], names: Names, last: int, used: set[int]) -> FieldAnswer:
     """The words behind a label, in a pack without numbers over all lines up to the next label."""
     parts, end = [line.rest], line.number
-    while (not names.scored or not line.rest.strip()) and end + 1 < len(lines):
+    while not line.is_closed and (not names.scored or not line.rest.strip()) and end + 1 < len(lines):
         following = lines[end + 1]
         label = _LABEL.fullmatch(following)
         if names.match(label["name"] if label else following.strip(_MARKS)) is not None:
@@ -246,7 +258,7 @@ def _words(line: Line, lines: Sequence[str], names: Names, last: int, used: set[
         parts.append(following.strip())
         end += 1
         used.add(end)
-    if end == last:
+    if end == last and not line.is_closed:
         return FieldAnswer(reason="cut_off")
     text = _EMPHASIS.sub(r"\2", "\n".join(parts)).strip().strip(" \t*_`")
     if len(text) > 1 and text[0] in '"“' and text[-1] in '"”' and not re.search('["“”]', text[1:-1]):

@@ -77,6 +77,8 @@ def read_number(text: str, field: Field, scale: Scale = NO_SCALE, assume: float 
     number, top = _value(found["number"]), 100.0 if found["percent"] else _value(found["top"])
     if number is None or (found["top"] and not top):
         return Reading(reason="ambiguous")
+    if found["top"] and top is not None and not top.is_integer() and top != field.high:
+        return Reading(reason="ambiguous")  # `0.8/0.9` are two numbers: no scale ends at a fraction
     if found["of"] == "/" and top in _METRES and number.is_integer() and top != field.high:
         return Reading(reason="ambiguous")
     if top is None and scale.top is not None and (scale.low, scale.top) != (field.low, field.high):

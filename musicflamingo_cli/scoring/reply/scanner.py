@@ -165,14 +165,15 @@ class Scanner:
         return Scalar(raw, True, "cut_off")
 
     def _joined(self, raw: str) -> Scalar:
-        """A string that ended, with those that are added to it."""
+        """A string that ended, with those that are added to it: good as a text, in doubt as a number."""
+        fault = None
         while plus := _PLUS.match(self.folded, self.pos):
             self.repairs["concatenation"] = None
-            raw += plus.group(1)
+            raw, fault = raw + plus.group(1), "ambiguous"
             self.pos = plus.end()
         if not raw.isprintable() and _CONTROL.search(raw):
             self.repairs["control_characters"] = None
-        return Scalar(self.unescaped(raw) if "\\" in raw else raw)
+        return Scalar(self.unescaped(raw) if "\\" in raw else raw, True, fault)
 
     def _around_object(self, start: int, before: int) -> Scalar:
         """The string in which an object with quotes of its own stands.

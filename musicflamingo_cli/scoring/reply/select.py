@@ -143,6 +143,8 @@ def _is_template(one: Candidate, names: Names) -> bool:
     numbers = [v.text for name, v in scalars if name in names.scored]
     if not words:
         return False
+    if numbers and len({v.text for _, v in scalars}) == 1 < len(scalars):  # one filler for all
+        return True
     if all(PLACEHOLDER.fullmatch(text) for text in words):
         return True
     is_empty = all(text.strip().lower() in NO_TEXT or PLACEHOLDER.fullmatch(text) for text in words)

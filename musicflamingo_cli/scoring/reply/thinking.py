@@ -6,6 +6,8 @@ import re
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
+import orjson
+
 _TAG = re.compile(
     r"(?:<|\[|◁)\s{0,2}\|?(?P<closing>/|end_(?:of_)?)?\|?(?:(?:begin|start)_(?:of_)?)?"
     r"(?:(?P<thinking>think|thinking|thoughts?|reasoning|reflection|analysis|scratchpad|draft)|answer|final_answer)"
@@ -80,6 +82,8 @@ def parts_of(text: str) -> Parts:
 
 def _stretches(text: str) -> list[_Stretch]:
     """What is said, thought and told, in order, without what is empty; what follows empty thinking follows thinking."""
+    if _is_strict_object(text):
+        return [_Stretch("said", text, len(text))]
     marks = [(*tag.span(), _is_thinking(tag), bool(tag["closing"] or tag["end"])) for tag in _TAG.finditer(text)]
     for fence in _FENCED.finditer(text) if "```" in text or "~~~" in text else ():
         marks += [(fence.start(), fence.start(), True, False), (fence.end(), fence.end(), True, True)]
@@ -87,7 +91,7 @@ def _stretches(text: str) -> list[_Stretch]:
         marks.insert(0, (0, 0, True, False))
     marks.sort(key=lambda mark: mark[:2])
     last_closer = max((i for i, mark in enumerate(marks) if mark[2] and mark[3]), default=-1)
-    found: list[_Stretch] = []
+    found: list[tuple[Literal["said", "thought", "told"], int, int]] = []
     kind: Literal["said", "thought", "told"] = "said"
     start = 0
     for i, (at, end, is_thinking, is_closing) in enumerate(marks):
@@ -96,10 +100,24 @@ def _stretches(text: str) -> list[_Stretch]:
         if is_thinking and is_closing and kind != "thought":
             found.clear()
             kind, start = "thought", 0
-        found.append(_Stretch(kind, text[start:at], at))
+        found.append((kind, start, at))
         kind, start = "said" if is_closing else "thought" if is_thinking else "told", end
-    found.append(_Stretch(kind, text[start:], len(text)))
-    return [one for one in found if one.kind == "thought" or one.text.strip()]
+    found.append((kind, start, len(text)))
+    stretches = [_Stretch(kind, text[start:end], end) for kind, start, end in found]
+    return [one for one in stretches if one.kind == "thought" or one.text.strip()]
+
+
+def _is_strict_object(text: str) -> bool:
+    """Whether a text is one strict object, perhaps fenced: what looks like a tag in it is a string's."""
+    bare = text.strip("\ufeff` \t\r\n")
+    bare = bare[4:].lstrip() if bare[:4].lower() == "json" else bare
+    if bare[:1] != "{" or bare[-1:] != "}":
+        return False
+    try:
+        orjson.loads(bare)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _is_thinking(tag: re.Match[str]) -> bool:

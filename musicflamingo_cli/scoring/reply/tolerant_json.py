@@ -20,9 +20,12 @@ _MAX_SKIPS = 3
 _MAX_MEMBERS = 40_000
 """Members that are read of one reply; only a loop has so many. Its last part is read all the same."""
 _LAST_PART = 32_768
+_MAX_REREAD = 65_536
+"""Characters of space, comments and braces without a member that are looked into again for an object."""
 
 _BEGIN = re.compile(rf"\{{(?!\{{{{4}})(?=\s*+(?:{KEY_AHEAD}|[{{,/#<}}\"*-]|\\[nrt\"]|\Z))|\[(?=\s*+\{{(?!\s*+\[))")
 """A bracket behind which a member may stand; of a run of braces the last few."""
+_BRACES = re.compile(r"\{(?:\s*+\{)*+")
 _BRACE_LOST = re.compile(r"\"[^\"\\\n]{1,80}\"\s{0,4}:")
 _TORN = re.compile(
     r"(?:^|[{,\[}\]\n])\s*+[\"']?(?P<name>\w[^\"'\n:{}\[\],]{0,60})\s{0,4}[\"']\s{0,4}[\s:=,\[({}\])'\"]{0,12}$(?!\n)"
@@ -40,13 +43,15 @@ _PART_OF_NUMBER = re.compile(r"[-+.%/0-9±~\\]")
 def read_trees(text: str) -> Iterator[Tree]:
     """Every object of a text, and every list of objects, outermost ones only, in order."""
     folded = fold(text)
-    pos = members = previous = 0
+    pos = members = previous = reread = 0
     is_strict = False
     while begin := _BEGIN.search(folded, pos):
         reader = _Reader(text, folded, begin.start())
         tree = reader.read()
         members += reader.count + 4
-        pos = max(tree.end, begin.end()) if tree.root.members else begin.end()
+        if not tree.root.members:
+            reread += max(0, tree.end - begin.end())
+        pos = max(tree.end, begin.end()) if tree.root.members or reread > _MAX_REREAD else begin.end()
         if members > _MAX_MEMBERS:
             pos = max(pos, len(text) - _LAST_PART)
         if tree.root.members:
@@ -165,7 +170,8 @@ class _Reader(Scanner):
         char = self.folded[self.pos]
         if char == "{" and not top.members:
             self.repairs["doubled_braces"] = None
-            self.pos += 1
+            braces = _BRACES.match(self.folded, self.pos)
+            self.pos = braces.end() if braces else self.pos + 1
             return True
         if char in "{[":
             if not self._separated or char == "[":

@@ -12,6 +12,7 @@ _UNITS = (
         '{"genre": "x"} ',
         "| production_quality | 0.8 |\n",
     ),
+    *("</think>", "{ ", "{, ", "{/*", "{# \n", "<production_quality>0.8</production_quality>"),
     *("0.8 for production quality ", "made up. ", "分数", "Final: 0.2. ", "scale 0 to "),
 )
 _STARTS = {"bare": "", "in a string": '{"mood": "', "in a value": '{"production_quality": '}

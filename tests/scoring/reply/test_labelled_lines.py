@@ -162,6 +162,8 @@ HEAD = "| Dimension | {} |\n|---|---|\n| Production Quality | {} |\n"
         ("| Dimension | Score | Max |\n|---|---|---|\n| Production Quality | 1 | 10 |\n", None),
         ("| Dimension | Track A | Track B |\n|---|---|---|\n| Production Quality | 0.1 | 0.8 |\n", None),
         ("| Criterion | Penalty | Score |\n| Production Quality | 0.53 |\n", 0.53),
+        ("| | |\n|-|-|\n| Production Quality | 0.8 |\n", 0.8),
+        ("| | | |\n|-|-|-|\n| Production Quality | 0.1 | 0.8 |\n", None),
     ],
 )
 def test_cells(text: str, value: float | None, fields: Sequence[Field]) -> None:
@@ -173,6 +175,21 @@ def test_a_table_holds_words(fields: Sequence[Field]) -> None:
         rows = ("Field | Value", "---|---", "Genre | dub", "Mood | calm", "Production Quality | 0.8")
         answer = parse_reply("".join(f"{edge}{row}\n" for row in rows), fields, "", "stop").fields
         assert [answer[name].value for name in ("genre", "mood", "production_quality")] == ["dub", "calm", 0.8]
+
+
+def test_lines_stand_under_a_name_right_above_them(fields: Sequence[Field]) -> None:
+    lines = "  - Production Quality: 0.8\n  - Content Enjoyment: 0.4\n"
+    assert quality("My assessment of it:\n\n" + lines, fields) == 0.8
+    assert quality("Track B:\n" + lines, fields) is None
+    assert quality("Weights:\n\n" + lines, fields) is None
+
+
+def test_a_closed_tag_neither_goes_on_nor_is_cut() -> None:
+    genre = (Field("genre", "text"),)
+    assert parse_reply("<genre>dub</genre>\nThat is all.\n", genre, "", "stop").fields["genre"].value == "dub"
+    score = (Field("production_quality", "score", low=0.0, high=1.0, weight=1.0),)
+    closed = parse_reply("<production_quality>0.8</production_quality>", score, "", "length")
+    assert closed.fields["production_quality"].value == 0.8
 
 
 @pytest.mark.parametrize("cut", ["0.8", "0.8 ", "0.8 - cle", "8/1", "0.", "1"])

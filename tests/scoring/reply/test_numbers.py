@@ -81,6 +81,8 @@ def test_reads(raw: str, value: float, written: float) -> None:
         ("0.8 because it is clean", "ambiguous"),
         ("8/10 to 9/10", "ambiguous"),
         ("1/0", "ambiguous"),
+        ("0.8/0.9", "ambiguous"),
+        ("0.8 out of 0.9", "ambiguous"),
         ("4/4", "ambiguous"),
         ("6/8", "ambiguous"),
         ("1.2.3", "ambiguous"),

@@ -138,6 +138,14 @@ def test_a_template_is_no_answer(texts: tuple[str, str], fields: Sequence[Field]
         assert quality(text, fields) == 0.8
 
 
+@pytest.mark.parametrize("filler", ["0.0-1.0", "0.xx", "float between 0 and 1"])
+def test_one_filler_under_all_keys_is_a_template(filler: str, fields: Sequence[Field]) -> None:
+    template = json.dumps(dict.fromkeys(("genre", "mood", "production_quality"), filler))
+    whole = json.dumps({"genre": "dub", "mood": "calm", "production_quality": 0.8})
+    for text in (f"{template}\n{whole}", f"{whole}\n{template}"):
+        assert quality(text, fields) == 0.8
+
+
 @pytest.mark.parametrize(
     ("members", "value"),
     [

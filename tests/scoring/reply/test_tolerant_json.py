@@ -75,6 +75,21 @@ def test_what_is_no_json_is_repaired_and_says_how(text: str, repairs: tuple[str,
     assert (one.value, one.obtained, answer.repairs) == (0.8, "repaired", repairs)
 
 
+@pytest.mark.parametrize("raw", ['"0.8" + "5"', '"0." + "85"', '"0.85" + " or less"'])
+def test_strings_that_are_added_make_no_number(raw: str, fields: Sequence[Field]) -> None:
+    answer = parse_reply(f'{{"genre": "dub", "production_quality": {raw}}}', fields, "", "stop").fields
+    assert (answer["production_quality"].value, answer["production_quality"].reason) == (None, "ambiguous")
+
+
+@pytest.mark.parametrize("mood", ["no </think> here", "<answer>0.3</answer>", "<think>production_quality: 0.3"])
+def test_tags_within_strict_json_are_words(mood: str, fields: Sequence[Field]) -> None:
+    text = f'{{"genre": "dub", "mood": "{mood}", "production_quality": 0.8}}'
+    for whole in (text, f"```json\n{text}\n```"):
+        answer = parse_reply(whole, fields, "", "stop").fields
+        assert [answer[name].value for name in ("genre", "mood", "production_quality")] == ["dub", mood, 0.8]
+        assert answer["production_quality"].obtained == "json"
+
+
 @pytest.mark.parametrize(
     ("text", "genre"),
     [
