@@ -58,6 +58,8 @@ class Entry:
     """Which run answered, or failed, last."""
     measures_version: str = ""
     """Version of the code that took `heard.measures`."""
+    due: bool = False
+    """Whether another reply is still to be asked for, since the one that is kept could not be read."""
 
 
 class Cache:
@@ -204,6 +206,7 @@ def encode_entry(entry: Entry) -> bytes:
         "failed_under": entry.failed_under,
         "run": entry.run,
         "measures_version": entry.measures_version,
+        "due": entry.due,
     }
     head = orjson.dumps(_encodable(entry.song_id))
     inside = orjson.dumps(_encodable(body))
@@ -232,6 +235,7 @@ def decode_entry(raw: bytes, song_id: str) -> Entry | None:
             failed_under=body.get("failed_under", ""),
             run=body["run"],
             measures_version=body["measures_version"],
+            due=body.get("due", False),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -71,7 +71,7 @@ class Finder:
     def read(self, row: Song | RejectedRow) -> bool:
         """Say if a song is a hit with which nothing is to be done. Of all others the run finds out for itself."""
         entry = None if isinstance(row, RejectedRow) else self.cache.get(row.song_id)
-        if entry is None or entry.failure is not None or isinstance(row, RejectedRow):
+        if entry is None or entry.failure is not None or entry.due or isinstance(row, RejectedRow):
             return False
         found = look_up(row, self.pack, lambda song_id: entry, self.rules)
         return found.state == "hit" and not found.changed

@@ -238,7 +238,7 @@ class Runner:
                     yield found
                 continue
             if retries:
-                self._unreadable.append(found)
+                (self._alone if suspects.alone(song.song_id) else self._unreadable).append(found)
                 continue
             if found.changed and found.entry:
                 self._cache.put(found.entry)
@@ -376,15 +376,13 @@ class Runner:
         os._exit(EngineError.exit_code)
 
     def _retries(self, found: Found) -> bool:
-        """Whether a reply of an earlier run is asked for again now."""
-        if (
-            found.state != "hit"
-            or not self._settings.retry_unreadable
-            or self._journal.suspects.alone(found.song.song_id)
-        ):
+        """Whether a reply of an earlier run is asked for again now: on demand, or since that run ended too soon."""
+        entry = found.entry
+        if found.state != "hit" or entry is None or not (entry.due or self._settings.retry_unreadable):
             return False
-        replies = found.entry.replies if found.entry else ()
-        return len(replies) == 1 and self._second.is_due(found.prompt, replies[0])
+        if len(entry.replies) != 1 or self._journal.suspects.condemned(found.song.song_id):
+            return False
+        return self._second.is_due(found.prompt, entry.replies[0])
 
     def _keep(self, request: Request, answer: Reply | Failure) -> None:
         """Write what was answered; a reply that can't be read is written, too, and asked for once more."""
@@ -395,6 +393,7 @@ class Runner:
         if isinstance(answer, Failure) and not earlier:
             self._keep_failure(self._in_work.pop(request.song_id), answer, heard)
             return
+        due = not request.second_try and self._second.is_due(request.prompt, answer)
         entry = Entry(
             song_id=request.song_id,
             prompt_hash=found.digest,
@@ -402,9 +401,10 @@ class Runner:
             replies=earlier if isinstance(answer, Failure) else (*earlier, answer),
             run=self._settings.run,
             measures_version=MEASURES_VERSION,
+            due=due,
         )
         self._cache.put(entry)
-        if not request.second_try and self._second.is_due(request.prompt, answer):
+        if due:
             self._in_work[request.song_id] = replace(found, entry=entry)
             self._due.append(self._second.request(request))
             return

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from musicflamingo_cli.cache import entry_in, folders
+from musicflamingo_cli.errors import EngineError, MfqError, NotNow
 
 NAMES = (
     *("content_usefulness", "production_quality", "content_enjoyment", "production_complexity"),
@@ -140,3 +141,32 @@ def test_answers_among_other_words_can_be_left_null(bench: Any, script: Any) -> 
     assert (told["status"], told["reason"], told["production_quality"]) == ("failed", "words_around", None)
     assert told["repairs"] == ["words_around"]
     assert score(bench, "--words-around", "drop") == 2
+
+
+@pytest.mark.parametrize("end", [NotNow("the deadline came"), EngineError("the engine died")])
+def test_a_run_that_ends_between_two_replies_is_gone_on_with(
+    bench: Any, script: Any, monkeypatch: pytest.MonkeyPatch, end: MfqError
+) -> None:
+    from musicflamingo_cli.engines.fake import FakeEngine
+
+    reply = FakeEngine.reply
+
+    def ending(self: FakeEngine, batch: Any) -> Any:
+        if batch[0].second_try:
+            raise end
+        return reply(self, batch)
+
+    bench.songs(3)
+    script({"default": {"reply": SENTENCE, "second_reply": GOOD}, "song-2": {"reply": GOOD}})
+    with monkeypatch.context() as earlier:
+        earlier.setattr(FakeEngine, "reply", ending)
+        assert score(bench) == end.exit_code
+    assert [(len(entry.replies), entry.due) for entry in entries(bench).values()] == [(1, True), (1, True), (1, False)]
+    assert score(bench, "--offline") == 1  # never asks
+    assert score(bench) == 0
+    assert [row["production_quality"] for row in rows(bench)] == [0.7] * 3
+    assert [(len(entry.replies), entry.due) for entry in entries(bench).values()] == [
+        (2, False),
+        (2, False),
+        (1, False),
+    ]

@@ -108,6 +108,8 @@ class _Collector:
         """Of the table here: the column of the scores (0: no head tells, -1: the head names none) and its scale."""
         self._heading: Line | None = None
         """A label alone on the line before."""
+        self._turned: list[int] | None = None
+        """Places in `found` of the labels with a number below, where one stood above the first, too; else None."""
         self._outer: list[tuple[int, bool]] = []
         """The names that lines stand under: how far in, and whether an answer may stand there."""
 
@@ -126,12 +128,27 @@ class _Collector:
             heading, self._heading = self._heading, None
             score = _SCORE.fullmatch(line)
             alone = score["rest"] if score else line.strip(" \t*_`")
-            if heading is not None and _VALUE.fullmatch(alone):
+            is_number = _VALUE.fullmatch(alone) is not None
+            if heading is not None and is_number:
                 self.used.add(heading.number)
+                if self._turned is not None:
+                    self._turned.append(len(self.found))
                 self.found.append(Line(heading.match, alone, number))
-            else:
-                self._labelled(line, bare, number)
+                continue
+            if heading is not None:
+                self._turn()
+            self._labelled(line, bare, number)
+            if is_number or self._heading is None:
+                self._turned = [] if is_number else None
+        if self._heading is not None:
+            self._turn()
         return self.found
+
+    def _turn(self) -> None:
+        """Numbers and labels that begin with a number and end with a label: each number may belong to the one below."""
+        for place in self._turned or ():
+            self.found[place] = self.found[place]._replace(rest="?" + self.found[place].rest)
+        self._turned = None
 
     def _row(self, bare: str, heads: bool, number: int) -> None:
         """Read a row of a table, or its head."""

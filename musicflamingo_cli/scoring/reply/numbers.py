@@ -81,8 +81,10 @@ def read_number(text: str, field: Field, scale: Scale = NO_SCALE, assume: float 
         return Reading(reason="ambiguous")  # `0.8/0.9` are two numbers: no scale ends at a fraction
     if found["of"] == "/" and top in _METRES and number.is_integer() and top != field.high:
         return Reading(reason="ambiguous")
+    if top is not None and top > 1 and top != field.high and 0 < number < 1:  # 0.8 out of 10 is hardly meant
+        return Reading(reason="unclear_scale", written=number)
     if top is None and scale.top is not None and (scale.low, scale.top) != (field.low, field.high):
-        if scale.low or 0 < number < 1:  # 1 to 10 maps onto 0 to 1 in two ways, and 0.8 out of 10 is hardly meant
+        if scale.low or 0 < number < 1:  # nor is it here; and 1 to 10 maps onto 0 to 1 in two ways
             return Reading(reason="unclear_scale", written=number)
         top = scale.top
     elif top is None and scale.top is None and field.kind == "score":

@@ -34,7 +34,7 @@ _LONG = 400
 """Characters from which a complete reply is looked through for loops as well."""
 _LONG_TEXT = 160
 _NO_WORDS = re.compile(
-    r"<\|[^<>|]{0,40}\|>|</?[\w ]{1,40}/?>|^\s{0,3}#[^\n]*|^\s{0,3}(\*\*|__)[^*_\n]*\1:?\s*$|(?:```|~~~)\w*",
+    r"<\|[^<>|]{0,40}\|>|</?[\w ]{1,40}/?>|^\s{0,3}#[^\n]*|^\s{0,3}(\*\*|__)[^*_\n]*\1:?\s*$|(?:`{3,}|~{3,})[\w+#.-]*",
     re.MULTILINE,
 )
 """Tokens, tags, headings and fences."""

@@ -30,19 +30,25 @@ class Candidate:
     """True if it has more keys than those that were asked."""
     rank: tuple[int, bool, bool, int] = (0, False, False, 0)
     """Fields that it states, whether it is complete, whether it is fenced, where it begins: the highest counts."""
+    row: int = 0
+    """Which row of objects it belongs to: in one, a comma parts them, as if they stood in a list."""
 
 
 def candidates(trees: Sequence[Tree], text: str, names: Names) -> list[Candidate]:
     """Every object of a text that says something of the asked fields, in order."""
     fences = [mark.start() for mark in _FENCE.finditer(text)] if "```" in text or "~~~" in text else []
     found = []
+    row = at = 0
     for tree in trees:
+        row += text[at : tree.start].strip() != ","
+        at = tree.end
         if tree.under is not None and holder(tree.under) is None:
             continue
         one = Candidate(*_statements(tree, names))
         if one.stated:
             count = sum(any(_states(s.value, name in names.scored) for s in held) for name, held in one.stated.items())
             one.rank = (count, tree.root.closed, bisect_right(fences, tree.start) % 2 == 1, tree.start)
+            one.row = row
             found.append(one)
     return found
 
@@ -56,12 +62,22 @@ def choose(found: Sequence[Candidate], names: Names, prompt: str) -> list[Candid
     if not real:
         return []
     chosen = [max(real, key=lambda one: one.rank)]
+    _with_siblings(chosen[0], real)
     taken = set(chosen[0].stated)
     for other in reversed(real):
         if other is not chosen[0] and other.tree.root.closed and taken.isdisjoint(other.stated):
+            _with_siblings(other, real)
             chosen.append(other)
             taken |= other.stated.keys()
     return chosen
+
+
+def _with_siblings(one: Candidate, real: Sequence[Candidate]) -> None:
+    """Add what complete objects of the same row state of its fields: siblings that differ are ambiguous."""
+    for other in real:
+        if other is not one and other.row == one.row and other.tree.root.closed:
+            for name in one.stated.keys() & other.stated.keys():
+                one.stated[name] = [*one.stated[name], *other.stated[name]]
 
 
 def _statements(tree: Tree, names: Names, depth: int = 0) -> tuple[Tree, dict[str, list[Statement]], bool]:

@@ -4,7 +4,25 @@ from __future__ import annotations
 
 ANSWER = '\n{"production_quality": 0.8}\n'
 _UNITS = (
-    *('"', "[", "{", '{"', "\\", "-", " ", "1", "*", "a:", '"a", ', "<b ", "&quot;", "0.8 ", '{"a":', "<think>"),
+    *(
+        '"',
+        "[",
+        "{",
+        '{"',
+        "\\",
+        "-",
+        " ",
+        "1",
+        "*",
+        "a:",
+        '"a", ',
+        "<b ",
+        "&quot;",
+        "0.8 ",
+        '{"a":',
+        "<think>",
+        "</think>",
+    ),
     *(
         "```json\n",
         "production_quality: ",

@@ -246,3 +246,10 @@ def test_words_that_the_end_cuts_off_are_none() -> None:
 )
 def test_marks_of_markdown_are_no_words(line: str, words: str) -> None:
     assert texts(line + "\n")["genre"] == words
+
+
+def test_numbers_above_their_labels_are_not_read_as_those_below(fields: Sequence[Field]) -> None:
+    assert quality("0.3\nGenre\n0.4\nProduction Quality\n0.8\nContent Enjoyment\n", fields) is None
+    assert quality("0.4\n**Production Quality**\n\n0.8\n**Content Enjoyment**\n\nA fine song.\n", fields) is None
+    assert quality("Overall\n0.4\n\nProduction Quality\n0.8\n\nContent Enjoyment\n0.7\n", fields) == 0.8
+    assert quality("Production Quality\n0.8\nContent Enjoyment\n", fields) == 0.8

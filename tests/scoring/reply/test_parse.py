@@ -229,3 +229,10 @@ def test_what_stands_around_an_answer_is_said_and_never_judged(around: str, fiel
             if "<think>" not in around or text.startswith(around):
                 assert found.fields["production_quality"].value == 0.85
                 assert found.repairs == ("words_around",), text
+
+
+@pytest.mark.parametrize("fence", ["```", "````", "~~~", "~~~~~"])
+@pytest.mark.parametrize("language", ["", "json", "c++", "objective-c"])
+def test_no_fence_counts_as_words(fence: str, language: str, fields: tuple[Field, ...]) -> None:
+    answer = parse_reply(f'{fence}{language}\n{{"production_quality": 0.8}}\n{fence}\n', fields, "", "stop")
+    assert (answer.fields["production_quality"].value, answer.repairs) == (0.8, ())

@@ -129,6 +129,13 @@ def test_siblings_that_differ_are_ambiguous(text: str, fields: Sequence[Field]) 
     assert quality(text.replace("0.25", "0.85"), fields) == 0.85
 
 
+def test_objects_parted_by_a_comma_are_siblings(fields: Sequence[Field]) -> None:
+    assert quality(f"{OTHER_ONE},\n{ONE}", fields) is None
+    assert quality(f"{ONE},\n{ONE}", fields) == 0.85
+    assert quality(f"{OTHER_ONE}\n\n{ONE}", fields) == 0.85
+    assert quality(f'{ONE},\n{{"content_enjoyment": 0.25}}', fields) == 0.85
+
+
 @pytest.mark.parametrize("texts", [("...", "..."), ("<genre>", "<mood>"), ("string", "string"), ("", "")])
 def test_a_template_is_no_answer(texts: tuple[str, str], fields: Sequence[Field]) -> None:
     template = {"genre": texts[0], "mood": texts[1], "production_quality": 0.0, "content_enjoyment": 0.0}
