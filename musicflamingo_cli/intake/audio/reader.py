@@ -1,11 +1,9 @@
-"""What the readers of audio share: the face they show, their limits, and a file's bytes as a file of their own."""
+"""What the readers of audio share: the face they show, and their limits."""
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -78,43 +76,6 @@ def remixed(block: Block, layout: tuple[str, ...] | None, channels: int) -> Bloc
     front = block if is_stereo else (block @ mono_weights(positions(block.shape[1], layout)))[:, None]
     made[:, :2] = front
     return made
-
-
-class Window(io.RawIOBase):
-    """A descriptor's bytes from `start` to `stop`, as a file of their own; the descriptor's own position stays."""
-
-    def __init__(self, fd: int, start: int, stop: int | None = None) -> None:
-        self._fd, self._start, self._stop, self._at = fd, start, stop, 0
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer from the current position; 0 at the end."""
-        at = self._start + self._at
-        if self._stop is not None:
-            buffer = memoryview(buffer)[: max(0, self._stop - at)]
-        count = os.preadv(self._fd, [buffer], at)
-        self._at += count
-        return count
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; returns the new position."""
-        size = os.fstat(self._fd).st_size if self._stop is None else self._stop
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: size - self._start}[whence]
-        if base + offset < 0:
-            raise OSError("seek before the start")
-        self._at = base + offset
-        return self._at
-
-    def tell(self) -> int:
-        """The current position."""
-        return self._at
 
 
 def words_of(error: BaseException) -> str:

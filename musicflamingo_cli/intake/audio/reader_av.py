@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
+from musicflamingo_cli.file_window import FileWindow
 from musicflamingo_cli.intake.audio.formats import AudioFormat
 from musicflamingo_cli.intake.audio.reader import (
     BLOCK_SAMPLES,
     MAX_CHANNELS,
     SAMPLE_RATES,
-    Window,
     check_shape,
     remixed,
     words_of,
@@ -240,7 +240,7 @@ def _open(fd: int, form: AudioFormat) -> Any:
     import av
 
     return av.open(
-        io.BufferedReader(Window(fd, form.start, form.stop), 1 << 16), "r", format=form.demuxer, io_open=_refuse,
+        io.BufferedReader(FileWindow(fd, form.start, form.stop), 1 << 16), "r", format=form.demuxer, io_open=_refuse,
         container_options={"format_whitelist": form.demuxer, "protocol_whitelist": "none"},
         metadata_errors="replace", buffer_size=1 << 16,
     )  # fmt: skip

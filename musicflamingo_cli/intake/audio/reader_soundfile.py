@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from musicflamingo_cli.file_window import FileWindow
 from musicflamingo_cli.intake.audio.formats import AudioFormat
 from musicflamingo_cli.intake.audio.header_length import riff_rate
-from musicflamingo_cli.intake.audio.reader import BLOCK_SAMPLES, Window, check_shape, words_of
+from musicflamingo_cli.intake.audio.reader import BLOCK_SAMPLES, check_shape, words_of
 from musicflamingo_cli.intake.audio.reader_av import told_layout
 from musicflamingo_cli.intake.reasons import Unheard
 
@@ -31,7 +32,7 @@ class SoundfileReader:
                 return False
 
         os.lseek(fd, 0, os.SEEK_SET)
-        source = fd if form.start == 0 and form.stop is None else Window(fd, form.start, form.stop)
+        source = fd if form.start == 0 and form.stop is None else FileWindow(fd, form.start, form.stop)
         try:
             self._file = Sequential(source, "r", closefd=False)
         except (soundfile.SoundFileError, ValueError, TypeError, OSError) as error:
