@@ -1,4 +1,4 @@
-"""The hinge between the dear half and the cheap half: one JSON file per song, with the raw replies.
+"""Where inference and scoring meet: one JSON file per song, with the raw replies.
 
 A folder holds what was answered under one set of settings; `run.json` in it says which. A file is written whole
 (part file, fsync, rename) and carries a checksum, so that a torn, altered or foreign file is never taken for an answer.

@@ -20,7 +20,7 @@ from musicflamingo_cli.inference.sample import first_requests
 from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.monitor import STATUS_FILES, read_status
 from musicflamingo_cli.records import Field, Rules
-from musicflamingo_cli.run_context import ScoreOptions, open_road
+from musicflamingo_cli.run_context import ScoreOptions, open_run
 from musicflamingo_cli.scoring.scorer import read_reply
 from musicflamingo_cli.summary import Plan
 
@@ -28,24 +28,24 @@ from musicflamingo_cli.summary import Plan
 def plan(options: ScoreOptions, say: Callable[[str], None] = lambda text: None) -> Plan:
     """Say what `score` would do, without loading an engine or decoding anything."""
     with ExitStack() as stack:
-        road = open_road(options, stack, say, LENGTH_COLUMNS)
-        rules = road.lookup_rules
+        context = open_run(options, stack, say, LENGTH_COLUMNS)
+        rules = context.lookup_rules
         states: Counter[str] = Counter()
-        lengths = Lengths(clip_seconds(road.engine))
-        for song in road.songs():
-            state = look_up(song, road.pack, road.cache.get, rules).state
+        lengths = Lengths(clip_seconds(context.engine))
+        for song in context.songs():
+            state = look_up(song, context.pack, context.cache.get, rules).state
             states[state] += 1
             if state == "hear":
                 lengths.add(song)
-        scan = road.manifest.scan
-        whole = road.shard is None
+        scan = context.manifest.scan
+        whole = context.shard is None
         hours = lengths.whole(lengths.heard_seconds)
-        decode = str(road.identity.get("decode"))
-        pace = _last_pace(road.cache.folder)
+        decode = str(context.identity.get("decode"))
+        pace = _last_pace(context.cache.folder)
         time = None if pace is None else (pace * lengths.songs, "at the last run's rate")
-        time = time or stated_time(road.engine.name, decode, lengths, options.workers, options.batch_size)
+        time = time or stated_time(context.engine.name, decode, lengths, options.workers, options.batch_size)
         return Plan(
-            rows=road.rows_total,
+            rows=context.rows_total,
             skipped=scan.skipped if whole else None,
             rejected=scan.rejected if whole else None,
             repeated=scan.repeated,
@@ -96,10 +96,10 @@ def compared(options: ScoreOptions, count: int, say: Callable[[str], None]) -> t
     if options.offline:
         raise UsageError("--parity asks the model, and --offline does without; leave one out")
     with ExitStack() as stack:
-        road = open_road(options, stack, say)
-        if road.songs_total < 2:
-            raise UsageError(f"--parity {count}: the manifest holds {road.songs_total} songs; it takes two")
-        engine = road.engine
+        context = open_run(options, stack, say)
+        if context.songs_total < 2:
+            raise UsageError(f"--parity {count}: the manifest holds {context.songs_total} songs; it takes two")
+        engine = context.engine
         engine.load()
         stack.callback(engine.close)
         for line in notes(engine):
@@ -110,7 +110,7 @@ def compared(options: ScoreOptions, count: int, say: Callable[[str], None]) -> t
             placement="middle" if options.long_audio == "middle" else "head",
             max_clip_seconds=clip_seconds(engine),
         )
-        requests = first_requests(road.songs(), count, road.pack, plan, road.fetching, options.workers)
+        requests = first_requests(context.songs(), count, context.pack, plan, context.fetching, options.workers)
         if len(requests) < 2:
             raise UsageError(f"--parity {count}: of the first songs {len(requests)} can be heard; it takes two")
         try:

@@ -1,4 +1,4 @@
-"""The whole road on one page: manifest -> cache (the dear half) -> table (the cheap half)."""
+"""`mfq score` on one page: manifest -> cache (inference) -> table (scoring)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from musicflamingo_cli.results.write.formats import (
     sweep_parts,
     write_table,
 )
-from musicflamingo_cli.run_context import Road, ScoreOptions, holds_replies, kept_settings, open_road
+from musicflamingo_cli.run_context import RunContext, ScoreOptions, holds_replies, kept_settings, open_run
 from musicflamingo_cli.score_stats import ColumnStatistics, bucket, narrow
 from musicflamingo_cli.scoring.scorer import has_scores
 from musicflamingo_cli.summary import Summary
@@ -63,24 +63,24 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
     failures, is_share = parse_failures(options.max_failures)
     limits = Limits(end_of(options.deadline, options.time_budget), failures, is_share, options.batch_timeout)
     with ExitStack() as stack:
-        road = open_road(options, stack, (watch or Watch()).say)
+        context = open_run(options, stack, (watch or Watch()).say)
         run = f"{began:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-        summary = _opening(road)
+        summary = _opening(context)
         if options.offline:
-            _check_offline(road)
+            _check_offline(context)
         else:
-            _take_cache(road, stack, limits, watch or Watch())
-        monitor = stack.enter_context(_monitor(road))
+            _take_cache(context, stack, limits, watch or Watch())
+        monitor = stack.enter_context(_monitor(context))
         watch = _watched(watch or Watch(), monitor)
         ended: BaseException | None = None
         try:
             if not options.offline:
-                summary.audio_seconds = _listen(road, run, limits, watch, monitor, summary).audio_seconds
+                summary.audio_seconds = _infer(context, run, limits, watch, monitor, summary).audio_seconds
         except (NotNow, TooManyFailures, Stopped) as end:
             if not options.partial_output:
                 raise
             ended = end
-        _write(road, run, summary, watch, (form, began))
+        _write(context, run, summary, watch, (form, began))
         monitor.counts = counted(summary.status, summary.reasons)
         if ended is not None:
             raise ended
@@ -90,54 +90,56 @@ def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
         return summary
 
 
-def _listen(road: Road, run: str, limits: Limits, watch: Watch, monitor: Monitor, summary: Summary) -> Tick:
-    """The dear half: fill the cache."""
+def _infer(context: RunContext, run: str, limits: Limits, watch: Watch, monitor: Monitor, summary: Summary) -> Tick:
+    """Inference: fill the cache with replies."""
     from musicflamingo_cli.inference.attempts import Journal
     from musicflamingo_cli.inference.runner import Runner, RunnerSettings
 
-    options = road.options
+    options = context.options
     settings = RunnerSettings(
         run=run,
-        rules=road.lookup_rules,
+        rules=context.lookup_rules,
         workers=options.workers,
         batch_items=options.batch_size,
         batch_seconds=options.batch_seconds,
         limits=limits,
-        readable=partial(has_scores, asked=asked_fields(road.engine, road.pack), rules=road.rules),
+        readable=partial(has_scores, asked=asked_fields(context.engine, context.pack), rules=context.rules),
         retry_unreadable=options.retry_unreadable,
     )
     if not options.refresh and not options.retry_unreadable:
-        finder = Finder(road.cache, road.pack, road.lookup_rules)
-        hits = partial(find_ahead, finder, total=road.songs_total, processes=os.cpu_count() or 1)
+        finder = Finder(context.cache, context.pack, context.lookup_rules)
+        hits = partial(find_ahead, finder, total=context.songs_total, processes=os.cpu_count() or 1)
         settings = replace(settings, hits=hits)
-    with Journal(road.cache.folder, _shard_name(road, "attempts")) as journal:
-        runner = Runner(road.engine, road.cache, road.pack, settings, journal, watch)
+    with Journal(context.cache.folder, _shard_name(context, "attempts")) as journal:
+        runner = Runner(context.engine, context.cache, context.pack, settings, journal, watch)
         monitor.failures, runner.on_death = runner.reasons, monitor.died
         try:
-            return runner.fill(road.songs(), road.songs_total)
+            return runner.fill(context.songs(), context.songs_total)
         finally:
             monitor.engine_seconds = runner.engine_seconds
-            summary.reruns = reruns(road.engine) + runner.asked_again
-            monitor.used = dict(provenance(road.engine))
+            summary.reruns = reruns(context.engine) + runner.asked_again
+            monitor.used = dict(provenance(context.engine))
 
 
-def _write(road: Road, run: str, summary: Summary, watch: Watch, how: tuple[str, datetime]) -> None:
-    """The cheap half: read the cache back, in manifest order, into the table."""
+def _write(context: RunContext, run: str, summary: Summary, watch: Watch, how: tuple[str, datetime]) -> None:
+    """Scoring: read the cache back, in manifest order, into the table."""
     form, began = how
-    path = road.options.output
-    typed = road.manifest.typed(_kept_names(road))
-    table = TableForm(road.pack, _keep_types(road, typed), road.options.words, road.intake.plan.measures == "all")
-    scores = tuple(f.name for f in road.pack.fields if f.kind == "score")
-    layout = Layout(table.schema(), scores, lambda: _card(road, summary, began))
-    if road.options.words and form == "csv":
+    path = context.options.output
+    typed = context.manifest.typed(_kept_names(context))
+    table = TableForm(
+        context.pack, _keep_types(context, typed), context.options.words, context.intake.plan.measures == "all"
+    )
+    scores = tuple(f.name for f in context.pack.fields if f.kind == "score")
+    layout = Layout(table.schema(), scores, lambda: _card(context, summary, began))
+    if context.options.words and form == "csv":
         layout = replace(layout, schema=CAPTIONS)
     sweep_parts(path)
     with output(path) as file, rare_collections():
-        asked = asked_fields(road.engine, road.pack)
-        reader = Reader(road.cache, road.pack, asked, road.rules, run, table.rows(), _facts(road, began))
-        read = read_back(reader, road.rows(), road.rows_total, os.cpu_count() or 1)
+        asked = asked_fields(context.engine, context.pack)
+        reader = Reader(context.cache, context.pack, asked, context.rules, run, table.rows(), _facts(context, began))
+        read = read_back(reader, context.rows(), context.rows_total, os.cpu_count() or 1)
         made = _with_kept(read, table, typed) if table.keep else (row for _, row in read)
-        rows = _counted(made, summary, watch, road.rows_total)
+        rows = _counted(made, summary, watch, context.rows_total)
         write_table(rows if layout.schema is not CAPTIONS else captions(rows), layout, file, form)
     summary.output = None if path in STDOUT else path
 
@@ -163,15 +165,15 @@ def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, tot
         summary.notes += [f"warning: {warning}"] if warning else []
 
 
-def _opening(road: Road) -> Summary:
-    scan = road.manifest.scan
-    cache = str(road.cache.folder) if road.options.cache_dir is not None else None
+def _opening(context: RunContext) -> Summary:
+    scan = context.manifest.scan
+    cache = str(context.cache.folder) if context.options.cache_dir is not None else None
     return Summary(
         repeated=scan.repeated,
         repeated_ids=scan.repeated_ids,
         cache=cache,
-        pack=road.pack,
-        settings_file=road.options.settings_file,
+        pack=context.pack,
+        settings_file=context.options.settings_file,
     )
 
 
@@ -196,41 +198,43 @@ def _place(path: str) -> tuple[int, int] | str | None:
     return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
 
 
-def _take_cache(road: Road, stack: ExitStack, limits: Limits, watch: Watch) -> None:
-    road.cache.open()
-    lock = locked(road.cache.folder, road.shard, wait=road.options.wait, ends=limits.ends, say=watch.say)
+def _take_cache(context: RunContext, stack: ExitStack, limits: Limits, watch: Watch) -> None:
+    context.cache.open()
+    lock = locked(context.cache.folder, context.shard, wait=context.options.wait, ends=limits.ends, say=watch.say)
     died = stack.enter_context(lock)
-    held = road.engine.identity()["revision"]
-    if held != road.identity["revision"]:
-        note_weights(road.cache.folder, str(held))
+    held = context.engine.identity()["revision"]
+    if held != context.identity["revision"]:
+        note_weights(context.cache.folder, str(held))
     if died:
-        road.cache.sweep(older_than_seconds=0.0 if road.shard is None else 600.0)
+        context.cache.sweep(older_than_seconds=0.0 if context.shard is None else 600.0)
 
 
-def _check_offline(road: Road) -> None:
-    road.cache.check()
-    if holds_replies(road.cache.folder):
+def _check_offline(context: RunContext) -> None:
+    context.cache.check()
+    if holds_replies(context.cache.folder):
         return
-    root = road.options.cache_dir or ""
-    there = "".join(f"\n  {line}" for line in kept_settings(Path(root), road.identity))
+    root = context.options.cache_dir or ""
+    there = "".join(f"\n  {line}" for line in kept_settings(Path(root), context.identity))
     known = f"it holds those of:{there}" if there else "it is empty"
-    raise UsageError(f"the cache {root} holds no replies of --engine {road.engine.name} with these settings; {known}")
+    raise UsageError(
+        f"the cache {root} holds no replies of --engine {context.engine.name} with these settings; {known}"
+    )
 
 
-def _monitor(road: Road) -> Monitor:
-    options = road.options
-    status = road.cache.folder / f"{_shard_name(road, STATUS_NAME[:-5])}.json"
-    files: dict[Path, Path | None] = {} if options.offline else {status: road.cache.root}
+def _monitor(context: RunContext) -> Monitor:
+    options = context.options
+    status = context.cache.folder / f"{_shard_name(context, STATUS_NAME[:-5])}.json"
+    files: dict[Path, Path | None] = {} if options.offline else {status: context.cache.root}
     if options.stats:
         files.setdefault(Path(options.stats))
     log = Path(options.log_file) if options.log_file else None
-    short = {k: v for k, v in road.identity.items() if k not in ("prompt", "system", "fields")}
+    short = {k: v for k, v in context.identity.items() if k not in ("prompt", "system", "fields")}
     return Monitor(
         files,
         log,
         {
             **short,
-            "manifest": _utf8(road.manifest.name),
+            "manifest": _utf8(context.manifest.name),
             "output": _utf8(options.output),
             "settings_file": options.settings_file,
         },
@@ -245,8 +249,8 @@ def _watched(watch: Watch, monitor: Monitor) -> Watch:
     return replace(watch, on_tick=both)
 
 
-def _shard_name(road: Road, name: str) -> str:
-    return name if road.shard is None else f"{name}.{road.shard[0]}-of-{road.shard[1]}"
+def _shard_name(context: RunContext, name: str) -> str:
+    return name if context.shard is None else f"{name}.{context.shard[0]}-of-{context.shard[1]}"
 
 
 def _with_kept(
@@ -261,36 +265,36 @@ def _with_kept(
         yield {**row, **kept_cells(columns, table)}
 
 
-def _kept_names(road: Road) -> list[str]:
-    return [name for name in road.options.keep if name not in ("title", "song_id", "id")]
+def _kept_names(context: RunContext) -> list[str]:
+    return [name for name in context.options.keep if name not in ("title", "song_id", "id")]
 
 
-def _keep_types(road: Road, typed: TypedColumns | None) -> dict[str, Any]:
+def _keep_types(context: RunContext, typed: TypedColumns | None) -> dict[str, Any]:
     """Return the types of the kept columns. Where they have none, it looks at every row, of all shards."""
     known = typed.types if typed else {}
-    seen: dict[str, set[type]] = {name: set() for name in _kept_names(road) if name not in known}
+    seen: dict[str, set[type]] = {name: set() for name in _kept_names(context) if name not in known}
     names = list(seen)
     if names and not typed:
-        for row in road.manifest.rows():
+        for row in context.manifest.rows():
             for name in names:
                 value = row.columns.get(name)
                 if value is not None:
                     wide = isinstance(value, int) and not -INT64 <= value < INT64
                     seen[name].add(str if wide else type(value))
     found = {name: column_type(types) for name, types in seen.items()} | known
-    return {name: found[name] for name in _kept_names(road)}
+    return {name: found[name] for name in _kept_names(context)}
 
 
-def _facts(road: Road, began: datetime) -> RunFacts:
+def _facts(context: RunContext, began: datetime) -> RunFacts:
     def text(key: str) -> str | None:
-        value = road.identity.get(key)
+        value = context.identity.get(key)
         return None if value is None else str(value)
 
     return RunFacts(
-        engine=road.engine.name,
+        engine=context.engine.name,
         model=text("model"),
         revision=text("revision"),
-        prompt_hash=pack_hash(road.pack),
+        prompt_hash=pack_hash(context.pack),
         decode_mode=text("decode") or "text",
         scored_at=began,
     )
@@ -305,21 +309,21 @@ def _utf8(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _card(road: Road, summary: Summary, began: datetime) -> dict[str, Any]:
+def _card(context: RunContext, summary: Summary, began: datetime) -> dict[str, Any]:
     settings = {
-        **road.identity,
-        "used": dict(provenance(road.engine)),
-        "licence": road.engine.licence,
-        "weights": dict(road.rules.weights or {f.name: f.weight for f in road.pack.fields if f.weight}),
-        "min_coverage": road.rules.min_coverage,
-        "assume_scale": road.rules.assume_scale,
-        "words_around": road.rules.words_around,
-        "min_number_mass": road.rules.min_number_mass,
-        "score_from": road.rules.score_from,
-        "manifest": _absolute(road.options.manifest),
-        "audio_root": road.options.audio_root and _absolute(road.options.audio_root),
-        "shard": road.options.shard,
-        "settings_file": road.options.settings_file and _absolute(road.options.settings_file),
+        **context.identity,
+        "used": dict(provenance(context.engine)),
+        "licence": context.engine.licence,
+        "weights": dict(context.rules.weights or {f.name: f.weight for f in context.pack.fields if f.weight}),
+        "min_coverage": context.rules.min_coverage,
+        "assume_scale": context.rules.assume_scale,
+        "words_around": context.rules.words_around,
+        "min_number_mass": context.rules.min_number_mass,
+        "score_from": context.rules.score_from,
+        "manifest": _absolute(context.options.manifest),
+        "audio_root": context.options.audio_root and _absolute(context.options.audio_root),
+        "shard": context.options.shard,
+        "settings_file": context.options.settings_file and _absolute(context.options.settings_file),
     }
     counts = {
         "rows": summary.rows,

@@ -1,5 +1,5 @@
-"""Reading the cache over several processes where the rows are many: to table rows, which is the cheap half, and before
-that, for the dear half, to which songs need nothing."""
+"""Reading the cache over several processes where the rows are many: to table rows, and before inference to which songs
+need nothing."""
 
 from __future__ import annotations
 

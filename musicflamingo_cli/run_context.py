@@ -1,4 +1,4 @@
-"""What both halves of a run share: pack, engine, cache, manifest and rules."""
+"""What one run works with: pack, engine, cache, manifest and rules."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ AUDIO_PREPARATION = {"sample_rate": 16000, "channels": "mean", "resampler": "sox
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
-    """What one run goes along. Made by `open_road`."""
+class RunContext:
+    """What one run works with. Made by `open_run`."""
 
     options: ScoreOptions
     pack: Pack
@@ -94,12 +94,12 @@ class Road:
         )
 
 
-def open_road(
+def open_run(
     options: ScoreOptions,
     stack: ExitStack,
     say: Callable[[str], None] = lambda text: None,
     columns: Iterable[str] = (),
-) -> Road:
+) -> RunContext:
     """Check everything that a person asked for and open the manifest; no model is loaded. Raises `UsageError`.
 
     `say` is told what takes long (weights that are read for their digest, the first time), and which cache is used.
@@ -131,7 +131,7 @@ def open_road(
     if shard is not None:
         kinds = [isinstance(row, Song) for row in manifest.rows() if in_shard(row.song_id, shard)]
         songs, rows = sum(kinds), len(kinds)
-    return Road(options, pack, engine, identity, cache, manifest, rules, shard, songs, rows)
+    return RunContext(options, pack, engine, identity, cache, manifest, rules, shard, songs, rows)
 
 
 def _cache_of(root: Path, engine: Engine, pack: Pack, say: Callable[[str], None]) -> tuple[Cache, Mapping[str, object]]:

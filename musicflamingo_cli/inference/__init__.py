@@ -1,1 +1,1 @@
-"""The dear half: songs in, replies in the cache."""
+"""Songs in, raw replies in the cache: all that may cost GPU time."""

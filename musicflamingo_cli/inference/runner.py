@@ -1,4 +1,4 @@
-"""The dear half on one page: look up, hear, batch, answer, keep."""
+"""Inference on one page: look up, hear, batch, answer, keep."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENGINE_CRASH = Failure("engine", "engine_crash", "the engine died twice on this 
 
 @dataclass(frozen=True, slots=True)
 class RunnerSettings:
-    """How the dear half works; nothing here changes a reply."""
+    """How inference works; nothing here changes a reply."""
 
     run: str
     """Name of this run, kept with every entry that it writes."""

@@ -1,1 +1,1 @@
-"""The cheap half: replies in the cache to answers and scores."""
+"""Replies in the cache to answers and scores; never needs the model."""

@@ -24,7 +24,7 @@ def is_one_run(tables: Sequence[Table]) -> bool:
 
 
 RULES = ("weights", "min_coverage", "assume_scale", "min_number_mass", "score_from")
-"""Settings of the cheap half: tables that differ in one of them hold scores that can't be compared."""
+"""Settings of scoring: tables that differ in one of them hold scores that can't be compared."""
 
 
 def unlike_rules(tables: Sequence[Table]) -> dict[str, list[tuple[str, Any]]]:
