@@ -28,6 +28,7 @@ _RULE = re.compile(r"[\s|:\-=+]*-[\s|:\-=+]*")
 _HEADS = frozenset(("score", "scores", "rating", "ratings", "value", "values"))
 """What the column of the scores is headed by; other words of the closed list may stand beside it."""
 _NOTE = re.compile(r"\s*[(\[/%].*")
+_ALONE = re.compile(r"\s*+[.,]?[0-9]++(?:[.,][0-9]++)?,?\s*+")
 _TAG = re.compile(r"<(?P<closing>/)?(?P<name>[A-Za-z][\w -]{0,60})>(?:(?P<value>[^<\n]{0,200})</(?P=name)>)?")
 _DIGIT = re.compile("[0-9]")
 _EMPHASIS = re.compile(r"(\*{1,3})([^*\n]+)\1")
@@ -86,11 +87,11 @@ def read_lines(text: str, names: Names, prompt: str, is_cut: bool, assume: float
                 answer.found[name] = words
         else:
             rest = bracketed.get(one.number, one.rest)
-            reading = (
-                Reading(reason="cut_off")
-                if one.number == last and not one.is_closed
-                else _number(rest, one.match, assume)
-            )
+            reading = _number(rest, one.match, assume)
+            if one.number == last and not one.is_closed:
+                reading = Reading(reason="cut_off")
+            elif reading.value is not None and _goes_on(one, lines):
+                reading = Reading(reason="ambiguous", written=reading.written)
             readings.setdefault(name, []).append(reading)
     answer.found |= {name: agreed(several) for name, several in readings.items()}
     return answer
@@ -234,6 +235,12 @@ def _is_told(line: str, prompt: str) -> bool:
     """Whether a line is one of the prompt's."""
     bare = line.strip(_MARKS).lower()
     return len(bare) > 8 and bare in prompt
+
+
+def _goes_on(line: Line, lines: Sequence[str]) -> bool:
+    """Whether below a labelled number a number stands alone: a second one, or the rest of the first."""
+    below = lines[line.number + 1] if line.number + 1 < len(lines) else ""
+    return not line.is_closed and _ALONE.fullmatch(below) is not None
 
 
 def _bracketed(stated: Sequence[Line], lines: Sequence[str], names: Names) -> Mapping[int, str]:

@@ -37,7 +37,7 @@ _QUOTED_OBJECT = re.compile(r"\"\s*+\{(?=\s*+\"[^\"\\\n]{1,80}\"\s{0,4}:)")
 _NEXT_KEY = re.compile(rf"\s*+,\s*+{KEY.pattern}")
 _GARBAGE = re.compile(r"\"[^\"\n]{0,200}\"|[^,;{}\[\]\n\"]++|.", re.DOTALL)
 _DIGIT_OR_SIGN = re.compile(r"[-+0-9%±~\\]")
-_PART_OF_NUMBER = re.compile(r"[-+.%/0-9±~\\]")
+_PART_OF_NUMBER = re.compile(r"[-+.%/0-9±~\\]|[^\s,;:{}\[\]0-9]{1,8}[0-9]")
 
 
 def read_trees(text: str) -> Iterator[Tree]:
@@ -189,6 +189,8 @@ class _Reader(Scanner):
         self._skips = 0
         if not self._separated:
             self.repairs["missing_comma"] = None
+            if not (found["sign"] or "").strip() and not self.folded[self.pos - 1].isspace():
+                self._doubt()  # with neither comma, space nor colon a key may be a piece of the value
         self._separated = False
         key, sign = self.key(found), (found["sign"] or "").strip()
         is_parent = found.re is COLONLESS and _BRACE_LOST.match(self.folded, found.end()) is not None

@@ -184,6 +184,14 @@ def test_lines_stand_under_a_name_right_above_them(fields: Sequence[Field]) -> N
     assert quality("Weights:\n\n" + lines, fields) is None
 
 
+@pytest.mark.parametrize("below", ["5", " 5", ".5", "5,", "0.3"])
+def test_a_number_alone_below_a_labelled_one_leaves_it_in_doubt(below: str, fields: Sequence[Field]) -> None:
+    for label in ("- Production Quality: ", "Production Quality\n", "Genre: dub\nProduction Quality: "):
+        answer = parse_reply(f"{label}0.8\n{below}\nContent Enjoyment: 0.4\n", fields, "", "stop").fields
+        assert (answer["production_quality"].value, answer["production_quality"].reason) == (None, "ambiguous")
+        assert answer["content_enjoyment"].value == 0.4
+
+
 def test_a_closed_tag_neither_goes_on_nor_is_cut() -> None:
     genre = (Field("genre", "text"),)
     assert parse_reply("<genre>dub</genre>\nThat is all.\n", genre, "", "stop").fields["genre"].value == "dub"
