@@ -112,12 +112,12 @@ def _infer(context: RunContext, run: str, limits: Limits, watch: Watch, monitor:
         settings = replace(settings, hits=hits)
     with Journal(context.cache.folder, _shard_name(context, "attempts")) as journal:
         runner = Runner(context.engine, context.cache, context.pack, settings, journal, watch)
-        monitor.failures, runner.on_death = runner.reasons, monitor.died
+        monitor.failures, runner.calls.on_death = runner.progress.reasons, monitor.died
         try:
             return runner.fill(context.songs(), context.songs_total)
         finally:
-            monitor.engine_seconds = runner.engine_seconds
-            summary.reruns = reruns(context.engine) + runner.asked_again
+            monitor.engine_seconds = runner.calls.seconds
+            summary.reruns = reruns(context.engine) + runner.entries.asked_again
             monitor.used = dict(provenance(context.engine))
 
 
