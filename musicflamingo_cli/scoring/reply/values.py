@@ -12,6 +12,8 @@ from musicflamingo_cli.scoring.reply.numbers import PLACEHOLDER, Reading, Scale,
 from musicflamingo_cli.scoring.reply.tree import Array, Node, Scalar, Value
 
 DIGIT = re.compile("[0-9]")
+_MOST_TEXTS = 16
+"""Statements on one text that are looked at; only a loop has more, each perhaps within the one before."""
 NO_TEXT = frozenset(("null", "none", "nan", "true", "false", "undefined", "", "nil"))
 """Words without quotes that are no text."""
 _RAN_ON = re.compile(r"[\"'“”]\s{0,4}:|[}\]]\s{0,4},\s{0,4}[{\[\"]|\n\s{0,16}[\"']?\w{1,40}[\"']?\s{0,2}:")
@@ -32,7 +34,7 @@ def read_field(
 ) -> Reading | FieldAnswer:
     """What statements on one field come to: a reading of a number, or the words of a text."""
     if field.kind == "text":
-        answers = [_words(one.value, is_repaired) for one in statements]
+        answers = [_words(one.value, is_repaired) for one in statements[:_MOST_TEXTS]]
         return next((one for one in answers if one.value is not None), answers[0])
     return agreed([_number(one.value, field, one.scale, assume) for one in statements])
 

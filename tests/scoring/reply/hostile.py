@@ -47,6 +47,7 @@ _AROUND = {
     "number lines": ("production quality: 0.8\n", "0.8\n", ""),
     "objects in a list": ('{"mood": [', '{"a":1},', "]}"),
     "names": ("", "production quality: 0.8. ", ""),
+    "texts opened": ("", '{"genre": "', ""),
     "objects opened": ("", '{"a":', ANSWER),
     "strings opened": ("", '{"a":"', ANSWER),
     "scores opened": ("", '{"scores":', ANSWER),
