@@ -123,9 +123,16 @@ def spelled(rows: Iterable[dict[str, Any]], names: Sequence[str], form: str) -> 
     twins = [(own_name(n), n, mark_of(n)) for n in names if n.startswith((CSV, JSON)) and own_name(n) in known]
     for row in rows:
         for name, twin, mark in twins:
-            text = row[twin]
-            if text is not None:
-                row[name] = _cell(row[name], text, mark) if form == "csv" else _json(row[name], text, mark)
+            value, text = row[name], row[twin]
+            if text is None:
+                continue
+            if form != "csv":
+                row[name] = _json(value, text, mark)
+            elif mark == CSV and type(value) is float:
+                # Digits, point, sign and exponent: nothing in them asks for quotes, and these are most cells.
+                row[name] = Cell(text)
+            else:
+                row[name] = _cell(value, text, mark)
         yield row
 
 
