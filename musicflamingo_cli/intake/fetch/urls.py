@@ -1,7 +1,6 @@
-"""URLs as the addresses of songs: taken apart once, shown without secrets, and told from each other.
+"""URLs as the addresses of songs: taken apart once (RFC 3986), shown without secrets, and told from each other.
 
 What is taken apart here is what is connected to: no second parser reads the URL, so none can read it otherwise.
-Syntax: RFC 3986; hosts that end in a number: https://url.spec.whatwg.org/#ends-in-a-number-checker.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
@@ -24,7 +23,6 @@ MAX_URL = 16_384
 _DATA = re.compile(r"data:[A-Za-z0-9.+-]*[/;,]", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
-_NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]|[^:\[\]]+)(:\d{0,5})?")
@@ -57,11 +55,6 @@ class Target:
     password: str | None = None
 
     @property
-    def origin(self) -> tuple[str, str, int]:
-        """What credentials belong to."""
-        return self.scheme, self.host, self.port
-
-    @property
     def authority(self) -> str:
         """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -92,20 +85,13 @@ def parse(url: str) -> Target:
 
 def redirected(target: Target, location: str) -> Target:
     """The URL that a redirect leads to. Credentials go along only to the same origin. Raises `Unheard`."""
+    query = "" if target.query is None else f"?{target.query}"
     try:
-        url = urljoin(f"{target.shown}{'' if target.query is None else '?' + target.query}", location.strip(" "))
+        new = _take_apart(urljoin(target.shown + query, location.strip(" ")))
     except ValueError:
-        url = ""
-    scheme = SCHEME.match(url)
-    if scheme is None or scheme[1].lower() not in ("http", "https"):
-        raise Unheard("url_refused", "a redirect to what is no http or https URL")
-    try:
-        new = _take_apart(url)
-    except ValueError:
-        raise Unheard("url_refused", "a redirect to what is no valid URL") from None
-    keep = new.origin == target.origin
-    user, password = (target.user, target.password) if keep else (None, None)
-    return Target(new.scheme, new.host, new.port, new.path, new.query, user, password)
+        raise Unheard("url_refused", "a redirect to what is no valid http or https URL") from None
+    keep = (new.scheme, new.host, new.port) == (target.scheme, target.host, target.port)
+    return replace(new, user=target.user if keep else None, password=target.password if keep else None)
 
 
 def url_key(url: str, how: UrlKey) -> str:
@@ -168,32 +154,29 @@ def shown_url(url: str) -> str:
 
 
 def _take_apart(url: str) -> Target:
-    if len(url) > MAX_URL or _CONTROL.search(url) or "\\" in re.split(r"[/?#]", url, maxsplit=3)[2]:
+    """A URL's parts. Raises `ValueError` for what is no http or https URL, or none that is valid."""
+    if len(url) > MAX_URL or _CONTROL.search(url):
         raise ValueError
     parts = urlsplit(url)
-    if not _HOST_AND_PORT.fullmatch(parts.netloc.rpartition("@")[2]):
+    login, at, place = parts.netloc.rpartition("@")
+    if "\\" in login or not _HOST_AND_PORT.fullmatch(place):
         raise ValueError
     scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
     port = PORTS[scheme] if parts.port is None else parts.port
-    if port == 0:
-        raise ValueError
-    user = password = None
-    if "@" in parts.netloc:
-        user, _, password = (unquote(part) for part in parts.netloc.rpartition("@")[0].partition(":"))
-    host = _plain_host(parts.hostname or "")
-    query = _encoded(parts.query, _PATH_SAFE + "?") if "?" in url.split("#", maxsplit=1)[0] else None
-    return Target(scheme, host, port, _encoded(parts.path, _PATH_SAFE) or "/", query, user, password)
-
-
-def _plain_host(host: str) -> str:
-    """The host as it is resolved. Raises ValueError for numbers in disguise (`0x7f.1`, `2130706433`) and zone ids."""
+    host = parts.hostname or ""
     if ":" in host:
-        return ipaddress.IPv6Address(host).compressed
-    plain = host if host.isascii() else host.encode("idna").decode("ascii")
-    plain = plain.lower().removesuffix(".")
-    if len(plain) > 253 or not _HOST.fullmatch(plain) or ".." in plain:
+        host = ipaddress.IPv6Address(host).compressed
+    else:
+        # Of a number in disguise (`0x7f.1`, `2130706433`) the address that it resolves to is judged.
+        host = (host if host.isascii() else host.encode("idna").decode("ascii")).lower().removesuffix(".")
+        if len(host) > 253 or not _HOST.fullmatch(host) or ".." in host:
+            raise ValueError
+    if parts.scheme not in PORTS or port == 0:
         raise ValueError
-    return str(ipaddress.IPv4Address(plain)) if _NUMBER.fullmatch(plain.rpartition(".")[2]) else plain
+    user, _, password = (unquote(part) for part in login.partition(":"))
+    query = _encoded(parts.query, _PATH_SAFE + "?") if "?" in url.split("#", maxsplit=1)[0] else None
+    path = _encoded(parts.path, _PATH_SAFE) or "/"
+    return Target(scheme, host, port, path, query, user if at else None, password if at else None)
 
 
 def _encoded(text: str, safe: str) -> str:

@@ -1,6 +1,7 @@
 """Many songs at once: order, caps, bounds, and nothing left open."""
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -113,7 +114,7 @@ def test_a_host_that_asks_for_a_pause_gets_it_from_all_songs(server: BadServer) 
 def test_a_song_that_is_asked_to_wait_for_hours_does_not_stop_the_others(
     server: BadServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("musicflamingo_cli.intake.fetch.fetcher.PAUSE_MOST", 0.3)
+    monkeypatch.setattr("musicflamingo_cli.intake.fetch.ahead.PAUSE_MOST", 0.3)
     server.on("/never", lambda _, line: line.answer(503, Retry_After="86400"))
     with Fetcher(settings(server)) as fetcher:
         began = time.monotonic()
@@ -122,13 +123,13 @@ def test_a_song_that_is_asked_to_wait_for_hours_does_not_stop_the_others(
         assert 0.25 < time.monotonic() - began < 3
 
 
-def test_a_host_that_is_down_is_not_insisted_on() -> None:
+def test_a_host_that_is_down_is_not_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
     with BadServer() as gone:
         url, how = gone.url("/x"), settings(gone, retries=3)
     with Fetcher(how) as fetcher:
-        tries: list[int] = []
-        connect = fetcher._wire._connect  # type: ignore[attr-defined]
-        fetcher._wire._connect = lambda *words: (tries.append(1), connect(*words))[1]  # type: ignore[method-assign]
+        tries: list[object] = []
+        connect = socket.socket.connect
+        monkeypatch.setattr(socket.socket, "connect", lambda sock, to: (tries.append(to), connect(sock, to))[1])
         results = [fetcher.fetch(url) for _ in range(20)]
     assert all(isinstance(got, Failure) and got.reason == "network" for got in results)
     assert len(tries) == 8 * 4 + 12

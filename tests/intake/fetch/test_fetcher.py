@@ -1,7 +1,10 @@
-"""One song: arrival, answers that may pass, redirects, what is shown."""
+"""One song: arrival, answers that may pass, redirects, what is shown, closing, disks that are full."""
 
 import datetime
 import logging
+import resource
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from email.utils import format_datetime
@@ -9,9 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from musicflamingo_cli.intake.fetch.fetcher import BACKOFF_MOST, Fetched, _backoff
+from musicflamingo_cli.errors import OutputError
+from musicflamingo_cli.intake.fetch.fetcher import (
+    BACKOFF_MOST,
+    Fetched,
+    Fetcher,
+    FetcherClosed,
+    FetchSettings,
+    _backoff,
+)
 from musicflamingo_cli.records import Failure
-from tests.intake.fetch.bad_server import WAV, Asked, BadServer, Fetch, Line, be_quick, raw, reason, song
+from tests.intake.fetch.bad_server import HEAD, WAV, Asked, BadServer, Fetch, Line, be_quick, raw, reason, song
 
 
 @pytest.fixture(autouse=True)
@@ -171,3 +182,93 @@ def test_pauses_double_and_differ() -> None:
 def test_other_schemes_and_paths_are_no_source(fetch: Fetch) -> None:
     for text in ("file:///etc/passwd", "ftp://a/b", "data:audio/wav;base64,AA", "/etc/passwd", ""):
         assert reason(fetch(text)) == "unsupported_source"
+
+
+class TestClosing:
+    def test_ends_what_is_going_on(self, server: BadServer) -> None:
+        url = server.on("/x", lambda _, line: (line.send(HEAD + WAV[:100]), line.wait(15))[0])
+        fetcher = Fetcher(FetchSettings(allow_private_hosts=(server.name,)))
+        ended: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                fetcher.fetch(url)
+            except FetcherClosed as error:
+                ended.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        while len(server.asked) < 4:
+            time.sleep(0.01)
+        began = time.monotonic()
+        fetcher.close()
+        for thread in threads:
+            thread.join(5)
+        assert time.monotonic() - began < 2
+        assert len(ended) == 4
+        fetcher.close()
+        with pytest.raises(FetcherClosed):
+            fetcher.fetch(url)
+
+    def test_wakes_who_waits_for_the_next_attempt(self, server: BadServer) -> None:
+        url = server.on("/x", lambda _, line: line.answer(503, Retry_After="60"))
+        with Fetcher(FetchSettings(allow_private_hosts=(server.name,))) as fetcher:
+            threading.Timer(0.3, fetcher.close).start()
+            began = time.monotonic()
+            with pytest.raises(FetcherClosed):
+                fetcher.fetch(url)
+            assert time.monotonic() - began < 2
+
+    @pytest.fixture
+    def deaf(self) -> Iterator[str]:
+        """A host that takes no connection and refuses none."""
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            crowd = [socket.socket() for _ in range(3)]
+            for sock in crowd:
+                sock.setblocking(False)
+                sock.connect_ex(listener.getsockname())
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+            for sock in crowd:
+                sock.close()
+
+    def test_is_told_to_who_connects_when_that_is_over(self, deaf: str) -> None:
+        """A connection in the making can't be woken; it has a time limit of its own."""
+        with Fetcher(FetchSettings(allow_private_hosts=(deaf,), connect_seconds=0.6, retries=0)) as fetcher:
+            threading.Timer(0.2, fetcher.close).start()
+            with pytest.raises(FetcherClosed):
+                fetcher.fetch(f"http://{deaf}/x")
+
+    def test_does_not_wait_for_who_connects(self, deaf: str) -> None:
+        fetcher = Fetcher(FetchSettings(allow_private_hosts=(deaf,), connect_seconds=3.0, retries=0))
+        threading.Timer(0.2, fetcher.close).start()
+        with pytest.raises(FetcherClosed):
+            list(fetcher.fetch_ahead([(1, f"http://{deaf}/x")]))
+        left = [thread for thread in threading.enumerate() if thread.name == "mfq-fetch"]
+        assert len(left) == 1
+        assert left[0].daemon  # So it ends with the process, if not before.
+        left[0].join()
+
+
+def test_a_full_disk_is_the_runs_trouble(server: BadServer) -> None:
+    url = server.on("/x", song(WAV))
+    with Fetcher(FetchSettings(allow_private_hosts=(server.name,))) as fetcher:
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(WAV) - 1, limits[1]))
+        try:
+            with pytest.raises(OutputError, match="can't be kept there: File too large"):
+                fetcher.fetch(url)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert isinstance(fetcher.fetch(url), Fetched)
+
+
+def test_no_temporary_folder_is_the_runs_trouble(
+    server: BadServer, fetch: Fetch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    with pytest.raises(OutputError, match="file"):
+        fetch(server.on("/x", song(WAV)))
