@@ -12,18 +12,20 @@ from musicflamingo_cli.scoring.reply.names import HOLDERS, OTHER, Match, Names, 
 from musicflamingo_cli.scoring.reply.numbers import NO_SCALE, NUMBER, PLACEHOLDER, Reading, Scale, agreed, read_number
 
 _MARKS = " \t>-*•+#_`\"'“”"
+_AROUND = " \t*_`\"'“”"
 _LABEL = re.compile(
-    r"[ \t>]*(?:[-*•+]\s+|#{1,6}\s+|\d{1,2}[.)]\s+)*[*_`\"'“”]{0,3}(?P<name>[^:=：|<>\n]{1,100}?)[*_`\"'“” \t]{0,4}"
-    r"(?:[:：]|=(?!=))(?P<rest>.*)"
+    r"[ \t>]*(?:[-*•+]\s+|#{1,6}\s+|\d{1,2}[.)]\s+)*[*_`\"'“”]{0,3}(?P<name>[^:=：|<>\n]{1,104}+)"
+    r"(?:[:：]|=(?!=))(?:\*{1,3}(?=\s))?(?P<rest>.*)"
 )
-_VALUE = re.compile(
-    rf"[\s*_`\"']{{0,6}}(?P<number>{NUMBER})(?P<stop>\.?)[\s*_`\"']{{0,6}},?(?:\s?(?:--?|–|—)\s(?P<remark>[^0-9]*))?",
-    re.IGNORECASE,
+_VALUED = (
+    rf"[\s*_`\"']{{0,6}}(?P<number>{NUMBER})(?P<stop>\.?)[\s*_`\"']{{0,6}},?(?:\s?(?:--?|–|—)\s(?P<remark>[^0-9]*))?"
 )
 """A number with its unit, and a remark without a digit behind a dash."""
+_VALUE = re.compile(_VALUED, re.IGNORECASE)
+_BELOW = re.compile(rf"(?:[\s>*_`-]*(?:score|rating)[\s*_`]*:|[ \t*_`]*)(?P<rest>{_VALUED})[ \t*_`]*", re.IGNORECASE)
+"""A number alone on its line, below its label."""
 _BRACKETED = re.compile(rf"[^0-9()]*[^0-9()\s][^0-9()]*\((?P<number>{NUMBER})\)[\s*_.]*", re.IGNORECASE)
 """`remark (number)`."""
-_SCORE = re.compile(r"[\s>*_`-]*(?:score|rating)[\s*_`]*:(?P<rest>.*)", re.IGNORECASE)
 _RULE = re.compile(r"[\s|:\-=+]*-[\s|:\-=+]*")
 _HEADS = frozenset(("score", "scores", "rating", "ratings", "value", "values"))
 """What the column of the scores is headed by; other words of the closed list may stand beside it."""
@@ -127,20 +129,18 @@ class _Collector:
                     continue
             self._column = None
             heading, self._heading = self._heading, None
-            score = _SCORE.fullmatch(line)
-            alone = score["rest"] if score else line.strip(" \t*_`")
-            is_number = _VALUE.fullmatch(alone) is not None
-            if heading is not None and is_number:
+            alone = _BELOW.fullmatch(line)
+            if heading is not None and alone is not None:
                 self.used.add(heading.number)
                 if self._turned is not None:
                     self._turned.append(len(self.found))
-                self.found.append(Line(heading.match, alone, number))
+                self.found.append(Line(heading.match, alone["rest"], number))
                 continue
             if heading is not None:
                 self._turn()
             self._labelled(line, bare, number)
-            if is_number or self._heading is None:
-                self._turned = [] if is_number else None
+            if alone is not None or self._heading is None:
+                self._turned = None if alone is None else []
         if self._heading is not None:
             self._turn()
         return self.found
@@ -185,7 +185,7 @@ class _Collector:
 
     def _labelled(self, line: str, bare: str, number: int) -> None:
         label = _LABEL.fullmatch(line)
-        name, rest = (label["name"], label["rest"]) if label else (bare.strip(_MARKS), "")
+        name, rest = (label["name"].rstrip(_AROUND), label["rest"]) if label else (bare.strip(_MARKS), "")
         match, is_alone = self.names.match(name), not rest.strip(" *_`")
         indent = len(line) - len(line.lstrip(" \t>"))
         while self._outer and indent <= self._outer[-1][0]:
@@ -198,9 +198,8 @@ class _Collector:
             if match.field.kind == "text":
                 self.found.append(self._heading)
         elif is_alone and (bare[0] == "#" or (bare[0] in "*_" and bare[-1] in "*_:") or bare[-1] in ":："):
-            following = (
-                self.lines[number + 1] if number + 1 < len(self.lines) else ""
-            )  # nothing nests over a blank line
+            # nothing nests over a blank line
+            following = self.lines[number + 1] if number + 1 < len(self.lines) else ""
             if indent or following[:1] in (" ", "\t"):
                 self._outer.append((indent, holder(name) is not None))
             else:
@@ -284,7 +283,8 @@ def _words(line: Line, lines: Sequence[str], names: Names, last: int, used: set[
         used.add(end)
     if end == last and not line.is_closed:
         return FieldAnswer(reason="cut_off")
-    text = _EMPHASIS.sub(r"\2", "\n".join(parts)).strip().strip(" \t*_`")
+    text = "\n".join(parts)
+    text = (_EMPHASIS.sub(r"\2", text) if "*" in text else text).strip().strip(" \t*_`")
     if len(text) > 1 and text[0] in '"“' and text[-1] in '"”' and not re.search('["“”]', text[1:-1]):
         text = text[1:-1]
     if PLACEHOLDER.fullmatch(text):

@@ -103,9 +103,11 @@ def _strict(text: str, names: Names, prompt: str, finish_reason: str | None) -> 
     The object stands alone, in one fence, or among words that hold no sign of thinking, tags or further JSON.
     """
     start, end = text.find("{"), text.rfind("}") + 1
+    if start < 0:
+        return None
     outside = text[:start], text[end:]
     is_alone = (start == 0 and end == len(text)) or _ALONE.fullmatch("".join(outside)) is not None
-    if start < 0 or not (is_alone or (_PLAIN_BEFORE.fullmatch(outside[0]) and _PLAIN_AFTER.fullmatch(outside[1]))):
+    if not (is_alone or (_PLAIN_BEFORE.fullmatch(outside[0]) and _PLAIN_AFTER.fullmatch(outside[1]))):
         return None
     try:
         said = orjson.loads(text[start:end])
