@@ -1,10 +1,9 @@
-"""Parquet as a manifest: only the wanted columns, a few pages at a time."""
+"""Parquet as a manifest: only the wanted columns, in batches sized by the footer's totals."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -15,39 +14,22 @@ from numpy.typing import NDArray
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.manifest.cells import MAX_CELL_BYTES, Oversize
 from musicflamingo_cli.intake.manifest.container import shown
-from musicflamingo_cli.intake.manifest.parquet_pages import PageError, read_pages
 from musicflamingo_cli.intake.manifest.rows import Raw
 
 MOST_ROWS = 1_000_000_000
-MAX_PAGE_BYTES = 256 << 20
-"""A page is decompressed whole: a larger one is refused. Writers make pages of about 1 MB."""
-MAX_PAGE_VALUES = 1 << 26
 MAX_LIST_VALUES = 1 << 26
-MAX_DICTIONARY_BYTES = 320 << 20
-"""A text column chunk of up to this size is read as a dictionary, which may grow to all of it."""
-_BATCH_BYTES = 32 << 20
+BOMB_BYTES = 256 << 20
+BOMB_RATIO = 100
+"""A chunk may be one page, which unpacks whole: over `BOMB_BYTES` at over this times the packed size is a bomb."""
 _BATCH_ROWS = 4096
+_BATCH_BYTES = 1 << 20
+"""What a batch holds on the average: cells that are longer than that may all stand together."""
+_BATCH_ENTRY_BYTES = 32 << 20
+"""What a batch may hold if every cell is the longest text of its dictionary, which the footer's totals count once."""
 _BUFFER_BYTES = 1 << 18
-_NESTED_ROW_BYTES = 1 << 20
-"""How many values a row of a list column has is not in a page's header: such columns are read a few rows at a time."""
 _OVERSIZE = Oversize()
-
-
-@dataclass(frozen=True, slots=True)
-class _ChunkSizes:
-    widest: float
-    """The most bytes that a row takes, on the average of a page."""
-    dictionary: int
-    """Bytes of the dictionary; 0: none."""
-    unpacked: int
-    """Bytes of all pages."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    dictionaries: tuple[str, ...]
-    """The text columns to read as dictionaries."""
-    batch_rows: int
+_BROKEN = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError)
+"""What reading a torn file may raise."""
 
 
 class ParquetRows:
@@ -85,22 +67,33 @@ class ParquetRows:
 
         Dates, times and durations are text, unless they are wanted `typed`.
         """
-        number = 0
+        number = group = 0
         try:
             for group in range(self._metadata.num_row_groups):
-                reading = self._reading(group, wanted)
-                batches = self._file(reading.dictionaries, self._metadata).iter_batches(
-                    batch_size=reading.batch_rows, row_groups=[group], columns=list(wanted), use_threads=False
-                )
-                for batch in batches:
+                for batch in self._batches(group, wanted):
                     columns = [_values(batch.column(batch.schema.names.index(name)), typed) for name in wanted]
                     for cells in zip(*columns, strict=True):
                         number += 1
                         yield number, dict(zip(wanted, cells, strict=True)), ""
-        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        except _BROKEN as error:
+            where = f"after row {number}{self._broken_column(group, wanted)}"
             raise UsageError(
-                f"{self._name}: broken Parquet data after row {number} ({_brief(error)}); write or copy it again"
+                f"{self._name}: broken Parquet data {where} ({_brief(error)}); write or copy it again"
             ) from error
+
+    def _batches(self, group: int, wanted: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        dictionaries, rows = self._reading(group, wanted)
+        file = self._file(dictionaries, self._metadata)
+        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=list(wanted), use_threads=False)
+
+    def _broken_column(self, group: int, wanted: Sequence[str]) -> str:
+        for name in wanted:
+            try:
+                for _ in self._batches(group, [name]):
+                    pass
+            except _BROKEN:
+                return f" in column {name!r}"
+        return ""
 
     def _file(self, dictionaries: Sequence[str], metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
         return pq.ParquetFile(
@@ -111,98 +104,72 @@ class ParquetRows:
             pre_buffer=False,
         )
 
-    def _reading(self, group: int, wanted: Sequence[str]) -> _Reading:
-        """How to read a row group within bounds. Raises `UsageError` for pages that are bombs."""
+    def _reading(self, group: int, wanted: Sequence[str]) -> tuple[list[str], int]:
+        """Which columns of a row group to read as dictionaries, and how many rows a batch. Raises `UsageError`."""
         row_group = self._metadata.row_group(group)
+        rows = max(1, row_group.num_rows)
         dictionaries: list[str] = []
-        widest = 1.0
-        with self._open() as reader:
-            for index in range(row_group.num_columns):
-                chunk, leaf = row_group.column(index), self._leaves.column(index)
-                path = chunk.path_in_schema
-                name = next((name for name in wanted if path == name or path.startswith(f"{name}.")), None)
-                if name is None:
-                    continue
-                sizes = self._chunk_sizes(reader, group, chunk)
-                if leaf.max_repetition_level and chunk.num_values > MAX_LIST_VALUES:
-                    raise UsageError(
-                        f"{self._name}: row group {group + 1}, column {path!r} has {chunk.num_values} values in lists, "
-                        f"over {MAX_LIST_VALUES}: keep such lists out of the manifest"
-                    )
-                flat = path == name and leaf.max_repetition_level == 0
-                longest = 0
-                if sizes.dictionary and leaf.physical_type == "BYTE_ARRAY":
-                    longest = self._longest_entry(group, path, name) if flat else sizes.dictionary
-                    if longest * _BATCH_ROWS > _BATCH_BYTES and sizes.unpacked <= MAX_DICTIONARY_BYTES:
-                        # Long texts that recur are then held once, not once a row.
-                        dictionaries.append(path)
-                        longest = 0
-                widest = max(widest, sizes.widest if flat else _NESTED_ROW_BYTES, longest)
-        return _Reading(tuple(dictionaries), int(max(1, min(_BATCH_ROWS, _BATCH_BYTES / widest))))
+        average = longest = 1.0
+        for index in range(row_group.num_columns):
+            chunk, leaf = row_group.column(index), self._leaves.column(index)
+            path, unpacked = chunk.path_in_schema, chunk.total_uncompressed_size
+            name = next((name for name in wanted if path == name or path.startswith(f"{name}.")), None)
+            if name is None:
+                continue
+            where = f"{self._name}: row group {group + 1}, column {path!r}"
+            if unpacked > max(BOMB_BYTES, BOMB_RATIO * chunk.total_compressed_size):
+                raise UsageError(
+                    f"{where} unpacks to {unpacked >> 20} MiB from {chunk.total_compressed_size} bytes, over "
+                    f"{BOMB_RATIO} times as much: keep such cells out of the manifest"
+                )
+            if leaf.max_repetition_level and chunk.num_values > MAX_LIST_VALUES:
+                raise UsageError(
+                    f"{where} has {chunk.num_values} values in lists, over {MAX_LIST_VALUES}: keep such lists out of "
+                    "the manifest"
+                )
+            average += max(0, unpacked) / rows
+            if chunk.has_dictionary_page and leaf.physical_type == "BYTE_ARRAY":
+                entry = self._longest_entry(group, path, name)
+                if entry * _BATCH_ROWS > _BATCH_ENTRY_BYTES and unpacked <= BOMB_BYTES:
+                    # Long texts that recur are then held once, not once a row.
+                    dictionaries.append(path)
+                else:
+                    longest = max(longest, entry)
+        return dictionaries, int(max(1, min(_BATCH_ROWS, _BATCH_BYTES / average, _BATCH_ENTRY_BYTES / longest)))
 
     def _longest_entry(self, group: int, path: str, name: str) -> int:
-        """Bytes of the longest text in the dictionary of a flat column."""
+        """Bytes of the longest text in a column's dictionary; of a nested column those of the whole dictionary."""
         file = self._file([path], self._metadata)
         for batch in file.iter_batches(batch_size=1, row_groups=[group], columns=[name], use_threads=False):
             array = batch.column(batch.schema.names.index(name))
             if pa.types.is_dictionary(array.type) and _has_length(array.type.value_type):
                 return int(pc.max(pc.binary_length(array.dictionary)).as_py() or 0)
-            break
+            return int(batch.get_total_buffer_size())
         return 0
-
-    def _chunk_sizes(self, reader: io.BufferedReader, group: int, chunk: pq.ColumnChunkMetaData) -> _ChunkSizes:
-        start = chunk.data_page_offset
-        if chunk.dictionary_page_offset:
-            start = min(start, chunk.dictionary_page_offset)
-        where = f"{self._name}: row group {group + 1}, column {chunk.path_in_schema!r}"
-        widest, dictionary, unpacked = 1.0, 0, 0
-        try:
-            for page in read_pages(reader, start, chunk.total_compressed_size):
-                if page.unpacked_bytes > MAX_PAGE_BYTES or page.values > MAX_PAGE_VALUES:
-                    raise UsageError(
-                        f"{where} has a page of {page.unpacked_bytes >> 20} MiB and {page.values} values, over "
-                        f"{MAX_PAGE_BYTES >> 20} MiB or {MAX_PAGE_VALUES}: keep such cells out of the manifest"
-                    )
-                unpacked += page.unpacked_bytes
-                if page.dictionary:
-                    dictionary = max(dictionary, page.unpacked_bytes)
-                else:
-                    widest = max(widest, page.unpacked_bytes / max(1, page.values))
-        except PageError as error:
-            raise UsageError(f"{where}: broken page header ({error}); write or copy it again") from error
-        return _ChunkSizes(widest, dictionary, unpacked)
 
 
 def _values(array: pa.Array, typed: bool = False) -> list[object]:
-    """Python values, with `Oversize` in the place of long cells, which are never made."""
+    """Python values, with `Oversize` in the place of long lists, which are never made."""
     kind = array.type
     if pa.types.is_dictionary(kind):
-        return _dictionary_values(array)
+        # A batch carries the whole dictionary; only the entries in use are worth making, once each.
+        used = pc.unique(array.indices).drop_null()
+        made = dict(zip(used.to_pylist(), _values(array.dictionary.take(used)), strict=True))
+        return [None if place is None else made[place] for place in array.indices.to_pylist()]
     if isinstance(array, pa.ExtensionArray) and pa.types.is_nested(array.storage.type):
         array = array.storage
-    if pa.types.is_temporal(kind) and typed:
-        return list(array) if getattr(kind, "unit", "") == "ns" else _made(array)  # Python has no nanoseconds
-    if pa.types.is_temporal(kind):
+    if pa.types.is_temporal(kind) and typed and getattr(kind, "unit", "") == "ns":
+        return list(array)  # Python has no nanoseconds
+    if pa.types.is_temporal(kind) and not typed:
         array = array.cast(pa.string())
-    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
+    elif pa.types.is_float16(kind) or pa.types.is_float32(kind):
         # As the decimal number that it was written from, so that an id of 0.1 stays it.
         array = array.cast(pa.float32()).cast(pa.string()).cast(pa.float64())
-    long = _long_cells(array)
-    if long is None or not long.any():
-        return _made(array)
-    made = iter(_made(array.filter(pa.array(~long))))
-    return [_OVERSIZE if is_long else next(made) for is_long in long.tolist()]
-
-
-def _dictionary_values(array: pa.DictionaryArray) -> list[object]:
-    # A batch carries the whole dictionary; only the entries in use are worth making.
-    used = pc.unique(array.indices).drop_null()
-    entries = _values(array.dictionary.take(used))
-    made = dict(zip(used.to_pylist(), entries, strict=True))
-    return [None if place is None else made[place] for place in array.indices.to_pylist()]
-
-
-def _made(array: pa.Array) -> list[object]:
+    elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        long = _list_bytes(array) > MAX_CELL_BYTES
+        if long.any():
+            made = iter(array.filter(pa.array(~long)).to_pylist())
+            return [_OVERSIZE if is_long else next(made) for is_long in long.tolist()]
     try:
         values: list[object] = array.to_pylist()
     except UnicodeDecodeError:
@@ -211,29 +178,17 @@ def _made(array: pa.Array) -> list[object]:
     return values
 
 
-def _long_cells(array: pa.Array) -> NDArray[np.bool_] | None:
-    """Which cells are over `MAX_CELL_BYTES`; None for types of a fixed size."""
-    if _has_length(array.type):
-        lengths = pc.binary_length(array)
-    elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-        lengths = _list_bytes(array)
-    else:
-        return None
-    return np.asarray(pc.greater(lengths, MAX_CELL_BYTES).fill_null(False), dtype=np.bool_)
-
-
-def _list_bytes(array: pa.Array) -> pa.Array:
+def _list_bytes(array: pa.Array) -> NDArray[np.int64]:
     """About how long each list is as JSON: two characters an element, and the bytes of texts."""
     items = array.flatten()
+    each = np.full(len(items), 2)
     if pa.types.is_dictionary(items.type) and _has_length(items.type.value_type):
-        each = pc.take(pc.binary_length(items.dictionary), items.indices)
+        each += pc.take(pc.binary_length(items.dictionary), items.indices).fill_null(0).to_numpy()
     elif _has_length(items.type):
-        each = pc.binary_length(items)
-    else:
-        return pc.multiply(pc.list_value_length(array), 2)
-    ends = np.cumsum(pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False))
-    totals = np.concatenate([[0], np.cumsum(each.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64) + 2)])
-    return pa.array(np.diff(totals[ends], prepend=0))
+        each += pc.binary_length(items).fill_null(0).to_numpy()
+    ends = np.cumsum(pc.list_value_length(array).fill_null(0).to_numpy())
+    totals: NDArray[np.int64] = np.concatenate([[0], np.cumsum(each)])[ends]
+    return np.diff(totals, prepend=0)
 
 
 def _has_length(kind: pa.DataType) -> bool:

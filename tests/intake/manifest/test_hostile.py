@@ -128,6 +128,13 @@ def one_text_for_all(path: Path) -> None:
     pq.write_table(pa.table({"id": ids, "audio": ["a"] * count, "title": title}), path)
 
 
+def lists_of_one_text(path: Path) -> None:
+    entries = pa.DictionaryArray.from_arrays(pa.array([0] * 200_000, pa.int32()), ["x" * 1_000_000])
+    title = pa.ListArray.from_arrays(pa.array(range(0, 200_001, 10_000), pa.int32()), entries)
+    table = pa.table({"id": list("abcdefghijklmnopqrst"), "audio": ["a"] * 20, "title": title})
+    pq.write_table(table, path, store_schema=False)
+
+
 BOMBS: dict[str, tuple[Callable[[Path], None], str]] = {
     "zeros": (lambda path: write_packed(path, repeated(b"\0", 200)), "binary"),
     "blanks": (lambda path: write_packed(path, repeated(b" ", 200)), "blanks"),
@@ -141,7 +148,8 @@ BOMBS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "Parquet in gzip": (lambda path: write_packed(path, [b"PAR1", *repeated(b"\0", 40)]), "no honest"),
     "Parquet page": (one_huge_cell, "row group 1, column 'audio'"),
-    "Parquet dictionary": (one_text_for_all, "over 1000000 bytes"),
+    "Parquet dictionary in lists": (lists_of_one_text, "its 'title' holds over 1000000 bytes"),
+    "Parquet dictionary": (one_text_for_all, "2000000 bytes, over 1000000"),
 }
 
 CHILD = """
@@ -151,7 +159,7 @@ from musicflamingo_cli.intake.manifest import container
 from musicflamingo_cli.intake.manifest import json_text
 from musicflamingo_cli.intake.manifest import parquet
 from musicflamingo_cli.intake.manifest.manifest import ManifestOptions, open_manifest
-container.BOMB_BYTES = json_text.MAX_SKIPPED = parquet.MAX_PAGE_BYTES = 32 << 20
+container.BOMB_BYTES = json_text.MAX_SKIPPED = parquet.BOMB_BYTES = 32 << 20
 limit = 1 << 30
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 try:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.manifest import parquet
 from musicflamingo_cli.intake.manifest.manifest import ManifestOptions, open_manifest
-from musicflamingo_cli.intake.manifest.parquet_pages import Page, PageError, read_pages
 from musicflamingo_cli.records import RejectedRow, Song
 
 
@@ -126,31 +123,35 @@ def test_parquet_data_that_is_torn_is_refused_with_its_row(tmp_path: Path) -> No
     assert "broken" in refusal(path)
 
 
-@pytest.mark.parametrize("version", ["1.0", "2.0"])
 @pytest.mark.parametrize("dictionary", [True, False])
-def test_page_sizes_are_those_of_the_file(tmp_path: Path, version: str, dictionary: bool) -> None:
-    texts = [f"{number % 3}" * 1000 for number in range(3000)]
-    pq.write_table(
-        pa.table({"t": texts}),
-        tmp_path / "t",
-        data_page_version=version,
-        use_dictionary=dictionary,
-        data_page_size=10_000,
-    )
-    chunk = pq.ParquetFile(tmp_path / "t").metadata.row_group(0).column(0)
-    start = chunk.dictionary_page_offset or chunk.data_page_offset
-    with (tmp_path / "t").open("rb") as file:
-        pages = list(read_pages(file, start, chunk.total_compressed_size))
-    assert sum(page.values for page in pages if not page.dictionary) == 3000
-    assert [page for page in pages if page.dictionary] == ([Page(3 * 1004, 3, True)] if dictionary else [])
-    assert sum(page.unpacked_bytes for page in pages) <= chunk.total_uncompressed_size
+@pytest.mark.parametrize("long", [2000, 40_000])
+def test_batches_are_bounded_by_what_a_row_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dictionary: bool, long: int
+) -> None:
+    """Of 1000 rows in one row group: what a batch of them takes in memory."""
+    taken = []
+    read_batches = pq.ParquetFile.iter_batches
+
+    def counted(self: pq.ParquetFile, *args: object, **options: object) -> Iterator[pa.RecordBatch]:
+        for batch in read_batches(self, *args, **options):
+            taken.append(batch.get_total_buffer_size())
+            yield batch
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", counted)
+    titles = [f"{number % 30:02}" * (long // 2) for number in range(1000)]
+    tags = [[title, title] for title in titles]
+    ids = [str(number) for number in range(1000)]
+    table = pa.table({"id": ids, "audio": ids, "title": titles, "tags": tags})
+    pq.write_table(table, tmp_path / "t", use_dictionary=dictionary)
+    rows = read(tmp_path / "t", columns=("tags",))
+    assert [row.title for row in rows] == titles
+    assert [row.columns["tags"] for row in rows] == [f'["{title}", "{title}"]' for title in titles]
+    assert max(taken) < 40 << 20
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=200))
-def test_any_bytes_are_pages_or_an_error(data: bytes) -> None:
-    try:
-        pages = list(read_pages(io.BytesIO(data), 0, len(data)))
-    except PageError:
-        return
-    assert all(page.unpacked_bytes >= 0 for page in pages)
+def test_a_footer_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    pq.write_table(pa.table({"id": ["1"], "audio": ["a"], "tags": [["x"]]}), path, store_schema=False)
+    before, _, after = path.read_bytes().rpartition(b"\x04list")
+    path.write_bytes(before + b"\x04lost" + after)
+    assert "t: broken Parquet" in refusal(path, columns=("tags",))
