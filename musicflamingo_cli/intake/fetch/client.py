@@ -72,7 +72,10 @@ class Client:
                     trusted = httpcore.default_ssl_context() if scheme == "https" else None
                 except OSError as error:
                     why = error.strerror or error
-                    raise UsageError(f"SSL_CERT_FILE, SSL_CERT_DIR: no certificates can be read there: {why}; unset it, or name a file or folder of PEM") from None
+                    raise UsageError(
+                        f"SSL_CERT_FILE, SSL_CERT_DIR: no certificates can be read there: {why}; "
+                        "unset it, or name a file or folder of PEM"
+                    ) from None
                 self._pools[scheme] = httpcore.ConnectionPool(
                     ssl_context=trusted,
                     max_connections=None,
