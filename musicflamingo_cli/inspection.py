@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from musicflamingo_cli.cache import entry_in, folders
-from musicflamingo_cli.engines.base import OutOfMemory, clip_seconds, notes, provenance
+from musicflamingo_cli.engines.base import OutOfMemory
 from musicflamingo_cli.engines.parity import Parity, parity
 from musicflamingo_cli.errors import EngineError, UsageError
 from musicflamingo_cli.inference.estimates import LENGTH_COLUMNS, Lengths, stated_time
@@ -31,7 +31,7 @@ def plan(options: ScoreOptions, say: Callable[[str], None] = lambda text: None) 
         context = open_run(options, stack, say, LENGTH_COLUMNS)
         rules = context.lookup_rules
         states: Counter[str] = Counter()
-        lengths = Lengths(clip_seconds(context.engine))
+        lengths = Lengths(context.engine.clip_seconds)
         for song in context.songs():
             state = look_up(song, context.pack, context.cache.get, rules).state
             states[state] += 1
@@ -102,19 +102,19 @@ def compared(options: ScoreOptions, count: int, say: Callable[[str], None]) -> t
         engine = context.engine
         engine.load()
         stack.callback(engine.close)
-        for line in notes(engine):
+        for line in engine.notes:
             say(line)
         plan = AudioPlan(
             clip=engine.needs_clip,
             measures=engine.needs_measures,
             placement="middle" if options.long_audio == "middle" else "head",
-            max_clip_seconds=clip_seconds(engine),
+            max_clip_seconds=engine.clip_seconds,
         )
         requests = first_requests(context.songs(), count, context.pack, plan, context.fetching, options.workers)
         if len(requests) < 2:
             raise UsageError(f"--parity {count}: of the first songs {len(requests)} can be heard; it takes two")
         try:
-            return parity(engine, requests), dict(provenance(engine))
+            return parity(engine, requests), dict(engine.provenance)
         except OutOfMemory as problem:
             said = f"{len(requests)} songs do not fit into one batch ({problem}); say a smaller --parity"
             raise EngineError(said) from None

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musicflamingo_cli.engines.base import asked_fields, provenance, reruns
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
 from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
 from musicflamingo_cli.inference.locks import locked
@@ -103,7 +102,7 @@ def _infer(context: RunContext, run: str, limits: Limits, watch: Watch, monitor:
         batch_items=options.batch_size,
         batch_seconds=options.batch_seconds,
         limits=limits,
-        readable=partial(has_scores, asked=asked_fields(context.engine, context.pack), rules=context.rules),
+        readable=partial(has_scores, asked=context.engine.asked, rules=context.rules),
         retry_unreadable=options.retry_unreadable,
     )
     if not options.refresh and not options.retry_unreadable:
@@ -117,8 +116,8 @@ def _infer(context: RunContext, run: str, limits: Limits, watch: Watch, monitor:
             return runner.fill(context.songs(), context.songs_total)
         finally:
             monitor.engine_seconds = runner.calls.seconds
-            summary.reruns = reruns(context.engine) + runner.entries.asked_again
-            monitor.used = dict(provenance(context.engine))
+            summary.reruns = context.engine.reruns + runner.entries.asked_again
+            monitor.used = dict(context.engine.provenance)
 
 
 def _write(context: RunContext, run: str, summary: Summary, watch: Watch, how: tuple[str, datetime]) -> None:
@@ -135,7 +134,7 @@ def _write(context: RunContext, run: str, summary: Summary, watch: Watch, how: t
         layout = replace(layout, schema=CAPTIONS)
     sweep_parts(path)
     with output(path) as file, rare_collections():
-        asked = asked_fields(context.engine, context.pack)
+        asked = context.engine.asked
         reader = Reader(context.cache, context.pack, asked, context.rules, run, table.rows(), _facts(context, began))
         read = read_back(reader, context.rows(), context.rows_total, os.cpu_count() or 1)
         made = _with_kept(read, table, typed) if table.keep else (row for _, row in read)
@@ -312,7 +311,7 @@ def _utf8(name: str) -> str:
 def _card(context: RunContext, summary: Summary, began: datetime) -> dict[str, Any]:
     settings = {
         **context.identity,
-        "used": dict(provenance(context.engine)),
+        "used": dict(context.engine.provenance),
         "licence": context.engine.licence,
         "weights": dict(context.rules.weights or {f.name: f.weight for f in context.pack.fields if f.weight}),
         "min_coverage": context.rules.min_coverage,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from musicflamingo_cli.cache import Cache, folders
-from musicflamingo_cli.engines.base import Engine, EngineSettings, former_identity
+from musicflamingo_cli.engines.base import Engine, EngineSettings
 from musicflamingo_cli.engines.registry import build_engine, engine_class
 from musicflamingo_cli.errors import OutputError, UsageError
 from musicflamingo_cli.inference.lookup import LookupRules
@@ -141,7 +141,7 @@ def _cache_of(root: Path, engine: Engine, pack: Pack, say: Callable[[str], None]
     """
     identity = identity_of(engine.identity(), pack)
     name = f"{engine.name}-{pack.name}"
-    cache, former = Cache(root, name, identity), former_identity(engine)
+    cache, former = Cache(root, name, identity), engine.former_identity()
     if former is None or holds_replies(cache.folder):
         return cache, identity
     older = identity_of(former, pack)
@@ -185,11 +185,6 @@ def engine_settings(
     options: ScoreOptions, pack: Pack, say: Callable[[str], None] = lambda text: None
 ) -> EngineSettings:
     """Return what concerns the engine. Raises `UsageError` for a choice that there is not."""
-    decode, part = options.decode, options.long_audio
-    if decode not in ("text", "json", "scores"):
-        raise UsageError(f"--decode {decode}: it is text, json or scores")
-    if part not in ("head", "middle"):
-        raise UsageError(f"--long-audio {part}: it is head or middle")
     return EngineSettings(
         pack=pack,
         model=options.model,
@@ -197,10 +192,10 @@ def engine_settings(
         device=options.device,
         dtype=options.dtype,
         max_tokens=options.max_tokens,
-        decode=decode,  # type: ignore[arg-type]  # checked above
+        decode=options.decode,  # type: ignore[arg-type]  # checked as it is made
         attention=options.attention,
         max_audio_seconds=options.max_audio_seconds,
-        long_audio=part,  # type: ignore[arg-type]  # checked above
+        long_audio=options.long_audio,  # type: ignore[arg-type]  # the same
         score_order=pack.score_order,
         say=say,
     )

@@ -29,7 +29,7 @@ import soxr
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory, batch_seconds, clip_seconds  # noqa: E402
+from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory  # noqa: E402
 from musicflamingo_cli.engines.flamingo.checkpoint import Checkpoint  # noqa: E402
 from musicflamingo_cli.engines.flamingo.engine import FlamingoEngine  # noqa: E402
 from musicflamingo_cli.engines.flamingo.free_text import FreeSettings, generate  # noqa: E402
@@ -227,8 +227,8 @@ def flowing(bench: Bench, paths: list[Path], songs: int, items: int, decode: str
     start = time.perf_counter()
     first = None
     feeder: Feeder = Feeder()
-    with DecodePool(bench.workers, AudioPlan(max_clip_seconds=clip_seconds(engine))) as pool:
-        grouped = batches(requests(pool), items, batch_seconds(engine))
+    with DecodePool(bench.workers, AudioPlan(max_clip_seconds=engine.clip_seconds)) as pool:
+        grouped = batches(requests(pool), items, engine.batch_seconds)
         for prepared in feeder.run(engine.prepare(batch) for batch in grouped):
             began = time.perf_counter()
             first = first or began

@@ -63,7 +63,7 @@ MAY = {
     "run_context": "cache engines errors inference intake.audio intake.fetch intake.manifest intake.packs "
     "intake.settings nulls records results.schema scoring work_folder",
     "rescore": "cache inference processes records results.outcome_rows scoring",
-    "pipeline": "engines errors inference intake.manifest intake.packs monitor records rescore results.outcome_rows "
+    "pipeline": "errors inference intake.manifest intake.packs monitor records rescore results.outcome_rows "
     "results.run_card results.schema results.write run_context score_stats scoring summary",
     "inspection": "cache engines errors inference intake.audio monitor records run_context scoring summary",
     "api": "errors pipeline records results.run_card run_context",

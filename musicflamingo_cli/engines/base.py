@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
+from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Failure, Field, Pack, Reply, Request
 
 Decode = Literal["text", "json", "scores"]
 """How a model's reply is decoded: freely; within the pack's schema; or the numbers alone."""
-BATCH_SECONDS = 3600.0
-"""Audio in a batch (songs times the longest, seconds) for engines that name no limit of their own."""
-CLIP_SECONDS = 1200.0
-"""Audio of one song, for engines that name no limit of their own."""
+DECODES, PARTS, ORDERS = ("text", "json", "scores"), ("head", "middle"), ("independent", "sequence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,108 +43,91 @@ class EngineSettings:
     say: Callable[[str], None] = lambda text: None
     """Told what takes long while an engine is built."""
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a choice that there is not, by the name of the option."""
+        if self.decode not in DECODES:
+            raise UsageError(f"--decode {self.decode}: it is text, json or scores")
+        if self.long_audio not in PARTS:
+            raise UsageError(f"--long-audio {self.long_audio}: it is head or middle")
+        if self.score_order not in ORDERS:
+            raise UsageError(f"score order '{self.score_order}': it is independent or sequence")
+        if self.max_audio_seconds is not None and not self.max_audio_seconds >= 1:
+            raise UsageError(f"--max-audio-seconds {self.max_audio_seconds}: it must be 1 or more")
+        if self.max_tokens < 1:
+            raise UsageError(f"--max-tokens {self.max_tokens}: it must be 1 or more")
+
 
 class OutOfMemory(Exception):
     """A batch did not fit; the runner tries smaller ones."""
 
 
-class Engine(Protocol):
-    """Turns requests into replies. Building one is cheap; `load` is what costs."""
+class Engine(ABC):
+    """Turns requests into replies. Building one is cheap; `load` is what costs.
 
-    name: str
-    default_pack: str
+    An engine names itself, says its `identity` and answers; what else is asked of it has a default here.
+    """
+
+    name: ClassVar[str]
+    default_pack: ClassVar[str]
     """The pack that is used when none is named."""
-    needs_clip: bool
+    needs_clip: ClassVar[bool]
     """Whether `Request.heard.clip` must hold samples."""
-    needs_measures: Literal["basic", "all"]
+    needs_measures: ClassVar[Literal["basic", "all"]] = "basic"
     """Which measures `Request.heard` must carry."""
+    licence: ClassVar[str | None] = None
+    """What the engine's output may be used for, where that is restricted."""
+    prepares: ClassVar[bool] = False
+    """Whether one thread may `prepare` a batch while another one `answer`s the batch before it."""
     batch_items: int
     """Songs in a batch when nothing else is said."""
-    second_try: Literal["schema", "sentence"] | None
+    batch_seconds: float = 3600.0
+    """Audio in a batch (songs times the longest, seconds). A model knows it after `load`."""
+    clip_seconds: float = 1200.0
+    """Audio of one song that the engine can use, seconds. A model knows it for certain after `load`."""
+    second_try: Literal["schema", "sentence"] | None = None
     """What it does with `Request.second_try`: holds the reply to the pack's schema; or keeps it from repeating itself,
     where a corrective sentence is of use; None where every reply can be read."""
-    licence: str | None
-    """What the engine's output may be used for, where that is restricted."""
+    notes: tuple[str, ...] = ()
+    """Lines that a person should know after `load` (what was asked for and could not be had) and at the end."""
+    reruns: int = 0
+    """Replies that the engine asked for once more by itself, because they looped or hit the token cap."""
+    provenance: Mapping[str, object] = MappingProxyType({})
+    """What was used in the end (device, dtype, attention, commit, versions), for the run card; after `load`."""
 
+    def __init__(self, settings: EngineSettings) -> None:
+        """Check the settings. Raises `UsageError` for what can't be done."""
+        self.asked: tuple[Field, ...] = settings.pack.asked
+        """The fields that a reply of this engine answers: all that the pack asks, or only its scores."""
+
+    @abstractmethod
     def identity(self) -> Mapping[str, object]:
         """Return all that can change a reply and is the same for every song: name, version, model, decode mode...
 
         It holds at least `engine`, `version`, `model`, `revision` and `decode`, comes from the settings alone
         (nothing is loaded for it) and can be written as JSON.
         """
-        ...
 
-    def load(self) -> None:
+    def former_identity(self) -> Mapping[str, object] | None:
+        """Return the identity under which an earlier version may have filled a cache; None if it was the same."""
+        return None
+
+    def pin(self, commit: str) -> None:  # noqa: B027 - nothing to pin is an answer
+        """Have `load` take this commit of the model and no other, where an engine's models have commits."""
+
+    def load(self) -> None:  # noqa: B027 - nothing to load is an answer
         """Load what is heavy. Raises `EngineError` with what to do if that can't be had."""
-        ...
-
-    def reply(self, requests: Sequence[Request]) -> list[Reply | Failure]:
-        """Answer a batch: one reply or failure per request, in their order. Raises `OutOfMemory` if it doesn't fit."""
-        ...
-
-    def close(self) -> None:
-        """Give back what `load` took."""
-        ...
-
-
-@runtime_checkable
-class PreparingEngine(Protocol):
-    """What an engine can promise beside `Engine`: `reply(batch)` in two steps, of which the first needs no GPU.
-
-    While one batch is answered, a thread may prepare the next (`answer(prepare(batch))` is `reply(batch)`).
-    """
 
     def prepare(self, requests: Sequence[Request]) -> object:
-        """Turn a batch into tensors. Called from one other thread at most, after `load`. Raises like `reply`."""
-        ...
+        """Turn a batch into what `answer` takes, without a GPU; after `load`, from one thread. Raises like `reply`."""
+        return requests
 
     def answer(self, prepared: Any) -> list[Reply | Failure]:
         """Answer what `prepare` returned: one reply or failure per request, in their order. Raises like `reply`."""
-        ...
+        return self.reply(prepared)
 
+    @abstractmethod
+    def reply(self, requests: Sequence[Request]) -> list[Reply | Failure]:
+        """Answer a batch: one reply or failure per request, in their order. Raises `OutOfMemory` if it doesn't fit."""
 
-def batch_seconds(engine: Engine) -> float:
-    """Return how much audio a batch may hold: songs times the longest, seconds. A model knows it after `load`."""
-    return float(getattr(engine, "batch_seconds", BATCH_SECONDS))
-
-
-def clip_seconds(engine: Engine) -> float:
-    """Return how much of one song the engine can use, seconds. A model knows it for certain after `load`."""
-    return float(getattr(engine, "clip_seconds", CLIP_SECONDS))
-
-
-def asked_fields(engine: Engine, pack: Pack) -> tuple[Field, ...]:
-    """Return the fields that a reply of this engine answers: all that the pack asks, or only its scores."""
-    fields: tuple[Field, ...] | None = getattr(engine, "asked", None)
-    return pack.asked if fields is None else fields
-
-
-def notes(engine: Engine) -> tuple[str, ...]:
-    """Return lines that a person should know after `load` (what was asked for and could not be had) and at the end."""
-    return tuple(getattr(engine, "notes", ()))
-
-
-def reruns(engine: Engine) -> int:
-    """Return how many replies the engine asked for once more by itself, because they looped or hit the token cap."""
-    counts: Mapping[str, int] = getattr(engine, "counts", None) or {}
-    return counts.get("rerun", 0)
-
-
-def pin(engine: Engine, commit: str) -> None:
-    """Have `load` take this commit of the model and no other, where an engine's models have commits."""
-    take = getattr(engine, "pin", None)
-    if take is not None:
-        take(commit)
-
-
-def former_identity(engine: Engine) -> Mapping[str, object] | None:
-    """Return the identity under which an earlier version may have filled a cache; None if it was the same."""
-    tell = getattr(engine, "former_identity", None)
-    found: Mapping[str, object] | None = None if tell is None else tell()
-    return found
-
-
-def provenance(engine: Engine) -> Mapping[str, object]:
-    """Return what was used in the end (device, dtype, attention, commit, versions), for the run card; after `load`."""
-    found: Mapping[str, object] = getattr(engine, "provenance", None) or {}
-    return found
+    def close(self) -> None:  # noqa: B027 - nothing to give back is an answer
+        """Give back what `load` took."""

@@ -25,11 +25,10 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import orjson
 
-from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory
+from musicflamingo_cli.engines.base import Engine, EngineSettings, OutOfMemory
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Failure, Field, Reply, Request
 
@@ -48,19 +47,17 @@ GARBAGE = "zxq zxq ((( zxq \x00 ]]] zxq"
 WORDS = ("ambient", "baroque", "calm", "dense", "electric", "folk", "gentle", "heavy")
 
 
-class FakeEngine:
+class FakeEngine(Engine):
     """Scripted replies. See the module's text for what it can be told."""
 
     name = "fake"
     default_pack = "quality"
     needs_clip = True
-    needs_measures: Literal["basic", "all"] = "basic"
     batch_items = 8
-    licence: str | None = None
-    second_try: Literal["schema", "sentence"] | None = "sentence"
+    second_try = "sentence"
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._fields = settings.pack.asked
+        super().__init__(settings)
         self._script: dict[str, dict[str, object]] = {}
 
     def identity(self) -> Mapping[str, object]:
@@ -107,9 +104,6 @@ class FakeEngine:
             for text, r, delay in zip(texts, requests, delays, strict=True)
         ]
 
-    def close(self) -> None:
-        """Nothing is held."""
-
     def _say(self, request: Request, rule: Mapping[str, object]) -> str:
         key = "second_reply" if request.second_try and "second_reply" in rule else "reply"
         if rule.get("garbage") and key == "reply":
@@ -118,7 +112,7 @@ class FakeEngine:
             reply = rule[key]
             return reply if isinstance(reply, str) else json.dumps(reply)
         seed = hashlib.sha256(f"{request.heard.fingerprint.sha256}\n{request.prompt}".encode()).digest()
-        return json.dumps({f.name: _value(f, seed) for f in self._fields})
+        return json.dumps({f.name: _value(f, seed) for f in self.asked})
 
 
 def _seconds(rule: Mapping[str, object]) -> float:

@@ -26,5 +26,4 @@ def engine_class(name: str) -> type[Engine]:
 
 def build_engine(name: str, settings: EngineSettings) -> Engine:
     """Build an engine from its settings; nothing heavy is loaded yet."""
-    build = cast("type", engine_class(name))
-    return cast(Engine, build(settings))
+    return engine_class(name)(settings)

@@ -14,9 +14,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
-from musicflamingo_cli.engines.base import EngineSettings
+from musicflamingo_cli.engines.base import Engine
 from musicflamingo_cli.records import MEASURES_VERSION, Failure, Measures, Reply, Request
 
 VERSION = "1"
@@ -150,19 +149,14 @@ def _judge(request: Request) -> Reply | Failure:
     return Reply(text=json.dumps(scores), finish_reason="stop", measured=True)
 
 
-class SignalEngine:
+class SignalEngine(Engine):
     """Scores songs from their measures. Heavy libraries are not needed and not imported."""
 
     name = "signal"
     default_pack = "technical"
     needs_clip = False
-    needs_measures: Literal["basic", "all"] = "all"
+    needs_measures = "all"
     batch_items = 64
-    second_try = None
-    licence: str | None = None
-
-    def __init__(self, settings: EngineSettings) -> None:
-        self._settings = settings
 
     def identity(self) -> Mapping[str, object]:
         """Return the versions of the mappings and of the measures, which decide every reply."""
@@ -175,12 +169,6 @@ class SignalEngine:
             "decode": "measured",
         }
 
-    def load(self) -> None:
-        """Do nothing: there is nothing to load."""
-
     def reply(self, requests: Sequence[Request]) -> list[Reply | Failure]:
         """Score every song from its measures, in order."""
         return [_judge(request) for request in requests]
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to give back."""

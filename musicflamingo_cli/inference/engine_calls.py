@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from musicflamingo_cli.engines.base import Engine, OutOfMemory, PreparingEngine
+from musicflamingo_cli.engines.base import Engine, OutOfMemory
 from musicflamingo_cli.errors import EngineError, Stopped
 from musicflamingo_cli.inference.attempts import Journal
 from musicflamingo_cli.inference.batching import audio_room, grouped
@@ -60,7 +60,7 @@ class EngineCalls:
 
     def prepare(self, batch: list[Request]) -> object | None:
         """Turn a batch into tensors, where the engine has a step for that and memory holds them."""
-        if not isinstance(self._engine, PreparingEngine):
+        if not self._engine.prepares:
             return None
         self._journal.prepare([request.song_id for request in batch])
         try:
@@ -78,10 +78,7 @@ class EngineCalls:
         self._journal.start(ids)
         try:
             with self._timed(ids):
-                if prepared is not None and isinstance(self._engine, PreparingEngine):
-                    answers = self._engine.answer(prepared)
-                else:
-                    answers = self._engine.reply(batch)
+                answers = self._engine.reply(batch) if prepared is None else self._engine.answer(prepared)
         except OutOfMemory as problem:
             self._journal.end(ids)
             if len(batch) > 1:

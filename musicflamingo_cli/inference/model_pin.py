@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from musicflamingo_cli.engines.base import Engine, pin, provenance
+from musicflamingo_cli.engines.base import Engine
 from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import read_regular, write_whole
 
@@ -24,9 +24,9 @@ def load_as_before(engine: Engine, folder: Path) -> None:
     """
     noted = _noted(folder)
     if noted is not None:
-        pin(engine, noted)
+        engine.pin(noted)
     engine.load()
-    commit = provenance(engine).get("commit")
+    commit = engine.provenance.get("commit")
     if isinstance(commit, str) and commit != noted:
         _note(folder / NAME, commit)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from musicflamingo_cli.cache import Cache
-from musicflamingo_cli.engines.base import Engine, batch_seconds, clip_seconds, notes
+from musicflamingo_cli.engines.base import Engine
 from musicflamingo_cli.errors import MfqError, NotNow, Stopped
 from musicflamingo_cli.inference.attempts import Journal
 from musicflamingo_cli.inference.batching import PATIENCE_SECONDS, batches
@@ -98,7 +98,7 @@ class Runner:
             return self.progress.tick
         self._load()
         try:
-            for line in notes(self._engine):
+            for line in self._engine.notes:
                 self._watch.say(line)
             self._work(chain([first] if first else [], todo))
             if self._unreadable:
@@ -126,7 +126,7 @@ class Runner:
 
     def _work(self, todo: Iterable[Found]) -> None:
         settings = self._settings
-        plan = replace(self._intake.plan, max_clip_seconds=clip_seconds(self._engine))
+        plan = replace(self._intake.plan, max_clip_seconds=self._engine.clip_seconds)
         feeder: Feeder[Prepared] = Feeder()
         self._sources = Sources(self._intake.fetching)
         with ExitStack() as stack:
@@ -136,7 +136,7 @@ class Runner:
             self.progress.decode_seconds = lambda: pool.seconds_per_song
             stack.callback(self._sources.close)
             stack.callback(feeder.stop)
-            limit = settings.batch_seconds or batch_seconds(self._engine)
+            limit = settings.batch_seconds or self._engine.batch_seconds
             requests = self._requests(pool.hear_or_pause(self._local(todo), PAUSE_SECONDS))
             made = batches(
                 requests,

@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from musicflamingo_cli.engines.base import EngineSettings, OutOfMemory
+from musicflamingo_cli.engines.base import Engine, EngineSettings, OutOfMemory
 from musicflamingo_cli.engines.flamingo.checkpoint import DEFAULT_MODEL, LICENCE, cap_seconds, check_soon
 from musicflamingo_cli.engines.flamingo.guards import SAMPLE_RATE
 from musicflamingo_cli.engines.flamingo.loading import DTYPES, Loaded, check_words, load
@@ -23,7 +23,7 @@ from musicflamingo_cli.engines.flamingo.reply_plan import score_fields
 from musicflamingo_cli.engines.flamingo.score_grid import grid
 from musicflamingo_cli.engines.flamingo.weights import commit_on_disk, named
 from musicflamingo_cli.errors import EngineError, MfqError, UsageError
-from musicflamingo_cli.records import Failure, Field, Reply, Request
+from musicflamingo_cli.records import Failure, Reply, Request
 
 if TYPE_CHECKING:
     from musicflamingo_cli.engines.flamingo.inputs import Inputs, Prepared
@@ -38,8 +38,8 @@ HOPELESS = 3
 OF_THE_MODEL = ("engine_error", "not_finite")
 
 
-class FlamingoEngine:
-    """A checkpoint of Music Flamingo on one device. See `Engine` and `PreparingEngine` for what each method promises.
+class FlamingoEngine(Engine):
+    """A checkpoint of Music Flamingo on one device. See `Engine` for what each method promises.
 
     Replies depend on the request and the settings, not on what else is in the batch (in float32 token for token; in
     bfloat16 rounding differs with a batch's shape: see `parity.parity`).
@@ -48,21 +48,12 @@ class FlamingoEngine:
     name = "flamingo"
     default_pack = "quality"
     needs_clip = True
-    needs_measures: Literal["basic", "all"] = "basic"
-    licence: str | None = LICENCE
+    licence = LICENCE
+    prepares = True
 
     def __init__(self, settings: EngineSettings) -> None:
         """Check the settings. Raises `UsageError` for words that mean nothing and packs that can't be decoded so."""
-        if settings.decode not in ("text", "json", "scores"):
-            raise UsageError(f"--decode {settings.decode}: it is text, json or scores")
-        if settings.long_audio not in ("head", "middle"):
-            raise UsageError(f"--long-audio {settings.long_audio}: it is head or middle")
-        if settings.score_order not in ("independent", "sequence"):
-            raise UsageError(f"score order '{settings.score_order}': it is independent or sequence")
-        if settings.max_audio_seconds is not None and not settings.max_audio_seconds >= 1:
-            raise UsageError(f"--max-audio-seconds {settings.max_audio_seconds}: it must be 1 or more")
-        if settings.max_tokens < 1:
-            raise UsageError(f"--max-tokens {settings.max_tokens}: it must be 1 or more")
+        super().__init__(settings)
         if settings.model is not None and not settings.model.strip():
             raise UsageError(f"--model is empty; it takes a checkpoint's folder or a name like {DEFAULT_MODEL}")
         check_words(settings)
@@ -75,25 +66,20 @@ class FlamingoEngine:
         if settings.decode != "text":
             for score in score_fields(asked):
                 grid(score)
-        self.asked: tuple[Field, ...] = asked
-        """The fields that a reply answers."""
+        self.asked = asked
         self.model = settings.model or DEFAULT_MODEL
         self._named = named(self.model, settings.revision, settings.say)
         self._pinned: str | None = None
         self.batch_items = CPU_ITEMS if settings.device == "cpu" else GPU_ITEMS
         self.batch_seconds = CPU_BATCH_SECONDS
         self.clip_seconds = min(settings.max_audio_seconds or float("inf"), cap_seconds(self.model))
-        """Audio of one song that is heard at most, seconds."""
-        self.notes: tuple[str, ...] = ()
-        self.provenance: Mapping[str, object] = {}
-        self.counts: Counter[str] = Counter()
-        """What happened beside plain replies: `rerun` (a reply that looped or hit the cap was asked again)."""
+        self._counts: Counter[str] = Counter()
         self._settings = settings
         self._loaded: Loaded | None = None
         self._preparer: Any = None
         self._mode: Mode | None = None
         self._second_mode: Mode | None = None
-        self.second_try: Literal["schema", "sentence"] | None = "schema" if settings.decode == "text" else None
+        self.second_try = "schema" if settings.decode == "text" else None
         """Whether the schema can be held to is known after `load`."""
         self._answered = self._errors = 0
 
@@ -199,9 +185,6 @@ class FlamingoEngine:
             self._loaded = self._mode = self._second_mode = self._preparer = None
             release_memory()
 
-    def _ask(self, requests: Sequence[Request]) -> list[Reply | Failure]:
-        return self._answers(self.prepare(requests))
-
     def _answers(self, prepared: Prepared) -> list[Reply | Failure]:
         found: dict[int, Reply | Failure] = dict(prepared.failures)
         for group in prepared.groups:
@@ -218,7 +201,8 @@ class FlamingoEngine:
         began = time.monotonic()
         try:
             with translated_errors(), torch.inference_mode():
-                said = mode.decode(group, self.counts)
+                said = mode.decode(group, self._counts)
+            self.reruns = self._counts["rerun"]
         except (OutOfMemory, MfqError):
             raise
         except Exception as problem:
@@ -233,7 +217,7 @@ class FlamingoEngine:
 
         if group.rows == 1:
             return {group.places[0]: unexpected(problem)}
-        return {place: self._ask([prepared.requests[place]])[0] for place in group.places}
+        return {place: self._answers(self.prepare([prepared.requests[place]]))[0] for place in group.places}
 
     def _check_alive(self, found: Sequence[Reply | Failure]) -> None:
         """Raise `EngineError` if the first songs of a run fail one and all in the model: so would the rest."""

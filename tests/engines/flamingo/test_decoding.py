@@ -310,7 +310,7 @@ def test_a_reply_that_hits_the_cap_is_asked_once_more_and_counted(engine):
     one = engine("text", max_tokens=12)
     replies = one.reply(songs(1))
     capped = [reply for reply in replies if reply.finish_reason == "length"]
-    assert one.counts["rerun"] >= len(capped) > 0
+    assert one.reruns >= len(capped) > 0
     assert all(reply.generated_tokens <= 12 for reply in replies)
     assert all(reply.generated_tokens == 12 for reply in capped)
 
@@ -335,7 +335,7 @@ def test_a_second_try_that_does_not_fit_is_not_counted_twice(engine, monkeypatch
         one.reply(requests)
     for request in requests:
         one.reply([request])
-    assert one.counts["rerun"] == 2
+    assert one.reruns == 2
 
 
 def test_a_looping_model_is_asked_again_with_anti_repeat_settings(engine, monkeypatch):
@@ -350,7 +350,7 @@ def test_a_looping_model_is_asked_again_with_anti_repeat_settings(engine, monkey
 
     monkeypatch.setattr(one._mode._network, "logits", stuck)
     reply = one.reply(songs(1)[:1])[0]
-    assert one.counts["rerun"] == 1
+    assert one.reruns == 1
     assert not has_loop(vocabulary_of(one).encode(reply.text))
 
 
@@ -367,5 +367,5 @@ def test_a_second_try_without_room_for_the_schema_may_not_repeat_itself(engine):
     assert one.second_try == "sentence"
     (reply,) = one.reply([replace(songs(5)[0], second_try=True)])
     assert isinstance(reply, Reply)
-    assert one.counts["rerun"] == 0
+    assert one.reruns == 0
     assert [engine(mode).second_try for mode in ("json", "scores")] == [None, None]

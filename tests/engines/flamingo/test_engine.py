@@ -9,10 +9,6 @@ from musicflamingo_cli.engines.base import (
     Engine,
     EngineSettings,
     OutOfMemory,
-    PreparingEngine,
-    asked_fields,
-    batch_seconds,
-    clip_seconds,
 )
 from musicflamingo_cli.engines.fake import FakeEngine
 from musicflamingo_cli.engines.flamingo.engine import FlamingoEngine
@@ -63,7 +59,7 @@ def test_the_token_cap_does_not_split_the_cache_of_scores():
 @pytest.mark.parametrize("decode", MODES)
 def test_the_contract(engine, decode):
     one = engine(decode, **({"max_tokens": 20} if decode == "text" else {}))
-    assert isinstance(one, PreparingEngine)
+    assert one.prepares
     typed: Engine = one
     assert typed.name == "flamingo"
     assert typed.licence
@@ -279,10 +275,10 @@ def test_settings_that_mean_nothing_are_refused_when_they_are_made(changes, word
 
 def test_what_other_engines_do_not_say_has_defaults():
     fake = FakeEngine(settings())
-    assert (batch_seconds(fake), clip_seconds(fake)) == (3600.0, 1200.0)
-    assert asked_fields(fake, load_pack("quality")) == load_pack("quality").asked
+    assert (fake.batch_seconds, fake.clip_seconds) == (3600.0, 1200.0)
+    assert fake.asked == load_pack("quality").asked
     scores = FlamingoEngine(settings(decode="scores"))
-    assert [f.kind for f in asked_fields(scores, load_pack("quality"))] == ["score"] * 5
+    assert [f.kind for f in scores.asked] == ["score"] * 5
 
 
 def test_a_batch_is_sized_by_the_free_memory():
