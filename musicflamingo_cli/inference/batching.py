@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from musicflamingo_cli.records import Request
 
 LOOK_AHEAD_BATCHES = 4
-"""Songs are grouped by length among this many batches' worth..."""
-LOOK_AHEAD_SECONDS = 10800.0
-"""...but among no more audio than this (64 kB a second), unless one batch holds more."""
+"""Songs are grouped by length among this many batches' worth, as far as the machine's memory goes."""
+CLIP_BYTES = 4 * 16_000
+"""What a second of audio takes while it waits."""
+MEMORY_SHARE = 0.25
+"""Of the machine's memory, what clips that wait may take."""
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+"""What a container may take of it, bytes, or `max`."""
 PATIENCE_SECONDS = 3.0
 """How long a song that is ready waits for others to go with while the engine has nothing to do."""
 
@@ -30,6 +37,7 @@ def batches(
     None among the requests is a pause: nothing came for a moment. A song longer than `seconds` goes alone.
     """
     held: list[tuple[float, Request]] = []
+    look_ahead = min(LOOK_AHEAD_BATCHES * seconds, waiting_room())
     for request in requests:
         if request is not None:
             held.append((time.monotonic(), request))
@@ -38,15 +46,19 @@ def batches(
             audio = sum(request.heard.used_seconds or 0.0 for _, request in held)
             enough = items == 1 or len(held) >= LOOK_AHEAD_BATCHES * items
             full = len(held) >= items or audio >= seconds
-            if not (
-                enough
-                or audio > max(seconds, min(LOOK_AHEAD_SECONDS, LOOK_AHEAD_BATCHES * seconds))
-                or (idle() and (full or time.monotonic() - came >= patience()))
-            ):
+            if not (enough or audio > look_ahead or (idle() and (full or time.monotonic() - came >= patience()))):
                 break
             yield _with_first(held, items, seconds)
     while held:
         yield _with_first(held, items, seconds)
+
+
+def waiting_room() -> float:
+    """Return how much audio this machine's memory holds beside all else, seconds."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):
+        memory = min(memory, int(MEMORY_LIMIT.read_text()))
+    return MEMORY_SHARE * memory / CLIP_BYTES
 
 
 def _with_first(held: list[tuple[float, Request]], items: int, seconds: float) -> list[Request]:

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from musicflamingo_cli.engines.fake import FakeEngine
+from musicflamingo_cli.inference import batching
 from musicflamingo_cli.inference.batching import audio_room, batches, grouped
 from musicflamingo_cli.records import Fingerprint, Heard, Request
 
@@ -47,13 +48,31 @@ def taken_before(first, **how):
     ("length", "seconds", "taken", "songs"),
     [
         (100.0, 500.0, 21, 5),  # four batches of 500 s, and one song more
-        (100.0, 3600.0, 109, 36),  # 10 800 s at most...
-        (400.0, 20000.0, 51, 50),  # ...unless one batch needs more
+        (100.0, 3600.0, 145, 36),  # four batches of 3600 s
+        (400.0, 20000.0, 157, 50),  # as much as memory holds
         (1.0, 3600.0, 256, 64),  # four batches of 64 songs
     ],
 )
-def test_what_is_held_back_is_bounded(length, seconds, taken, songs):
+def test_what_is_held_back_is_bounded(length, seconds, taken, songs, monkeypatch):
+    monkeypatch.setattr(batching, "waiting_room", lambda: 62_500.0)
     assert taken_before([length] * 1000, seconds=seconds) == (taken, songs)
+
+
+def test_memory_holds_what_the_machine_or_its_container_has(tmp_path, monkeypatch):
+    """16 GB, a quarter of it, at 64 kB a second; then a container of 8 GB, and one without a limit."""
+    monkeypatch.setattr(batching.os, "sysconf", {"SC_PHYS_PAGES": 4_000_000, "SC_PAGE_SIZE": 4000}.__getitem__)
+    monkeypatch.setattr(batching, "MEMORY_LIMIT", tmp_path / "memory.max")
+    assert batching.waiting_room() == 62_500
+    for limit, seconds in (("8000000000\n", 31_250), ("max\n", 62_500)):
+        (tmp_path / "memory.max").write_text(limit)
+        assert batching.waiting_room() == seconds
+
+
+def test_long_nights_go_by_batches_as_large_as_asked(monkeypatch):
+    """400 songs of 180 s for an engine that takes 128 of them, decoded faster than they are answered."""
+    monkeypatch.setattr(batching, "waiting_room", lambda: 62_500.0)
+    made = list(batches(of(*[180.0] * 400), 128, 128 * 180.0))
+    assert [len(batch) for batch in made] == [128, 128, 128, 16]
 
 
 def test_a_batch_leaves_at_once_for_an_idle_engine_when_full():

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 """Goes up whenever the same settings would give another reply."""
-GPU_ITEMS, CPU_ITEMS = 64, 4
+GPU_ITEMS, CPU_ITEMS = 128, 4
 HOPELESS = 3
 """So many songs that fail in the model, before any was answered, end the run."""
 OF_THE_MODEL = ("engine_error", "not_finite")

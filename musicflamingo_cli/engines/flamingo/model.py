@@ -24,6 +24,10 @@ class Network:
 
     def __init__(self, model: Any, attention: str, prefill_tokens: int | None = None) -> None:
         """`prefill_tokens`: songs go through the prefill in groups of at most so many tokens; None for all at once."""
+        import torch
+
+        # It builds a plan for each new shape, tens of milliseconds or more on Hopper, and songs come in all lengths.
+        torch.backends.cuda.enable_cudnn_sdp(False)
         self.model = model
         self.attention = attention
         self.prefill_tokens = prefill_tokens

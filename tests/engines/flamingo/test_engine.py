@@ -56,6 +56,14 @@ def test_the_token_cap_does_not_split_the_cache_of_scores():
     assert caps[0] == caps[1]
 
 
+def test_cudnn_is_not_asked_for_attention(engine):
+    import torch
+
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    engine("scores")
+    assert not torch.backends.cuda.cudnn_sdp_enabled()
+
+
 @pytest.mark.parametrize("decode", MODES)
 def test_the_contract(engine, decode):
     one = engine(decode, **({"max_tokens": 20} if decode == "text" else {}))
