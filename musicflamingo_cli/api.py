@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli import pipeline
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.records import Rules
 from musicflamingo_cli.results.run_card import CARD_KEY
-from musicflamingo_cli.run_context import ScoreOptions
+from musicflamingo_cli.score_options import OPTIONS, score_options
 
-RULES = ("min_coverage", "assume_scale", "min_number_mass", "score_from")
-"""Options that say how replies become scores."""
+KNOWN = OPTIONS - {"output", "form"}
+"""What `score_songs` can be told."""
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +44,12 @@ def score_songs(
     import pandas as pd
     import pyarrow.parquet as pq
 
-    options = _options(options)
+    unknown = sorted(set(options) - KNOWN)
+    if unknown:
+        raise UsageError(f"score_songs has no option '{unknown[0]}' (options: {', '.join(sorted(KNOWN))})")
+    weights = options.get("weights")
+    if isinstance(weights, Mapping):
+        options["weights"] = ",".join(f"{name}={value}" for name, value in weights.items())
     with tempfile.TemporaryDirectory(prefix="mfq-") as folder:
         table = Path(folder) / "scores.parquet"
         if isinstance(songs, str | Path):
@@ -55,27 +59,12 @@ def score_songs(
             manifest = str(_write_rows(rows, Path(folder) / "songs.jsonl"))
             options.setdefault("audio_root", str(Path.cwd()))
         cache = None if cache_dir is None else str(Path(cache_dir).expanduser())
-        pipeline.score(ScoreOptions(manifest, str(table), form="parquet", engine=engine, cache_dir=cache, **options))
+        options |= {"output": str(table), "form": "parquet", "engine": engine, "cache_dir": cache}
+        pipeline.score(score_options(manifest, options))
         frame = pd.read_parquet(table)
         card = pq.read_metadata(table).metadata.get(CARD_KEY.encode())
         frame.attrs[CARD_KEY] = json.loads(card) if card else None
         return frame
-
-
-def _options(given: dict[str, Any]) -> dict[str, Any]:
-    """Return options as a run's. Raises `UsageError` for one that there is not."""
-    known = sorted({*ScoreOptions.__slots__, *RULES} - {"manifest", "output", "form", "rules", "engine", "cache_dir"})
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise UsageError(f"score_songs has no option '{unknown[0]}' (options: {', '.join(known)})")
-    options = {name: value for name, value in given.items() if name not in RULES}
-    options["rules"] = Rules(**{name: value for name, value in given.items() if name in RULES})
-    if isinstance(options.get("keep"), str):
-        options["keep"] = tuple(options["keep"].split(","))
-    options["keep"] = tuple(options.get("keep", ()))
-    if isinstance(options.get("weights"), Mapping):
-        options["weights"] = ",".join(f"{name}={value}" for name, value in options["weights"].items())
-    return options
 
 
 def _write_rows(rows: Iterable[Mapping[Any, Any]], path: Path) -> Path:

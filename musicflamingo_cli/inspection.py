@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,19 @@ from musicflamingo_cli.errors import EngineError, UsageError
 from musicflamingo_cli.inference.estimates import LENGTH_COLUMNS, Lengths, stated_time
 from musicflamingo_cli.inference.lookup import look_up
 from musicflamingo_cli.inference.sample import first_requests
-from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.monitor import STATUS_FILES, read_status
 from musicflamingo_cli.records import Field, Rules
-from musicflamingo_cli.run_context import ScoreOptions, open_run
+from musicflamingo_cli.run_context import open_run
+from musicflamingo_cli.score_options import ScoreOptions
 from musicflamingo_cli.scoring.scorer import read_reply
 from musicflamingo_cli.summary import Plan
 
 
-def plan(options: ScoreOptions, say: Callable[[str], None] = lambda text: None) -> Plan:
+def plan(options: ScoreOptions) -> Plan:
     """Say what `score` would do, without loading an engine or decoding anything."""
     with ExitStack() as stack:
-        context = open_run(options, stack, say, LENGTH_COLUMNS)
-        rules = context.lookup_rules
+        context = open_run(options, stack, LENGTH_COLUMNS)
+        rules = context.lookup
         states: Counter[str] = Counter()
         lengths = Lengths(context.engine.clip_seconds)
         for song in context.songs():
@@ -38,12 +38,12 @@ def plan(options: ScoreOptions, say: Callable[[str], None] = lambda text: None) 
             if state == "hear":
                 lengths.add(song)
         scan = context.manifest.scan
-        whole = context.shard is None
+        whole = options.cache.shard is None
         hours = lengths.whole(lengths.heard_seconds)
         decode = str(context.identity.get("decode"))
         pace = _last_pace(context.cache.folder)
         time = None if pace is None else (pace * lengths.songs, "at the last run's rate")
-        time = time or stated_time(context.engine.name, decode, lengths, options.workers, options.batch_size)
+        time = time or stated_time(context.engine.name, decode, lengths, options.batching)
         return Plan(
             rows=context.rows_total,
             skipped=scan.skipped if whole else None,
@@ -88,29 +88,26 @@ def status_of(where: str) -> list[dict[str, Any]]:
     return found
 
 
-def compared(options: ScoreOptions, count: int, say: Callable[[str], None]) -> tuple[Parity, Mapping[str, object]]:
+def compared(options: ScoreOptions, count: int) -> tuple[Parity, Mapping[str, object]]:
     """Answer the first songs alone and in a batch; return the finding and what the engine used. Writes nothing.
 
     Raises `UsageError` if fewer than two songs can be heard, and `EngineError` if they can't be answered together.
     """
-    if options.offline:
+    if options.cache.offline:
         raise UsageError("--parity asks the model, and --offline does without; leave one out")
     with ExitStack() as stack:
-        context = open_run(options, stack, say)
+        context = open_run(options, stack)
         if context.songs_total < 2:
             raise UsageError(f"--parity {count}: the manifest holds {context.songs_total} songs; it takes two")
         engine = context.engine
         engine.load()
         stack.callback(engine.close)
         for line in engine.notes:
-            say(line)
-        plan = AudioPlan(
-            clip=engine.needs_clip,
-            measures=engine.needs_measures,
-            placement="middle" if options.long_audio == "middle" else "head",
-            max_clip_seconds=engine.clip_seconds,
-        )
-        requests = first_requests(context.songs(), count, context.pack, plan, context.fetching, options.workers)
+            options.settings.say(line)
+        intake = context.lookup.intake
+        plan = replace(intake.plan, measures=engine.needs_measures, max_clip_seconds=engine.clip_seconds)
+        workers = options.batching.workers
+        requests = first_requests(context.songs(), count, context.pack, plan, intake.fetching, workers)
         if len(requests) < 2:
             raise UsageError(f"--parity {count}: of the first songs {len(requests)} can be heard; it takes two")
         try:

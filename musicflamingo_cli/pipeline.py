@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
-from musicflamingo_cli.inference.limits import Limits, end_of, parse_failures
 from musicflamingo_cli.inference.locks import locked
 from musicflamingo_cli.inference.model_pin import note_weights
 from musicflamingo_cli.intake.packs import pack_hash
@@ -40,7 +39,8 @@ from musicflamingo_cli.results.write.formats import (
     sweep_parts,
     write_table,
 )
-from musicflamingo_cli.run_context import RunContext, ScoreOptions, holds_replies, kept_settings, open_run
+from musicflamingo_cli.run_context import RunContext, holds_replies, kept_settings, open_run
+from musicflamingo_cli.score_options import ScoreOptions
 from musicflamingo_cli.score_stats import ColumnStatistics, bucket, narrow
 from musicflamingo_cli.scoring.scorer import has_scores
 from musicflamingo_cli.summary import Summary
@@ -56,40 +56,39 @@ TICK_ROWS = 32
 def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
     """Score a manifest into a table. Raises `MfqError` if the run can't be done or its output can't be written."""
     began, started = datetime.now(UTC), time.monotonic()
-    form = format_of(options.output, options.form)
-    check_output(options.output, form, (options.manifest,))
+    outputs = options.outputs
+    form = format_of(outputs.table, outputs.form)
+    check_output(outputs.table, form, (options.manifest,))
     _check_apart(options)
-    failures, is_share = parse_failures(options.max_failures)
-    limits = Limits(end_of(options.deadline, options.time_budget), failures, is_share, options.batch_timeout)
     with ExitStack() as stack:
-        context = open_run(options, stack, (watch or Watch()).say)
+        context = open_run(options, stack)
         run = f"{began:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         summary = _opening(context)
-        if options.offline:
+        if options.cache.offline:
             _check_offline(context)
         else:
-            _take_cache(context, stack, limits, watch or Watch())
+            _take_cache(context, stack, watch or Watch())
         monitor = stack.enter_context(_monitor(context))
         watch = _watched(watch or Watch(), monitor)
         ended: BaseException | None = None
         try:
-            if not options.offline:
-                summary.audio_seconds = _infer(context, run, limits, watch, monitor, summary).audio_seconds
+            if not options.cache.offline:
+                summary.audio_seconds = _infer(context, run, watch, monitor, summary).audio_seconds
         except (NotNow, TooManyFailures, Stopped) as end:
-            if not options.partial_output:
+            if not outputs.partial:
                 raise
             ended = end
         _write(context, run, summary, watch, (form, began))
         monitor.counts = counted(summary.status, summary.reasons)
         if ended is not None:
             raise ended
-        limits.check_failures(summary.failed, summary.rows, summary.failures)
-        summary.allowed = failures is not None
+        options.limits.check_failures(summary.failed, summary.rows, summary.failures)
+        summary.allowed = options.limits.failures is not None
         summary.seconds = time.monotonic() - started
         return summary
 
 
-def _infer(context: RunContext, run: str, limits: Limits, watch: Watch, monitor: Monitor, summary: Summary) -> Tick:
+def _infer(context: RunContext, run: str, watch: Watch, monitor: Monitor, summary: Summary) -> Tick:
     """Inference: fill the cache with replies."""
     from musicflamingo_cli.inference.attempts import Journal
     from musicflamingo_cli.inference.runner import Runner, RunnerSettings
@@ -97,16 +96,13 @@ def _infer(context: RunContext, run: str, limits: Limits, watch: Watch, monitor:
     options = context.options
     settings = RunnerSettings(
         run=run,
-        rules=context.lookup_rules,
-        workers=options.workers,
-        batch_items=options.batch_size,
-        batch_seconds=options.batch_seconds,
-        limits=limits,
-        readable=partial(has_scores, asked=context.engine.asked, rules=context.rules),
-        retry_unreadable=options.retry_unreadable,
+        rules=context.lookup,
+        batching=options.batching,
+        limits=options.limits,
+        readable=partial(has_scores, asked=context.engine.asked, rules=options.rules),
     )
-    if not options.refresh and not options.retry_unreadable:
-        finder = Finder(context.cache, context.pack, context.lookup_rules)
+    if not context.lookup.refresh and context.lookup.retry != "unreadable":
+        finder = Finder(context.cache, context.pack, context.lookup)
         hits = partial(find_ahead, finder, total=context.songs_total, processes=os.cpu_count() or 1)
         settings = replace(settings, hits=hits)
     with Journal(context.cache.folder, _shard_name(context, "attempts")) as journal:
@@ -123,19 +119,18 @@ def _infer(context: RunContext, run: str, limits: Limits, watch: Watch, monitor:
 def _write(context: RunContext, run: str, summary: Summary, watch: Watch, how: tuple[str, datetime]) -> None:
     """Scoring: read the cache back, in manifest order, into the table."""
     form, began = how
-    path = context.options.output
+    path = context.options.outputs.table
+    rules, every_measure = context.options.rules, context.lookup.intake.plan.measures == "all"
     typed = context.manifest.typed(_kept_names(context))
-    table = TableForm(
-        context.pack, _keep_types(context, typed), context.options.words, context.intake.plan.measures == "all"
-    )
+    table = TableForm(context.pack, _keep_types(context, typed), rules.words, every_measure)
     scores = tuple(f.name for f in context.pack.fields if f.kind == "score")
     layout = Layout(table.schema(), scores, lambda: _card(context, summary, began))
-    if context.options.words and form == "csv":
+    if rules.words and form == "csv":
         layout = replace(layout, schema=CAPTIONS)
     sweep_parts(path)
     with output(path) as file, rare_collections():
         asked = context.engine.asked
-        reader = Reader(context.cache, context.pack, asked, context.rules, run, table.rows(), _facts(context, began))
+        reader = Reader(context.cache, context.pack, asked, rules, run, table.rows(), _facts(context, began))
         read = read_back(reader, context.rows(), context.rows_total, os.cpu_count() or 1)
         made = _with_kept(read, table, typed) if table.keep else (row for _, row in read)
         rows = _counted(made, summary, watch, context.rows_total)
@@ -166,7 +161,7 @@ def _counted(rows: Iterable[dict[str, Any]], summary: Summary, watch: Watch, tot
 
 def _opening(context: RunContext) -> Summary:
     scan = context.manifest.scan
-    cache = str(context.cache.folder) if context.options.cache_dir is not None else None
+    cache = str(context.cache.folder) if context.options.cache.folder is not None else None
     return Summary(
         repeated=scan.repeated,
         repeated_ids=scan.repeated_ids,
@@ -178,8 +173,8 @@ def _opening(context: RunContext) -> Summary:
 
 def _check_apart(options: ScoreOptions) -> None:
     """Refuse two files under one name: the later written would be all that is left. Raises `UsageError`."""
-    files = {"what is read": options.manifest, "-o": options.output}
-    files |= {"--stats": options.stats or "-", "--log-file": options.log_file or "-"}
+    files = {"what is read": options.manifest, "-o": options.outputs.table}
+    files |= {"--stats": options.outputs.stats or "-", "--log-file": options.outputs.log or "-"}
     taken: dict[tuple[int, int] | str, str] = {}
     for option, path in files.items():
         place = None if path in STDOUT else _place(path)
@@ -197,22 +192,23 @@ def _place(path: str) -> tuple[int, int] | str | None:
     return (facts.st_dev, facts.st_ino) if stat.S_ISREG(facts.st_mode) else None
 
 
-def _take_cache(context: RunContext, stack: ExitStack, limits: Limits, watch: Watch) -> None:
+def _take_cache(context: RunContext, stack: ExitStack, watch: Watch) -> None:
     context.cache.open()
-    lock = locked(context.cache.folder, context.shard, wait=context.options.wait, ends=limits.ends, say=watch.say)
+    options, shard = context.options, context.options.cache.shard
+    lock = locked(context.cache.folder, shard, wait=options.cache.wait, ends=options.limits.ends, say=watch.say)
     died = stack.enter_context(lock)
     held = context.engine.identity()["revision"]
     if held != context.identity["revision"]:
         note_weights(context.cache.folder, str(held))
     if died:
-        context.cache.sweep(older_than_seconds=0.0 if context.shard is None else 600.0)
+        context.cache.sweep(older_than_seconds=0.0 if shard is None else 600.0)
 
 
 def _check_offline(context: RunContext) -> None:
     context.cache.check()
     if holds_replies(context.cache.folder):
         return
-    root = context.options.cache_dir or ""
+    root = context.options.cache.folder or ""
     there = "".join(f"\n  {line}" for line in kept_settings(Path(root), context.identity))
     known = f"it holds those of:{there}" if there else "it is empty"
     raise UsageError(
@@ -221,12 +217,12 @@ def _check_offline(context: RunContext) -> None:
 
 
 def _monitor(context: RunContext) -> Monitor:
-    options = context.options
+    options, outputs = context.options, context.options.outputs
     status = context.cache.folder / f"{_shard_name(context, STATUS_NAME[:-5])}.json"
-    files: dict[Path, Path | None] = {} if options.offline else {status: context.cache.root}
-    if options.stats:
-        files.setdefault(Path(options.stats))
-    log = Path(options.log_file) if options.log_file else None
+    files: dict[Path, Path | None] = {} if options.cache.offline else {status: context.cache.root}
+    if outputs.stats:
+        files.setdefault(Path(outputs.stats))
+    log = Path(outputs.log) if outputs.log else None
     short = {k: v for k, v in context.identity.items() if k not in ("prompt", "system", "fields")}
     return Monitor(
         files,
@@ -234,7 +230,7 @@ def _monitor(context: RunContext) -> Monitor:
         {
             **short,
             "manifest": _utf8(context.manifest.name),
-            "output": _utf8(options.output),
+            "output": _utf8(outputs.table),
             "settings_file": options.settings_file,
         },
     )
@@ -249,7 +245,8 @@ def _watched(watch: Watch, monitor: Monitor) -> Watch:
 
 
 def _shard_name(context: RunContext, name: str) -> str:
-    return name if context.shard is None else f"{name}.{context.shard[0]}-of-{context.shard[1]}"
+    shard = context.options.cache.shard
+    return name if shard is None else f"{name}.{shard[0]}-of-{shard[1]}"
 
 
 def _with_kept(
@@ -265,7 +262,7 @@ def _with_kept(
 
 
 def _kept_names(context: RunContext) -> list[str]:
-    return [name for name in context.options.keep if name not in ("title", "song_id", "id")]
+    return [name for name in context.options.outputs.keep if name not in ("title", "song_id", "id")]
 
 
 def _keep_types(context: RunContext, typed: TypedColumns | None) -> dict[str, Any]:
@@ -309,20 +306,22 @@ def _utf8(name: str) -> str:
 
 
 def _card(context: RunContext, summary: Summary, began: datetime) -> dict[str, Any]:
+    options, rules = context.options, context.options.rules
+    root, shard = options.columns.audio_root, options.cache.shard
     settings = {
         **context.identity,
         "used": dict(context.engine.provenance),
         "licence": context.engine.licence,
-        "weights": dict(context.rules.weights or {f.name: f.weight for f in context.pack.fields if f.weight}),
-        "min_coverage": context.rules.min_coverage,
-        "assume_scale": context.rules.assume_scale,
-        "words_around": context.rules.words_around,
-        "min_number_mass": context.rules.min_number_mass,
-        "score_from": context.rules.score_from,
-        "manifest": _absolute(context.options.manifest),
-        "audio_root": context.options.audio_root and _absolute(context.options.audio_root),
-        "shard": context.options.shard,
-        "settings_file": context.options.settings_file and _absolute(context.options.settings_file),
+        "weights": dict(rules.weights or {f.name: f.weight for f in context.pack.fields if f.weight}),
+        "min_coverage": rules.min_coverage,
+        "assume_scale": rules.assume_scale,
+        "words_around": rules.words_around,
+        "min_number_mass": rules.min_number_mass,
+        "score_from": rules.score_from,
+        "manifest": _absolute(options.manifest),
+        "audio_root": root and _absolute(root),
+        "shard": shard and f"{shard[0]}/{shard[1]}",
+        "settings_file": options.settings_file and _absolute(options.settings_file),
     }
     counts = {
         "rows": summary.rows,

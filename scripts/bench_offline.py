@@ -28,7 +28,8 @@ from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.audio.fingerprint import fingerprint
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.records import MEASURES_VERSION, Distribution, Fingerprint, Heard, Measures, Reply, Rules, Song
-from musicflamingo_cli.run_context import ScoreOptions, identity_of
+from musicflamingo_cli.run_context import identity_of
+from musicflamingo_cli.score_options import score_options
 from musicflamingo_cli.scoring.scorer import read_reply
 from musicflamingo_cli.summary import Summary
 
@@ -121,13 +122,8 @@ def parse_alone(songs: int, reply_of: Callable[[int], Reply]) -> float:
 
 def timed(root: Path, *, offline: bool) -> tuple[float, float, Summary]:
     """Return the seconds of a run over the made cache, the CPU seconds of all its processes, and its summary."""
-    options = ScoreOptions(
-        str(root / "songs.jsonl"),
-        str(root / "t.parquet"),
-        engine="fake",
-        offline=offline,
-        cache_dir=str(root / "cache"),
-    )
+    given = {"output": str(root / "t.parquet"), "engine": "fake", "offline": offline, "cache_dir": str(root / "cache")}
+    options = score_options(str(root / "songs.jsonl"), given)
     began, own = time.perf_counter(), cpu_seconds()
     summary = pipeline.score(options)
     return time.perf_counter() - began, cpu_seconds() - own, summary

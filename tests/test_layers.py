@@ -60,16 +60,18 @@ MAY = {
     "results.tables results.write score_stats urls",
     # A run, and questions about one.
     "console": "errors records summary",
-    "run_context": "cache engines errors inference intake.audio intake.fetch intake.manifest intake.packs "
-    "intake.settings nulls records results.schema scoring work_folder",
+    "score_options": "engines errors inference intake.audio intake.fetch intake.manifest intake.packs intake.settings "
+    "nulls records scoring",
+    "run_context": "cache engines errors inference intake.fetch intake.manifest intake.packs records results.schema "
+    "score_options work_folder",
     "rescore": "cache inference processes records results.outcome_rows scoring",
     "pipeline": "errors inference intake.manifest intake.packs monitor records rescore results.outcome_rows "
-    "results.run_card results.schema results.write run_context score_stats scoring summary",
-    "inspection": "cache engines errors inference intake.audio monitor records run_context scoring summary",
-    "api": "errors pipeline records results.run_card run_context",
+    "results.run_card results.schema results.write run_context score_options score_stats scoring summary",
+    "inspection": "cache engines errors inference monitor records run_context score_options scoring summary",
+    "api": "errors pipeline results.run_card score_options",
     "recommender": "errors ids results.filter results.sandbox results.tables",
     "commands": "console engines engines.flamingo errors extras inspection intake.audio intake.packs nulls pipeline "
-    "records results.filter results.merge results.report results.sandbox results.write run_context signals",
+    "records results.filter results.merge results.report results.sandbox results.write score_options signals",
     "cli": "commands console errors processes signals",
     "__main__": "cli processes",
     "__init__": "api recommender scoring.reply",

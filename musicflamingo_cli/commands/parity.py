@@ -11,7 +11,7 @@ from musicflamingo_cli.commands.score_options import chosen
 
 def compare(given: Mapping[str, Any]) -> int:
     """Do what `--parity` asks and return 0. Writes neither table nor cache. Raises `MfqError`."""
-    found, used = inspection.compared(chosen(given), given["parity"], console.note)
+    found, used = inspection.compared(chosen(given), given["parity"])
     how = ", ".join(str(used[name]) for name in ("device", "dtype", "attention") if name in used)
     console.data(f"alone against in a batch{f' ({how})' if how else ''}: {found.says}")
     for name, largest in found.largest.items():

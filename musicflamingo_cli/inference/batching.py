@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from musicflamingo_cli.records import Request
@@ -20,6 +21,18 @@ MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
 """What a container may take of it, bytes, or `max`."""
 PATIENCE_SECONDS = 3.0
 """How long a song that is ready waits for others to go with while the engine has nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How much is worked on at a time; nothing here changes a reply."""
+
+    workers: int = 1
+    """Decode processes."""
+    items: int | None = None
+    """Songs in a batch at most; None for the engine's own choice."""
+    seconds: float | None = None
+    """Audio in a batch at most (songs times the longest, seconds); None for the engine's own choice."""
 
 
 def batches(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from musicflamingo_cli.inference.batching import Batching
 from musicflamingo_cli.intake.audio.lengths import expected_seconds
 from musicflamingo_cli.records import Song
 from musicflamingo_cli.urls import has_scheme
@@ -104,20 +105,18 @@ def _seconds(value: object, unit: float) -> float | None:
     return found if math.isfinite(found) and 0 < found < LONGEST_SECONDS else None
 
 
-def stated_time(
-    engine: str, decode: str, lengths: Lengths, workers: int, batch: int | None
-) -> tuple[float, str] | None:
+def stated_time(engine: str, decode: str, lengths: Lengths, batching: Batching) -> tuple[float, str] | None:
     """Return the seconds that a run takes by figures measured elsewhere, and by which; None if there are none."""
     audio_seconds = lengths.whole(lengths.heard_seconds)
     if audio_seconds is None:
         return None
     if engine == "signal":
-        basis = f"all measures at {SIGNAL_REALTIME:.0f} x realtime a core, workers: {workers}"
-        return audio_seconds / SIGNAL_REALTIME / workers, basis
+        basis = f"all measures at {SIGNAL_REALTIME:.0f} x realtime a core, workers: {batching.workers}"
+        return audio_seconds / SIGNAL_REALTIME / batching.workers, basis
     rates = MODEL_SONGS_PER_HOUR.get(decode) if engine == "flamingo" else None
     if rates is None:
         return None
-    fits = [size for size in rates if size <= (batch or DEFAULT_BATCH)]
+    fits = [size for size in rates if size <= (batching.items or DEFAULT_BATCH)]
     if not fits:
         return None
     prefill = 3600 / MODEL_SONGS_PER_HOUR["scores"][DEFAULT_BATCH]

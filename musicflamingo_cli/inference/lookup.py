@@ -41,8 +41,8 @@ class LookupRules:
     """What songs are heard for, and within which limits: a remembered failure belongs to them."""
     refresh: bool = False
     """Ask again, whatever is cached."""
-    retry_all: bool = False
-    """Try again also what can't pass."""
+    retry: Literal["transient", "unreadable", "all"] = "transient"
+    """What to try again: failures that can pass; also replies that can't be read; or failures that can't pass too."""
     verify_audio: bool = False
     """Read every file to compare its content, also where size and time say that it is unchanged."""
 
@@ -58,7 +58,7 @@ class LookupRules:
 
     def remembers(self, entry: Entry, path: str) -> bool:
         """Whether a failure that can't pass still counts: the same file, or URL, under the same settings."""
-        if entry.failure is None or entry.failure.transient or self.retry_all or entry.failed_file is None:
+        if entry.failure is None or entry.failure.transient or self.retry == "all" or entry.failed_file is None:
             return False
         under = self.intake.remembered_under(path)
         return entry.failed_file == file_facts(path, self.url_key) and under in (None, entry.failed_under)

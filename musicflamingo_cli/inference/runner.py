@@ -12,7 +12,7 @@ from musicflamingo_cli.cache import Cache
 from musicflamingo_cli.engines.base import Engine
 from musicflamingo_cli.errors import MfqError, NotNow, Stopped
 from musicflamingo_cli.inference.attempts import Journal
-from musicflamingo_cli.inference.batching import PATIENCE_SECONDS, batches
+from musicflamingo_cli.inference.batching import PATIENCE_SECONDS, Batching, batches
 from musicflamingo_cli.inference.engine_calls import EngineCalls
 from musicflamingo_cli.inference.entries import Entries
 from musicflamingo_cli.inference.limits import Limits
@@ -41,19 +41,12 @@ class RunnerSettings:
     run: str
     """Name of this run, kept with every entry that it writes."""
     rules: LookupRules = LookupRules()
-    workers: int = 1
-    """Decode processes."""
-    batch_items: int | None = None
-    """Songs in a batch at most; None for the engine's own choice."""
-    batch_seconds: float | None = None
-    """Audio in a batch at most (songs times the longest, seconds); None for the engine's own choice."""
+    batching: Batching = Batching()
     limits: Limits = Limits()
     readable: Readable | None = None
     """Says of a reply whether any asked score can be read out of it; None asks for no reply again."""
     hits: Callable[[Iterable[Song]], Iterable[tuple[Song, bool]]] = lambda songs: ((song, False) for song in songs)
     """Says of songs, in their order, whether their cached replies are known to count; all others are looked up."""
-    retry_unreadable: bool = False
-    """Ask again also for the unreadable replies of earlier runs."""
 
 
 class Runner:
@@ -120,7 +113,7 @@ class Runner:
         self.progress.loading(None if model is None else str(model))
         load_as_before(self._engine, self._cache.folder)
         self.progress.alive()
-        self.calls.items = self._settings.batch_items or self._engine.batch_items  # a model knows it only now
+        self.calls.items = self._settings.batching.items or self._engine.batch_items  # a model knows it only now
         if not self._engine.needs_clip:  # Measures need no company: each song is answered as it comes.
             self.calls.items = 1
 
@@ -131,12 +124,12 @@ class Runner:
         self._sources = Sources(self._intake.fetching)
         with ExitStack() as stack:
             stack.callback(feeder.join)  # after the pool is gone, which ends the feeder's source
-            pool = DecodePool(settings.workers, plan, timeout_seconds=self._intake.decode_seconds)
+            pool = DecodePool(settings.batching.workers, plan, timeout_seconds=self._intake.decode_seconds)
             self._pool = stack.enter_context(pool)
             self.progress.decode_seconds = lambda: pool.seconds_per_song
             stack.callback(self._sources.close)
             stack.callback(feeder.stop)
-            limit = settings.batch_seconds or self._engine.batch_seconds
+            limit = settings.batching.seconds or self._engine.batch_seconds
             requests = self._requests(pool.hear_or_pause(self._local(todo), PAUSE_SECONDS))
             made = batches(
                 requests,
@@ -204,7 +197,7 @@ class Runner:
             path = song.path if retries or found.state in ("hear", "measure") else None
             self.progress.looked(song.song_id, path, time.monotonic() - began)
             if found.state in ("hear", "measure"):
-                if suspects.condemned(song.song_id) and not self._settings.rules.retry_all:
+                if suspects.condemned(song.song_id) and self._settings.rules.retry != "all":
                     self.entries.failed(found, ENGINE_CRASH, None)
                 elif suspects.alone(song.song_id):
                     self._alone.append(found)
@@ -287,7 +280,7 @@ class Runner:
     def _retries(self, found: Found) -> bool:
         """Whether a reply of an earlier run is asked for again now: on demand, or since that run ended too soon."""
         entry = found.entry
-        if found.state != "hit" or entry is None or not (entry.due or self._settings.retry_unreadable):
+        if found.state != "hit" or entry is None or not (entry.due or self._settings.rules.retry == "unreadable"):
             return False
         if len(entry.replies) != 1 or self._journal.suspects.condemned(found.song.song_id):
             return False

@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from musicflamingo_cli.inference.batching import Batching
 from musicflamingo_cli.inference.estimates import Lengths, stated_seconds, stated_time
 from tests.conftest import Bench
 
@@ -46,9 +47,9 @@ def test_a_length_that_a_manifest_states(columns: dict[str, object], seconds: fl
 )
 def test_the_stated_figures(engine: str, decode: str, workers: int, batch: int | None, hours: float | None) -> None:
     lengths = Lengths(1200.0, songs=1970, stated=985, heard_seconds=985 * 180.0)
-    found = stated_time(engine, decode, lengths, workers, batch)
+    found = stated_time(engine, decode, lengths, Batching(workers, batch))
     assert (found and found[0] / 3600) == (None if hours is None else pytest.approx(hours))
-    assert stated_time(engine, decode, Lengths(1200.0, songs=1), workers, batch) is None
+    assert stated_time(engine, decode, Lengths(1200.0, songs=1), Batching(workers, batch)) is None
 
 
 def said(bench: Bench, *words: object, engine: str = "signal") -> str:
