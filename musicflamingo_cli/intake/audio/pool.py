@@ -27,6 +27,9 @@ T = TypeVar("T")
 Result = Heard | Failure
 
 START_ATTEMPTS = 2
+WAIT_SECONDS = 1.0
+"""How long the consumer waits at a time. Python runs a signal's handler between two waits, and one that comes just
+before a wait begins does not end it: without a limit Ctrl-C then counts only when the next song is done."""
 JOIN_SECONDS = 10.0
 """How long closing waits for a thread; only an input that blocks can hold one longer."""
 
@@ -90,11 +93,9 @@ class DecodePool:
             EngineError: no worker can be started.
             OutputError: no temporary file can be made.
         """
-        return (done for done in self.hear_or_pause(items, None) if done is not None)
+        return (done for done in self.hear_or_pause(items, WAIT_SECONDS) if done is not None)
 
-    def hear_or_pause(
-        self, items: Iterable[tuple[T, str]], pause_seconds: float | None
-    ) -> Iterator[tuple[T, Result] | None]:
+    def hear_or_pause(self, items: Iterable[tuple[T, str]], pause_seconds: float) -> Iterator[tuple[T, Result] | None]:
         """Do as `hear`, and yield None whenever nothing was done for so long, so that the consumer may act."""
         if self._workers == 0:
             yield from ((key, hear(path, self._plan)) for key, path in items)
@@ -168,7 +169,7 @@ class _Run(Generic[T]):
             self._threads.append(thread)
             thread.start()
 
-    def results(self, pause_seconds: float | None) -> Iterator[tuple[T, Result] | None]:
+    def results(self, pause_seconds: float) -> Iterator[tuple[T, Result] | None]:
         """Yield what is done until everything is, and None after each pause."""
         while True:
             with self._changed:

@@ -290,7 +290,8 @@ def run(script: str, folder: Path, *words: str) -> "subprocess.Popen[bytes]":
 
 
 SCRIPT = """
-    import sys
+    import signal, sys
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # A shell has what it runs in the background ignore it.
     from musicflamingo_cli.intake.audio.load import AudioPlan
     from musicflamingo_cli.intake.audio.pool import DecodePool
     pool = DecodePool(2, AudioPlan(measures="all"))
