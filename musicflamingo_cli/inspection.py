@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from musicflamingo_cli.errors import EngineError, UsageError
 from musicflamingo_cli.inference.estimates import LENGTH_COLUMNS, Lengths, stated_time
 from musicflamingo_cli.inference.lookup import look_up
 from musicflamingo_cli.inference.sample import first_requests
+from musicflamingo_cli.inference.second_try import SecondTry
 from musicflamingo_cli.monitor import STATUS_FILES, read_status
 from musicflamingo_cli.records import Field, Rules
 from musicflamingo_cli.run_context import open_run
 from musicflamingo_cli.score_options import ScoreOptions
-from musicflamingo_cli.scoring.scorer import read_reply
+from musicflamingo_cli.scoring.scorer import has_scores, read_reply
 from musicflamingo_cli.summary import Plan
 
 
@@ -30,10 +32,12 @@ def plan(options: ScoreOptions) -> Plan:
     with ExitStack() as stack:
         context = open_run(options, stack, LENGTH_COLUMNS)
         rules = context.lookup
+        second = SecondTry(context.engine, partial(has_scores, asked=context.engine.asked, rules=options.rules))
         states: Counter[str] = Counter()
         lengths = Lengths(context.engine.clip_seconds)
         for song in context.songs():
-            state = look_up(song, context.pack, context.cache.get, rules).state
+            found = look_up(song, context.pack, context.cache.get, rules)
+            state = "hear" if second.is_owed(found, rules.retry == "unreadable") else found.state
             states[state] += 1
             if state == "hear":
                 lengths.add(song)

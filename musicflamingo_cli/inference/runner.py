@@ -278,13 +278,9 @@ class Runner:
             raise trouble
 
     def _retries(self, found: Found) -> bool:
-        """Whether a reply of an earlier run is asked for again now: on demand, or since that run ended too soon."""
-        entry = found.entry
-        if found.state != "hit" or entry is None or not (entry.due or self._settings.rules.retry == "unreadable"):
-            return False
-        if len(entry.replies) != 1 or self._journal.suspects.condemned(found.song.song_id):
-            return False
-        return self._second.is_due(found.prompt, entry.replies[0])
+        """Whether a reply of an earlier run is asked for again now, by a song that kills no engine."""
+        on_demand = self._settings.rules.retry == "unreadable"
+        return self._second.is_owed(found, on_demand) and not self._journal.suspects.condemned(found.song.song_id)
 
 
 def _same_audio(one: Heard, other: Heard) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from musicflamingo_cli.engines.base import Engine
+from musicflamingo_cli.inference.lookup import Found
 from musicflamingo_cli.records import Failure, Reply, Request
 
 Readable = Callable[[str, Reply], bool]
@@ -30,6 +31,13 @@ class SecondTry:
         if self.readable is None or self.engine.second_try is None or not isinstance(answer, Reply):
             return False
         return not self.readable(prompt, answer)
+
+    def is_owed(self, found: Found, on_demand: bool) -> bool:
+        """Whether a cached reply is asked for again now: on demand, or since its run ended before it could be."""
+        entry = found.entry
+        if found.state != "hit" or entry is None or len(entry.replies) != 1:
+            return False
+        return (on_demand or entry.due) and self.is_due(found.prompt, entry.replies[0])
 
     def request(self, first: Request) -> Request:
         """The request of the second try."""

@@ -23,7 +23,8 @@ PROMPT_CHANGED = Failure("intake", "not_cached", "the cached reply answers anoth
 
 def read_reply(reply: Reply, prompt: str, asked: Sequence[Field], rules: Rules) -> Answer:
     """Read one raw reply, for the fields that were asked."""
-    scale = None if reply.measured else rules.assume_scale
+    # what was measured, or held to a schema, has its scale from there
+    scale = None if reply.measured or reply.scores else rules.assume_scale
     answer = parse_reply(reply.text, asked, prompt, reply.finish_reason, assume_scale=scale)
     if rules.words_around == "null" and WORDS_AROUND in answer.repairs:
         fields = {name: FieldAnswer(reason=WORDS_AROUND) for name in answer.fields}

@@ -84,7 +84,7 @@ def test_a_batch_that_does_not_fit_is_asked_again_in_parts(bench: Any, script: A
 
 
 def test_replies_of_an_earlier_run_are_asked_for_again_where_told_so(
-    bench: Any, script: Any, monkeypatch: pytest.MonkeyPatch
+    bench: Any, script: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from musicflamingo_cli.engines.fake import FakeEngine
 
@@ -97,6 +97,10 @@ def test_replies_of_an_earlier_run_are_asked_for_again_where_told_so(
     for words in ((), ("--offline",), ("--offline", "--retry", "unreadable")):
         assert score(bench, *words) == 1
         assert [len(entry.replies) for entry in entries(bench).values()] == [1, 1, 1]
+    for words, todo in ((), 0), (("--retry", "unreadable"), 2):
+        capsys.readouterr()
+        assert score(bench, "--dry-run", *words) == 0
+        assert f"  to do           {todo}\n" in capsys.readouterr().out
     assert score(bench, "--retry", "unreadable") == 0
     assert [row["production_quality"] for row in rows(bench)] == [0.7] * 3
     assert sorted(len(entry.replies) for entry in entries(bench).values()) == [1, 2, 2]

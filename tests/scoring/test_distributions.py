@@ -3,8 +3,9 @@ from fractions import Fraction
 
 import pytest
 
-from musicflamingo_cli.records import Answer, Distribution, Field, FieldAnswer
+from musicflamingo_cli.records import Answer, Distribution, Field, FieldAnswer, Reply, Rules
 from musicflamingo_cli.scoring.distributions import moments, with_distributions
+from musicflamingo_cli.scoring.scorer import read_reply
 
 MOOD = Field("mood", "text")
 QUALITY = Field("quality", "score", low=0.0, high=1.0, weight=0.75)
@@ -125,3 +126,10 @@ def test_moments_are_those_of_exact_arithmetic_and_one_value_has_no_spread() -> 
         assert moments(Distribution(grid, chances, float(mass))) == exact
     alone = tuple(0.99 if step == 70 else 0.0 for step in range(101))
     assert moments(Distribution(grid, alone, 0.99)) == (0.7, 0.0)
+
+
+@pytest.mark.parametrize(("scores", "joy"), [({}, 0.08), ({"quality": SURE}, 0.8)])
+def test_an_assumed_scale_is_not_that_of_a_reply_held_to_the_schema(scores, joy):
+    reply = Reply('{"mood": "calm", "quality": 0.85, "joy": 0.8}', scores=scores)
+    answer = read_reply(reply, "", FIELDS, Rules(assume_scale=10.0))
+    assert answer.fields["joy"].value == pytest.approx(joy)

@@ -14,7 +14,7 @@ from musicflamingo_cli.scoring.reply.numbers import NO_SCALE, NUMBER, PLACEHOLDE
 _MARKS = " \t>-*•+#_`\"'“”"
 _AROUND = " \t*_`\"'“”"
 _LABEL = re.compile(
-    r"[ \t>]*(?:[-*•+]\s+|#{1,6}\s+|\d{1,2}[.)]\s+)*[*_`\"'“”]{0,3}(?P<name>[^:=：|<>\n]{1,104}+)"
+    r"[ \t>]*(?:[-*•+]\s+|#{1,6}\s+|\d{1,2}[.)]\s+)*+[*_`\"'“”]{0,3}(?P<name>[^:=：|<>\n]{1,104}+)"
     r"(?:[:：]|=(?!=))(?:\*{1,3}(?=\s))?(?P<rest>.*)"
 )
 _VALUED = (

@@ -26,6 +26,7 @@ _MAX_REREAD = 65_536
 _BEGIN = re.compile(rf"\{{(?!\{{{{4}})(?=\s*+(?:{KEY_AHEAD}|[{{,/#<}}\"*-]|\\[nrt\"]|\Z))|\[(?=\s*+\{{(?!\s*+\[))")
 """A bracket behind which a member may stand; of a run of braces the last few."""
 _BRACES = re.compile(r"\{(?:\s*+\{)*+")
+_STRAYS = re.compile(r"\]++|\}++")
 _BRACE_LOST = re.compile(r"\"[^\"\\\n]{1,80}\"\s{0,4}:")
 _TORN = re.compile(
     r"(?:^|[{,\[}\]\n])\s*+[\"']?(?P<name>\w[^\"'\n:{}\[\],]{0,60})\s{0,4}[\"']\s{0,4}[\s:=,\[({}\])'\"]{0,12}$(?!\n)"
