@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from musicflamingo_cli.cache import Cache, folders
 from musicflamingo_cli.engines.base import Engine
 from musicflamingo_cli.engines.registry import build_engine
-from musicflamingo_cli.errors import OutputError, UsageError
+from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.inference.lookup import LookupRules
 from musicflamingo_cli.inference.model_pin import noted_weights
 from musicflamingo_cli.inference.shards import in_shard
@@ -22,7 +21,7 @@ from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.records import Pack, RejectedRow, Song
 from musicflamingo_cli.results.schema import TableForm
 from musicflamingo_cli.score_options import ScoreOptions
-from musicflamingo_cli.work_folder import WorkRoom
+from musicflamingo_cli.work_folder import WorkFolder
 
 OPTION_OF = {"pack": "prompt"}
 """What is called otherwise in a cache's settings than on the command line."""
@@ -68,13 +67,7 @@ def open_run(options: ScoreOptions, stack: ExitStack, columns: Iterable[str] = (
     engine = build_engine(options.engine, options.settings)
     root = options.cache.folder
     if root is None:
-        try:
-            room = WorkRoom(Path(tempfile.gettempdir()))
-            stack.callback(room.close)
-            root = str(room.new_path(".cache"))
-        except OSError as problem:
-            where = problem.filename or "TMPDIR"
-            raise OutputError(f"{where}: no temporary folder can be made: {problem.strerror}") from None
+        root = str(stack.enter_context(WorkFolder()).new_path(".cache"))
     cache, identity = _cache_of(Path(root), engine, pack, options.settings.say)
     wanted = tuple(dict.fromkeys((*pack.columns, *options.outputs.keep, *columns)))
     manifest = stack.enter_context(open_manifest(options.manifest, replace(options.columns, columns=wanted)))

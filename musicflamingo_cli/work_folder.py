@@ -1,4 +1,4 @@
-"""A folder of one process's own for what is in passing, gone with it, and cleared by the next one if it was killed."""
+"""A temporary folder of one process's own, gone with it, and cleared by the next one if it was killed."""
 
 from __future__ import annotations
 
@@ -11,40 +11,56 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import open_regular
 
-PREFIX = "mfq-fetch-"
+PREFIX = "mfq-work-"
 LOCK = "lock"
 YOUNG_SECONDS = 60.0
 """A folder without a lock that is younger may be about to get one."""
 
 
-class WorkRoom:
+class WorkFolder:
     """Unused file names in a folder that exists from the first name until `close`.
 
     Its lock file is held (`flock`) as long as the process lives, so that a folder whose lock can be taken is one that
     nobody uses any more. Thread-safe.
     """
 
-    def __init__(self, parent: Path) -> None:
-        """Name the folder that it is to be made in, and clear that of what killed processes left there."""
-        self._parent = parent
+    def __init__(self, parent: Path | None = None) -> None:
+        """Name the folder that it is to be made in, and clear that of what killed processes left there.
+
+        None: the system's temporary folder, which `TMPDIR` names. Raises `OutputError` where there is none.
+        """
+        try:
+            self._parent = parent or Path(tempfile.gettempdir())
+        except OSError as error:
+            raise OutputError(f"TMPDIR: no temporary folder can be made: {error.strerror}") from None
         self._guard = threading.Lock()
         self._folder: Path | None = None
         self._lock = -1
         self._count = 0
-        sweep(parent)
+        sweep(self._parent)
 
-    def new_path(self, suffix: str = ".audio") -> Path:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def new_path(self, suffix: str) -> Path:
         """A name in the folder that no file has. Raises `OutputError`."""
         with self._guard:
             if self._folder is None:
                 try:
                     self._folder, self._lock = _make(self._parent)
                 except OSError as error:
-                    raise unwritable(str(self._parent), error) from error
+                    raise OutputError(
+                        f"{self._parent}: no temporary folder can be made there: {error.strerror or error}; TMPDIR "
+                        "(or the audio store's folder) must be writable and large enough"
+                    ) from None
             self._count += 1
             return self._folder / f"{self._count:08d}{suffix}"
 
@@ -103,9 +119,3 @@ def _remove_if_abandoned(folder: Path) -> None:
         shutil.rmtree(folder)
     finally:
         os.close(lock)
-
-
-def unwritable(path: str, error: OSError) -> OutputError:
-    """The error of a disk that does not take a song."""
-    return OutputError(f"{path}: fetched audio can't be kept there: {error.strerror or error}; TMPDIR or the audio "
-                       "store's folder must be writable and large enough")  # fmt: skip

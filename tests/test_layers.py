@@ -39,7 +39,7 @@ MAY = {
     "inference": "cache engines errors files intake.audio intake.fetch intake.packs intake.settings records urls",
     "scoring.reply": "records",
     "scoring": "cache errors records scoring.reply urls",
-    "results.sandbox": "errors",
+    "results.sandbox": "errors work_folder",
     "results.outcome_rows": "records",
     "results.schema": "errors records results.outcome_rows",
     "results.run_card": "",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from musicflamingo_cli.errors import OutputError, UsageError
+from musicflamingo_cli.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,16 +43,10 @@ class Limits:
 @contextmanager
 def work_folder() -> Iterator[Path]:
     """Make a folder for staged tables and for what the join spills; it is gone afterwards. `TMPDIR` says where."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="mfq-")).resolve()
-    except OSError as problem:
-        raise OutputError(
-            f"no temporary folder could be made: {problem.strerror}; TMPDIR names another place"
-        ) from None
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with WorkFolder() as work:
+        folder = work.new_path(".join")
+        folder.mkdir()
+        yield folder.resolve()
 
 
 class Sandbox:

@@ -7,7 +7,6 @@ over `network` (checked addresses) -> `content` (audio at all?).
 from __future__ import annotations
 
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -21,11 +20,11 @@ from musicflamingo_cli.intake.fetch.client import Client, Download, TransientErr
 from musicflamingo_cli.intake.fetch.content import check_file
 from musicflamingo_cli.intake.fetch.network import Clock, FetcherClosed
 from musicflamingo_cli.intake.fetch.settings import Fetched, FetchSettings
-from musicflamingo_cli.intake.fetch.store import AudioStore
+from musicflamingo_cli.intake.fetch.store import AudioStore, unwritable
 from musicflamingo_cli.intake.fetch.urls import Target, parse, store_name
 from musicflamingo_cli.intake.reasons import Unheard
 from musicflamingo_cli.records import Failure
-from musicflamingo_cli.work_folder import WorkRoom, unwritable
+from musicflamingo_cli.work_folder import WorkFolder
 
 __all__ = ["FetchSettings", "Fetched", "Fetcher", "FetcherClosed"]
 
@@ -52,7 +51,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         self._client = Client(settings)
         store = settings.store_dir
         self._store = None if store is None else AudioStore(Path(store), settings.store_bytes)
-        self._room = WorkRoom(Path(tempfile.gettempdir() if store is None else store))
+        self._folder = WorkFolder(None if store is None else Path(store))
         self._lock = threading.Lock()
         self._windows: list[DownloadWindow[Any]] = []
 
@@ -65,7 +64,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         """
         try:
             target = parse(url)
-            path = self._room.new_path()
+            path = self._folder.new_path(".audio")
             name = store_name(target, self._settings.url_key)
             if self._store is None or not self._store.take(name, path):
                 try:
@@ -115,7 +114,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         self._client.close()
         if self._store is not None:
             self._store.close()
-        self._room.close()
+        self._folder.close()
 
     def __exit__(self, *_: object) -> None:
         self.close()

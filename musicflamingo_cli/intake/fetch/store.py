@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import open_folder, open_regular, remove
-from musicflamingo_cli.work_folder import unwritable
 
 LOCK = ".lock"
 LOOK_SHARE = 16
@@ -140,6 +140,15 @@ class AudioStore:
             yield
         finally:
             os.close(lock)
+
+
+def unwritable(path: str, error: OSError) -> OutputError:
+    """The error of a disk that does not take a song."""
+    why = error.strerror or error
+    return OutputError(
+        f"{path}: fetched audio can't be kept there: {why}; TMPDIR or the audio store's folder must be writable and "
+        "large enough"
+    )
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

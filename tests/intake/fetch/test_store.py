@@ -1,9 +1,6 @@
 """Audio kept on disk, and folders that killed processes leave behind."""
 
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +11,6 @@ import pytest
 from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.intake.fetch.fetcher import Fetched, Fetcher, FetchSettings
 from musicflamingo_cli.intake.fetch.store import AudioStore
-from musicflamingo_cli.work_folder import PREFIX, WorkRoom, sweep
 from tests.intake.fetch.bad_server import BadServer, song
 
 WAV = b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x80\x3e\0\0\2\0\x10\0data" + b"\0\1\0\0\0" * 2000
@@ -210,49 +206,3 @@ def test_many_threads_and_two_stores_share_a_folder(tmp_path: Path) -> None:
     held = list((tmp_path / "store").glob("??/*"))
     assert 0 < sum(path.stat().st_size for path in held) <= limit
     assert [path for path in tmp_path.iterdir() if path.is_file()] == []
-
-
-class TestFoldersOfTheDead:
-    def test_one_in_use_is_left_alone(self, tmp_path: Path) -> None:
-        room = WorkRoom(tmp_path)
-        path = room.new_path()
-        path.touch()
-        sweep(tmp_path)
-        WorkRoom(tmp_path).close()
-        assert path.exists()
-        room.close()
-        assert list(tmp_path.iterdir()) == []
-
-    def test_that_of_a_killed_process_is_cleared(self, tmp_path: Path) -> None:
-        code = (
-            "import sys, time; from pathlib import Path; from musicflamingo_cli.work_folder import WorkRoom\n"
-            "path = WorkRoom(Path(sys.argv[1])).new_path(); path.write_bytes(b'x'); print(path, flush=True)\n"
-            "time.sleep(60)"
-        )
-        with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            left = Path(child.stdout.readline().strip())
-            sweep(tmp_path)
-            assert left.exists()
-            child.send_signal(signal.SIGKILL)
-        sweep(tmp_path)
-        assert list(tmp_path.iterdir()) == []
-
-    def test_what_is_no_folder_of_ours_is_left_alone(self, tmp_path: Path) -> None:
-        victim = tmp_path / "victim"
-        victim.mkdir()
-        (victim / "lock").touch()
-        (tmp_path / f"{PREFIX}link").symlink_to(victim)
-        (tmp_path / f"{PREFIX}file").touch()
-        (tmp_path / f"{PREFIX}young").mkdir()
-        sweep(tmp_path)
-        assert (victim / "lock").exists()
-        assert len(list(tmp_path.iterdir())) == 4
-
-    def test_an_old_one_without_a_lock_is_cleared(self, tmp_path: Path) -> None:
-        old = tmp_path / f"{PREFIX}old"
-        old.mkdir()
-        (old / "00000001.audio").touch()
-        os.utime(old, (1, 1))
-        sweep(tmp_path)
-        assert not old.exists()
