@@ -10,7 +10,7 @@ from musicflamingo_cli.records import CLAIMS, Answer, Failure, Field, FieldAnswe
 from musicflamingo_cli.scoring.aggregate import aggregate
 from musicflamingo_cli.scoring.distributions import with_distributions
 from musicflamingo_cli.scoring.reply.parse import WORDS_AROUND, parse_reply
-from musicflamingo_cli.scoring.reply.thinking import final_words, thinking_of
+from musicflamingo_cli.scoring.reply.parts import final_words, thinking_of
 from musicflamingo_cli.scoring.tempo_key import key_of, tempo_bpm
 from musicflamingo_cli.urls import has_scheme
 

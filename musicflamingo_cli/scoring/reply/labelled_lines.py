@@ -18,7 +18,8 @@ _LABEL = re.compile(
     r"(?:[:：]|=(?!=))(?:\*{1,3}(?=\s))?(?P<rest>.*)"
 )
 _VALUED = (
-    rf"[\s*_`\"']{{0,6}}(?P<number>{NUMBER})(?P<stop>\.?)[\s*_`\"']{{0,6}},?(?:\s?(?:--?|–|—)\s(?P<remark>[^0-9]*))?"
+    rf"[\s*_`\"']{{0,6}}(?P<number>{NUMBER})(?P<stop>\.?)[\s*_`\"']{{0,6}}[,，]?"
+    r"(?:\s?(?:--?|–|—)\s(?P<remark>[^0-9]*))?"
 )
 """A number with its unit, and a remark without a digit behind a dash."""
 _VALUE = re.compile(_VALUED, re.IGNORECASE)
@@ -197,6 +198,8 @@ class _Collector:
             self._heading = Line(match, "", number)
             if match.field.kind == "text":
                 self.found.append(self._heading)
+        elif label and bare[-1] in "{[｛［":  # JSON that could not be read: what it nests is no line of its own
+            self._outer = [(-1, holder(name) is not None)]
         elif is_alone and (bare[0] == "#" or (bare[0] in "*_" and bare[-1] in "*_:") or bare[-1] in ":："):
             # nothing nests over a blank line
             following = self.lines[number + 1] if number + 1 < len(self.lines) else ""
@@ -284,7 +287,7 @@ def _words(line: Line, lines: Sequence[str], names: Names, last: int, used: set[
     if end == last and not line.is_closed:
         return FieldAnswer(reason="cut_off")
     text = "\n".join(parts)
-    text = (_EMPHASIS.sub(r"\2", text) if "*" in text else text).strip().strip(" \t*_`")
+    text = (_EMPHASIS.sub(r"\2", text) if "*" in text else text).strip(" \t\n\r*_`,，;")
     if len(text) > 1 and text[0] in '"“' and text[-1] in '"”' and not re.search('["“”]', text[1:-1]):
         text = text[1:-1]
     if PLACEHOLDER.fullmatch(text):

@@ -14,11 +14,10 @@ from musicflamingo_cli.scoring.reply.degenerate import is_empty, is_gibberish, l
 from musicflamingo_cli.scoring.reply.labelled_lines import read_lines
 from musicflamingo_cli.scoring.reply.names import Names, names_of
 from musicflamingo_cli.scoring.reply.numbers import Reading
+from musicflamingo_cli.scoring.reply.parts import decoded, parts_of, without_prompt
 from musicflamingo_cli.scoring.reply.select import Candidate, candidates, choose
-from musicflamingo_cli.scoring.reply.thinking import parts_of
 from musicflamingo_cli.scoring.reply.tolerant_json import read_braceless, read_trees
 from musicflamingo_cli.scoring.reply.values import read_field
-from musicflamingo_cli.scoring.reply.wrapping import decoded, without_prompt
 
 WORDS_AROUND = "words_around"
 """Among the repairs: more than a fence, a heading or one short line ending in a colon stands outside the answer."""

@@ -6,8 +6,6 @@ import re
 
 from musicflamingo_cli.scoring.reply.tree import Scalar, Value
 
-_FOLDED = str.maketrans("：，；｛｝［］＂＝．％／＋－０１２３４５６７８９−", ':,;{}[]"=.%/+-0123456789-')
-"""Signs of other scripts that stand for JSON's, one for one, so that spans stay the same."""
 _COMMENTS = r"//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)|<!--(?:[^-]|-(?!->))*+(?:-->|\Z)|<br\s?/?>"
 _SPACE = re.compile(rf"(?:[\s\x00\x1c-\x1f\u200b-\u200f\u2060\ufeff]++|(?P<comment>{_COMMENTS}))*+")
 
@@ -31,14 +29,13 @@ COLONLESS = re.compile(
 
 _SINGLE = "'‘’`"
 _END = re.compile(
-    r"\s*+\)?+(?:[}\]<]|\Z|//|/\*|\#|\+\s*+\""
+    r"\s*+\)?+(?:[}\]<]|\Z|//|/\*|\#"
     rf"|[,;]\s*+(?:{KEY_AHEAD}|[}}\]{{,;.…<#]|\Z|//|/\*|\"[\w -]{{0,80}}\"?\Z|[-*]\s|\w{{1,40}}\s{{0,4}}\{{)"
     rf"|(?<=\s){KEY_AHEAD})"
 )
 """What follows the quote that ends a member's string; any other quote belongs to the string."""
 _END_OF_ITEM = re.compile(r"\s*+(?:[,;}\]]|\Z|//|/\*|\#)")
 _COLON = re.compile(r"\s{0,8}[:=]")
-_PLUS = re.compile(r"\s*+\+\s*+\"((?:[^\"\\\n]|\\.)*+)\"")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _BAD_ESCAPE = re.compile(r"\\(?![\"\\/bfnrt]|u[0-9a-fA-F]{4})")
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -72,23 +69,18 @@ QUOTES = {
 """By the mark that opens a string: what leads to the next one that may close it."""
 
 
-def fold(text: str) -> str:
-    """The text with JSON's own signs for those of other scripts, character for character."""
-    return text if text.isascii() else text.translate(_FOLDED)
-
-
 class Scanner:
     """Takes tokens from a text at `pos`, and names what was wrong with them."""
 
-    def __init__(self, text: str, folded: str, pos: int) -> None:
-        self.text, self.folded, self.pos, self.end = text, folded, pos, len(text)
+    def __init__(self, text: str, pos: int) -> None:
+        self.text, self.pos, self.end = text, pos, len(text)
         self.repairs: dict[str, None] = {}
         """The names in the order in which they came up."""
         self._no_close_quote = False
 
     def space(self) -> bool:
         """Step over space and comments; whether there was a comment."""
-        found = _SPACE.match(self.folded, self.pos)
+        found = _SPACE.match(self.text, self.pos)
         if found is None:
             return False
         self.pos = found.end()
@@ -129,24 +121,23 @@ class Scanner:
         A quote ends the string where a value may end. A quote behind which a colon stands ended a key: then the
         string's own quote was lost before that key, or an object stands within the string.
         """
-        folded, mark = self.folded, self.folded[self.pos]
+        text, mark = self.text, self.text[self.pos]
         quotes, ends = QUOTES[mark], _END_OF_ITEM if in_list else _END
-        triple = 2 if folded.startswith(mark * 3, self.pos) else 0
-        start = before = at = self.pos + triple
-        while found := quotes.match(folded, at + 1):
+        start = before = at = self.pos
+        while found := quotes.match(text, at + 1):
             before, at = at, found.end() - 1
-            if triple and not folded.startswith(mark * 3, at):
-                continue
-            if ends.match(folded, at + triple + 1):
-                name = "triple_quotes" if triple else "single_quotes" if mark == "'" else "smart_quotes"
-                if mark != '"' or triple:
-                    self.repairs[name] = None
-                if before > start and not triple:
+            if ends.match(text, at + 1):
+                if mark != '"':
+                    self.repairs["single_quotes" if mark == "'" else "smart_quotes"] = None
+                if before > start:
                     self.repairs["unescaped_quotes"] = None
-                self.pos = at + triple + 1
-                return self._joined(self.text[start + 1 : at])
-            if before > start and not in_list and _COLON.match(folded, at + 1):
-                lead = folded[max(start, before - 24) : before].rstrip(" \t")[-1:]
+                self.pos = at + 1
+                raw = text[start + 1 : at]
+                if not raw.isprintable() and _CONTROL.search(raw):
+                    self.repairs["control_characters"] = None
+                return Scalar(self.unescaped(raw) if "\\" in raw else raw)
+            if before > start and not in_list and _COLON.match(text, at + 1):
+                lead = text[max(start, before - 24) : before].rstrip(" \t")[-1:]
                 if lead in (",", "\n", ";"):
                     self.repairs["missing_quote"] = None
                     self.pos = before
@@ -164,37 +155,26 @@ class Scanner:
         self.pos = self.end
         return Scalar(raw, True, "cut_off")
 
-    def _joined(self, raw: str) -> Scalar:
-        """A string that ended, with those that are added to it: good as a text, in doubt as a number."""
-        fault = None
-        while plus := _PLUS.match(self.folded, self.pos):
-            self.repairs["concatenation"] = None
-            raw, fault = raw + plus.group(1), "ambiguous"
-            self.pos = plus.end()
-        if not raw.isprintable() and _CONTROL.search(raw):
-            self.repairs["control_characters"] = None
-        return Scalar(self.unescaped(raw) if "\\" in raw else raw, True, fault)
-
     def _around_object(self, start: int, before: int) -> Scalar:
         """The string in which an object with quotes of its own stands.
 
         Where a brace begins the string or a line, that object is the value, or a new one, and the string was damaged;
         elsewhere it is quoted, and nothing in it is stated.
         """
-        brace = self.folded.rindex("{", start, before)
-        lead = self.folded[max(start, brace - 24) : brace].rstrip(" \t")
+        brace = self.text.rindex("{", start, before)
+        lead = self.text[max(start, brace - 24) : brace].rstrip(" \t")
         self.repairs["missing_quote"] = None
         self.pos = brace
         if brace - start > 1 and not lead.endswith(("\n", "`")):
             # looked for once in vain, it isn't looked for again: time stays linear
-            end = -1 if self._no_close_quote else self.folded.find('}"', before)
+            end = -1 if self._no_close_quote else self.text.find('}"', before)
             self._no_close_quote = end < 0
             self.pos = self.end if end < 0 else end + 2
         return Scalar(self.text[start + 1 : brace].strip(), True, "ambiguous")
 
     def stray_quote(self) -> bool:
         """Step over a quote behind a value that needs none."""
-        if self.folded[self.pos : self.pos + 1] != '"' or _END.match(self.folded, self.pos + 1) is None:
+        if self.text[self.pos : self.pos + 1] != '"' or _END.match(self.text, self.pos + 1) is None:
             return False
         self.repairs["stray_quote"] = None
         self.pos += 1
@@ -202,32 +182,29 @@ class Scanner:
 
     def bare(self, in_list: bool, is_commented: bool) -> Scalar:
         """The number or word here; a comment before it may say what a whole number is out of."""
-        found = (_BARE_ITEM if in_list else _BARE).match(self.folded, self.pos)
+        found = (_BARE_ITEM if in_list else _BARE).match(self.text, self.pos)
         if found is None:
             self.pos += 1
             return Scalar("", False, "ambiguous")
         raw = found.group()
-        touches_end = found.end() == self.end or (raw.isdigit() and self.folded[found.end() :] == ",")
+        touches_end = found.end() == self.end or (raw.isdigit() and self.text[found.end() :] == ",")
         if end := _BARE_END.search(raw):
             raw, touches_end = raw[: end.start()], False
-        written = self.text[self.pos : self.pos + len(raw)]
         self.pos += len(raw) or 1
         fault = "cut_off" if touches_end else None
         if raw[:1] in QUOTES or (is_commented and raw.isdigit()):
             fault = fault or "ambiguous"
-        if raw != written and raw[:1].isdigit():
-            self.repairs["full_width_signs"] = None
         if not _LITERAL.fullmatch(raw):
-            raw = self._spelled(raw, written)
+            raw = self._spelled(raw)
         if self.stray_quote() and self.pos == self.end:
             fault = fault or "cut_off"
         return Scalar(raw, False, fault)
 
-    def _spelled(self, raw: str, written: str) -> str:
+    def _spelled(self, raw: str) -> str:
         """What is no literal of JSON, and how it was written."""
         if "\\" in raw:
             self.repairs["bad_escape"] = None
-            raw = written = raw.replace("\\", "")
+            raw = raw.replace("\\", "")
             if _LITERAL.fullmatch(raw):
                 return raw
         if (raw[:1] == "(" and raw[-1:] == ")") or raw in _OTHER_LITERALS:
@@ -235,8 +212,8 @@ class Scanner:
             return raw[1:-1] if raw[:1] == "(" else raw
         if raw[:1] not in "0123456789.+-~":
             self.repairs["unquoted_value"] = None
-            return written
-        self.repairs["decimal_comma" if _DECIMAL_COMMA.match(raw) else "number_spelling"] = None
+        else:
+            self.repairs["decimal_comma" if _DECIMAL_COMMA.match(raw) else "number_spelling"] = None
         return raw
 
     def unescaped(self, raw: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from musicflamingo_cli.scoring.reply.scanner import COLONLESS, KEY, KEY_AHEAD, QUOTES, Scanner, fold
+from musicflamingo_cli.scoring.reply.scanner import COLONLESS, KEY, KEY_AHEAD, QUOTES, Scanner
 from musicflamingo_cli.scoring.reply.tree import Array, Node, Object, Scalar, Tree
 
 MAX_DEPTH = 256
@@ -43,11 +43,10 @@ _PART_OF_NUMBER = re.compile(r"[-+.%/0-9±~\\]|[^\s,;:{}\[\]0-9]{1,8}[0-9]")
 
 def read_trees(text: str) -> Iterator[Tree]:
     """Every object of a text, and every list of objects, outermost ones only, in order."""
-    folded = fold(text)
     pos = members = previous = reread = 0
     is_strict = False
-    while begin := _BEGIN.search(folded, pos):
-        reader = _Reader(text, folded, begin.start())
+    while begin := _BEGIN.search(text, pos):
+        reader = _Reader(text, begin.start())
         tree = reader.read()
         members += reader.count + 4
         if not tree.root.members:
@@ -56,8 +55,8 @@ def read_trees(text: str) -> Iterator[Tree]:
         if members > _MAX_MEMBERS:
             pos = max(pos, len(text) - _LAST_PART)
         if tree.root.members:
-            if not (is_strict and not folded[previous : tree.start].strip(" \t\r\n,")):
-                torn = _TORN.search(folded, max(0, tree.start - 120), tree.start)
+            if not (is_strict and not text[previous : tree.start].strip(" \t\r\n,")):
+                torn = _TORN.search(text, max(0, tree.start - 120), tree.start)
                 tree = tree if torn is None else tree._replace(under=torn["name"])
             is_strict, previous = tree.is_strict, tree.end
             yield tree
@@ -65,11 +64,10 @@ def read_trees(text: str) -> Iterator[Tree]:
 
 def read_braceless(text: str) -> Tree | None:
     """The object with which a text begins whose opening brace is missing; None if it begins with no quoted key."""
-    folded = fold(text)
     start = len(text) - len(text.lstrip())
-    if folded[start : start + 1] not in ('"', "'") or KEY.match(folded, start) is None:
+    if text[start : start + 1] not in ('"', "'") or KEY.match(text, start) is None:
         return None
-    reader = _Reader(text, folded, start - 1)
+    reader = _Reader(text, start - 1)
     reader.repairs["missing_brace"] = None
     return reader.read()
 
@@ -77,12 +75,12 @@ def read_braceless(text: str) -> Tree | None:
 class _Reader(Scanner):
     """Reads the object or list whose bracket stands at `start`."""
 
-    def __init__(self, text: str, folded: str, start: int) -> None:
-        super().__init__(text, folded, start + 1)
+    def __init__(self, text: str, start: int) -> None:
+        super().__init__(text, start + 1)
         self.start = start
         self.count = 0
         """Members read."""
-        self.root: Node = Array() if start >= 0 and folded[start] == "[" else Object()
+        self.root: Node = Array() if start >= 0 and text[start] == "[" else Object()
         self._stack: list[Node] = [self.root]
         self._separated = True
         """Whether a comma, or an opening bracket, stands before what comes next."""
@@ -95,7 +93,7 @@ class _Reader(Scanner):
             self._between(top)
             if self.pos >= self.end:
                 break
-            char = self.folded[self.pos]
+            char = self.text[self.pos]
             if char in "}]":
                 self._close(char)
             elif isinstance(top, Array):
@@ -108,8 +106,6 @@ class _Reader(Scanner):
                 break
         if self._stack:
             self.repairs["truncated" if self.pos >= self.end else "missing_brace"] = None
-        if self.text is not self.folded and self.text[self.start : self.start + 1] not in ("{", "[", ""):
-            self.repairs["full_width_signs"] = None
         return Tree(self.root, max(self.start, 0), self.pos, tuple(self.repairs))
 
     def _between(self, top: Node) -> None:
@@ -118,7 +114,7 @@ class _Reader(Scanner):
         while True:
             if self.space():
                 self._doubt(only_whole=True)  # the comment may say what the number is out of
-            two = self.folded[self.pos : self.pos + 2]
+            two = self.text[self.pos : self.pos + 2]
             if two[:1] in (",", ";"):
                 commas += 1
                 self.pos += 1
@@ -137,13 +133,13 @@ class _Reader(Scanner):
         kind = Object if char == "}" else Array
         self.pos += 1
         self._separated = False
-        if _PART_OF_NUMBER.match(self.folded, self.pos):
+        if _PART_OF_NUMBER.match(self.text, self.pos):
             self._doubt()
         if not isinstance(self._stack[-1], kind):
             if not any(isinstance(node, kind) for node in self._stack):
                 self.repairs["stray_bracket"] = None
                 return
-            if char == "}" and isinstance(self._stack[-2], Object) and _NEXT_KEY.match(self.folded, self.pos):
+            if char == "}" and isinstance(self._stack[-2], Object) and _NEXT_KEY.match(self.text, self.pos):
                 self.repairs["wrong_bracket"] = None
                 kind = Array
             while not isinstance(self._stack[-1], kind):
@@ -152,11 +148,11 @@ class _Reader(Scanner):
         if self._stack:
             self.stray_quote()
         elif "doubled_braces" in self.repairs:
-            while self.folded[self.pos : self.pos + 1] == "}":
+            while self.text[self.pos : self.pos + 1] == "}":
                 self.pos += 1
 
     def _item(self, top: Node) -> None:
-        if self.folded[self.pos] not in QUOTES or KEY.match(self.folded, self.pos) is None:
+        if self.text[self.pos] not in QUOTES or KEY.match(self.text, self.pos) is None:
             self._separated = False
             self._value(top, "")
         elif len(self._stack) > 1 and not (top.members and isinstance(top.members[-1][1], Object)):
@@ -168,33 +164,33 @@ class _Reader(Scanner):
 
     def _member(self, top: Node) -> bool:
         """Read a key and its value; False where what follows belongs to this object no more."""
-        char = self.folded[self.pos]
+        char = self.text[self.pos]
         if char == "{" and not top.members:
             self.repairs["doubled_braces"] = None
-            braces = _BRACES.match(self.folded, self.pos)
+            braces = _BRACES.match(self.text, self.pos)
             self.pos = braces.end() if braces else self.pos + 1
             return True
         if char in "{[":
             if not self._separated or char == "[":
                 self._doubt()
             return False
-        found = KEY.match(self.folded, self.pos) or COLONLESS.match(self.folded, self.pos)
+        found = KEY.match(self.text, self.pos) or COLONLESS.match(self.text, self.pos)
         if found is None:
-            if cut := _CUT_KEY.match(self.folded, self.pos):
+            if cut := _CUT_KEY.match(self.text, self.pos):
                 self.pos = cut.end()
                 return False
             return self._recover()
-        if (found["loose"] or "").count(" ") > 1 and _NEW_OBJECT.match(self.folded, found.end()):
+        if (found["loose"] or "").count(" ") > 1 and _NEW_OBJECT.match(self.text, found.end()):
             return False  # words that lead to another object
         self.count += 1
         self._skips = 0
         if not self._separated:
             self.repairs["missing_comma"] = None
-            if not (found["sign"] or "").strip() and not self.folded[self.pos - 1].isspace():
+            if not (found["sign"] or "").strip() and not self.text[self.pos - 1].isspace():
                 self._doubt()  # with neither comma, space nor colon a key may be a piece of the value
         self._separated = False
         key, sign = self.key(found), (found["sign"] or "").strip()
-        is_parent = found.re is COLONLESS and _BRACE_LOST.match(self.folded, found.end()) is not None
+        is_parent = found.re is COLONLESS and _BRACE_LOST.match(self.text, found.end()) is not None
         if not sign:
             self.repairs["missing_brace" if is_parent else "missing_colon"] = None
         elif sign != ":":
@@ -212,21 +208,18 @@ class _Reader(Scanner):
         if self._skips > _MAX_SKIPS or not self.root.members:
             self._doubt()
             return False
-        garbage = _GARBAGE.match(self.folded, self.pos)
-        said = garbage.group() if garbage else self.folded[self.pos]
-        if said.startswith(("...", "…")):
-            self.repairs["ellipsis"] = None
-        else:
-            self.repairs["stray_bracket" if said.strip() in (")", "(") else "skipped_text"] = None
-            is_on_new_line = self.folded[max(0, self.pos - 64) : self.pos].rstrip(" \t").endswith("\n")
-            if not (self._separated or is_on_new_line) or _DIGIT_OR_SIGN.search(said):
-                self._doubt()
+        garbage = _GARBAGE.match(self.text, self.pos)
+        said = garbage.group() if garbage else self.text[self.pos]
+        self.repairs["stray_bracket" if said.strip() in (")", "(") else "skipped_text"] = None
+        is_on_new_line = self.text[max(0, self.pos - 64) : self.pos].rstrip(" \t").endswith("\n")
+        if not (self._separated or is_on_new_line) or _DIGIT_OR_SIGN.search(said):
+            self._doubt()
         self.pos += len(said)
         return True
 
     def _value(self, top: Node, key: str) -> None:
         is_commented = self.space()
-        char = self.folded[self.pos : self.pos + 1]
+        char = self.text[self.pos : self.pos + 1]
         if char and char in "{[" and len(self._stack) < MAX_DEPTH:
             self._push(top, key, Object() if char == "{" else Array(), self.pos + 1)
         elif not char or char in "{[":
@@ -235,10 +228,10 @@ class _Reader(Scanner):
         elif char in ",;}]":
             self.repairs["missing_value"] = None
             top.members.append((key, Scalar("", False)))
-        elif char == '"' and isinstance(top, Object) and _BRACE_LOST.match(self.folded, self.pos):
+        elif char == '"' and isinstance(top, Object) and _BRACE_LOST.match(self.text, self.pos):
             self.repairs["missing_brace"] = None
             self._push(top, key, Object(), self.pos)
-        elif char == '"' and (brace := _QUOTED_OBJECT.match(self.folded, self.pos)):
+        elif char == '"' and (brace := _QUOTED_OBJECT.match(self.text, self.pos)):
             self.repairs["unescaped_quotes"] = None
             self._push(top, key, Object(), brace.end())
         else:

@@ -16,7 +16,9 @@ _MOST_TEXTS = 16
 """Statements on one text that are looked at; only a loop has more, each perhaps within the one before."""
 NO_TEXT = frozenset(("null", "none", "nan", "true", "false", "undefined", "", "nil"))
 """Words without quotes that are no text."""
-_RAN_ON = re.compile(r"[\"'“”]\s{0,4}:|[}\]]\s{0,4},\s{0,4}[{\[\"]|\n\s{0,16}[\"']?\w{1,40}[\"']?\s{0,2}:")
+_RAN_ON = re.compile(
+    r"^\"\"|\"\s{0,4}\+\s{0,4}\"|[\"'“”]\s{0,4}:|[}\]]\s{0,4},\s{0,4}[{\[\"]|\n\s{0,16}[\"']?\w{1,40}[\"']?\s{0,2}:"
+)
 """Signs of JSON in what should be a text: it ran on into what follows."""
 _IN_A_ROW = re.compile(r"[\"”]\s{0,2},\s{0,2}[\"“]")
 

@@ -9,7 +9,7 @@ import pytest
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.reply.parse import parse_reply
-from musicflamingo_cli.scoring.reply.thinking import thinking_of
+from musicflamingo_cli.scoring.reply.parts import thinking_of
 
 ONE = '{"production_quality": 0.85}'
 OTHER = '{"production_quality": 0.25}'

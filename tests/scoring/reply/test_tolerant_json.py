@@ -77,8 +77,6 @@ def test_what_may_not_leaves_it(rest: str, fields: Sequence[Field]) -> None:
         ('> {\n> "production_quality": 0.8\n> }\n', ("quoted_lines",)),
         ('{"genre": , "production_quality": 0.8}', ("missing_value",)),
         ('{"genre" -> "dub", "production_quality" => 0.8}', ("equals_signs",)),
-        ("｛“genre”：“dub”，“production_quality”：０．８｝", ("smart_quotes", "full_width_signs")),
-        ('{"genre": "du" + "b", "production_quality": 0.8}', ("concatenation",)),
         ('{"genre": "dub" "production_quality": 0.8}', ("missing_comma",)),
         ('{"genre": \'dub "lite"\', "production_quality": 0.8}', ("single_quotes",)),
     ],
@@ -93,6 +91,12 @@ def test_what_is_no_json_is_repaired_and_says_how(text: str, repairs: tuple[str,
 def test_strings_that_are_added_make_no_number(raw: str, fields: Sequence[Field]) -> None:
     answer = parse_reply(f'{{"genre": "dub", "production_quality": {raw}}}', fields, "", "stop").fields
     assert (answer["production_quality"].value, answer["production_quality"].reason) == (None, "ambiguous")
+
+
+@pytest.mark.parametrize("raw", ['"du" + "b"', '"""dub"""'])
+def test_a_string_of_another_language_is_no_text(raw: str, fields: Sequence[Field]) -> None:
+    answer = parse_reply(f'{{"genre": {raw}, "production_quality": 0.8}}', fields, "", "stop").fields
+    assert (answer["genre"].value, answer["production_quality"].value) == (None, 0.8)
 
 
 @pytest.mark.parametrize("mood", ["no </think> here", "<answer>0.3</answer>", "<think>production_quality: 0.3"])
@@ -131,6 +135,7 @@ def test_texts(text: str, genre: str, fields: Sequence[Field]) -> None:
         '{"production_quality": {"reason": "clean}, content_enjoyment: {"reason": "x", "score": 0.6}}',
         '{"thinking": "production_quality: 0.3", "mood": "calm"}',
         '{"notes": "\\"production_quality\\": 0.3"}',
+        '{\n"weights"：{\n"production_quality"：0.3，\n"content_enjoyment"：0.4\n}\n}\n',
     ],
 )
 def test_numbers_within_texts_are_none(text: str, fields: Sequence[Field]) -> None:
