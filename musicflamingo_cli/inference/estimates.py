@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from musicflamingo_cli.inference.batching import Batching
-from musicflamingo_cli.intake.audio.lengths import expected_seconds
+from musicflamingo_cli.intake.audio.load import expected_seconds
 from musicflamingo_cli.records import Song
 from musicflamingo_cli.urls import has_scheme
 

@@ -14,7 +14,6 @@ from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.intake.audio.chains import parts_of
 from musicflamingo_cli.intake.audio.clip import CLIP_RATE, Clip, Head, Samples
-from musicflamingo_cli.intake.audio.decoders import open_parts
 from musicflamingo_cli.intake.audio.fingerprint import (
     check_unchanged,
     fingerprint,
@@ -24,6 +23,10 @@ from musicflamingo_cli.intake.audio.fingerprint import (
 )
 from musicflamingo_cli.intake.audio.formats import AudioFormat, Library, sniff
 from musicflamingo_cli.intake.audio.header_length import is_ogg_cut, is_short, promised_frames
+from musicflamingo_cli.intake.audio.reader import Reader
+from musicflamingo_cli.intake.audio.reader_av import AvReader
+from musicflamingo_cli.intake.audio.reader_chain import ChainReader
+from musicflamingo_cli.intake.audio.reader_soundfile import SoundfileReader
 from musicflamingo_cli.intake.audio.settings import MEASURED_SECONDS, AudioPlan
 from musicflamingo_cli.intake.reasons import Unheard, fail
 from musicflamingo_cli.records import Failure, Fingerprint, Heard, Measures
@@ -104,13 +107,15 @@ def hear(path: str, plan: AudioPlan) -> Heard | Failure:
 
 
 def _heard(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> Heard:
+    from musicflamingo_cli.measure import measure
+
     best = listen(fd, form, plan)
     seconds = best.frames / best.sample_rate
     if seconds <= plan.min_seconds:
         raise Unheard("too_short", f"{seconds:.3f} s of sound; more than {plan.min_seconds:g} s are needed")
     if best.samples.not_finite == best.samples.values:
         raise Unheard("non_finite", "no sample is a finite number that a recording can hold")
-    measures = _measure(best, plan)
+    measures = measure(best.head, best.sample_rate, plan.measures, best.layout)
     used = best.clip.size / CLIP_RATE if best.clip is not None else len(best.head) / best.sample_rate
     return Heard(
         fingerprint=print_,
@@ -123,6 +128,19 @@ def _heard(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> 
         used_seconds=min(used, seconds),
         clip=best.clip,
     )
+
+
+def expected_seconds(path: str) -> float | None:
+    """Return about how many seconds of audio a file holds, or None if its header doesn't tell. Decodes nothing."""
+    try:
+        with open_regular(path) as (fd, status):
+            form = sniff(fd, status.st_size)
+            if form is None:
+                return None
+            with closing(_open(form.libraries[0], fd, form)) as reader:
+                return reader.expected / reader.sample_rate if reader.expected else None
+    except (Unheard, ImportError, OSError, MemoryError, ValueError):
+        return None
 
 
 def listen(fd: int, form: AudioFormat, plan: AudioPlan) -> Pass:
@@ -152,7 +170,10 @@ def _listen_with(
     """Read one file with one library; `length` is its length in frames where an earlier reading has told it."""
     from musicflamingo_cli.measure.layouts import mono_weights, positions
 
-    with closing(open_parts(library, fd, parts)) as reader:
+    def open_part(form: AudioFormat) -> Reader:  # What this library does not know goes to its own.
+        return _open(library if library in form.libraries else form.libraries[0], fd, form)
+
+    with closing(open_part(parts[0]) if len(parts) == 1 else ChainReader(fd, parts, open_part)) as reader:
         rate = reader.sample_rate
         samples = Samples(reader.channels)
         measured = int(MEASURED_SECONDS * rate)
@@ -179,6 +200,11 @@ def _listen_with(
     )  # fmt: skip
 
 
+def _open(library: Library, fd: int, form: AudioFormat) -> Reader:
+    """Raises `Unheard` with the reason why this library can't, and MemoryError where headers ask for too much."""
+    return SoundfileReader(fd, form) if library == "soundfile" else AvReader(fd, form)
+
+
 def _window(plan: AudioPlan, rate: int, length: int | None) -> tuple[int, int]:
     """First frame of the clip, and the first one behind it."""
     wanted = max(1, int(plan.max_clip_seconds * rate))
@@ -186,12 +212,6 @@ def _window(plan: AudioPlan, rate: int, length: int | None) -> tuple[int, int]:
         return 0, wanted
     start = max(0, (min(length, int(MIDDLE_SECONDS * rate)) - wanted) // 2)
     return start, start + wanted
-
-
-def _measure(heard: Pass, plan: AudioPlan) -> Measures:
-    from musicflamingo_cli.measure import measure
-
-    return measure(heard.head, heard.sample_rate, plan.measures, heard.layout)
 
 
 def _flags(heard: Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
