@@ -21,7 +21,7 @@ import orjson
 
 from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import PART, open_folder, read_regular, sweep_part, write_whole
-from musicflamingo_cli.records import Distribution, Failure, Fingerprint, Heard, Measures, Reply
+from musicflamingo_cli.records import Distribution, Failure, Fingerprint, LoadedAudio, Measures, Reply
 
 ENTRY_FORMAT = 1
 MAX_ENTRY_BYTES = 64 * 1024 * 1024
@@ -44,7 +44,7 @@ class Entry:
     song_id: str
     prompt_hash: str
     """SHA-256 of the rendered prompt that the replies answer."""
-    heard: Heard | None = None
+    heard: LoadedAudio | None = None
     """The audio that the replies are about (its clip is never kept)."""
     replies: tuple[Reply, ...] = ()
     """Usually one; empty while nothing was answered."""
@@ -277,14 +277,14 @@ def _encodable(value: Any) -> Any:
     return value
 
 
-def _heard(body: Mapping[str, Any] | None) -> Heard | None:
+def _heard(body: Mapping[str, Any] | None) -> LoadedAudio | None:
     if body is None:
         return None
     measures = body["measures"]
     if not measures.keys() <= MEASURES:
         measures = {k: v for k, v in measures.items() if k in MEASURES}
     fingerprint = Fingerprint(**body["fingerprint"])
-    return Heard(
+    return LoadedAudio(
         **{**body, "fingerprint": fingerprint, "measures": Measures(**measures), "flags": tuple(body["flags"])}
     )
 

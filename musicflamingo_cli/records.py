@@ -161,7 +161,7 @@ MEASURES_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class LoadedAudio:
     """One audio file, decoded."""
 
     fingerprint: Fingerprint
@@ -227,7 +227,7 @@ class Request:
     song_id: str
     prompt: str
     """The rendered prompt."""
-    heard: Heard
+    heard: LoadedAudio
     system: str | None = None
     second_try: bool = False
     """True if an earlier reply could not be read: this one is held to the pack's schema, or else kept from repeating
@@ -315,7 +315,7 @@ class Outcome:
     """What became of one song: everything that its table row is made of."""
 
     song: Song
-    heard: Heard | None = None
+    heard: LoadedAudio | None = None
     reply: Reply | None = None
     answer: Answer | None = None
     score: Score | None = None

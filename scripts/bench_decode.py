@@ -3,7 +3,7 @@
     python scripts/bench_decode.py [FILE ...] [--repeat 3]
 
 Without files, a sample song looped to three minutes in every common format. A figure is seconds of audio per second of
-wall clock in one process, the best of the repeats; `decode` is what is compared (fingerprint and clip), `hear` adds the
+wall clock in one process, the best of the repeats; `decode` is what is compared (fingerprint and clip), `load` adds the
 basic measures that every song gets. A ratio above 1 means that `decode` is faster.
 """
 
@@ -26,16 +26,16 @@ import soundfile
 from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.intake.audio.fingerprint import open_regular, take_fingerprint
 from musicflamingo_cli.intake.audio.formats import sniff
-from musicflamingo_cli.intake.audio.load import AudioPlan, hear, listen
-from musicflamingo_cli.records import Heard
+from musicflamingo_cli.intake.audio.load import AudioPlan, listen, load_audio
+from musicflamingo_cli.records import LoadedAudio
 
 SAMPLE = Path(__file__).resolve().parent.parent / "data" / "sample" / "greensleeves.flac"
 SECONDS = 180
 PLAN = AudioPlan()
 
 
-def by_hear(path: Path) -> None:
-    assert isinstance(hear(str(path), PLAN), Heard), path
+def by_load(path: Path) -> None:
+    assert isinstance(load_audio(str(path), PLAN), LoadedAudio), path
 
 
 def by_decode(path: Path) -> None:
@@ -149,14 +149,14 @@ def main() -> None:
 
 
 def report(paths: list[Path], rivals: dict[str, Callable[[Path], None]], repeat: int) -> None:
-    print(f"{'file':<28}{'seconds':>8}{'decode':>9}{'hear':>9}", *(f"{name:>14}{'ratio':>7}" for name in rivals))
+    print(f"{'file':<28}{'seconds':>8}{'decode':>9}{'load':>9}", *(f"{name:>14}{'ratio':>7}" for name in rivals))
     for path in paths:
-        heard = hear(str(path), PLAN)
-        if not isinstance(heard, Heard):
+        heard = load_audio(str(path), PLAN)
+        if not isinstance(heard, LoadedAudio):
             print(f"{path.name:<28}{heard.reason}")
             continue
         length = heard.audio_seconds
-        ours, whole = best(by_decode, path, repeat), best(by_hear, path, repeat)
+        ours, whole = best(by_decode, path, repeat), best(by_load, path, repeat)
         assert ours is not None
         assert whole is not None
         for rival in rivals.values():

@@ -39,10 +39,10 @@ from musicflamingo_cli.engines.flamingo.session import Session  # noqa: E402
 from musicflamingo_cli.errors import MfqError  # noqa: E402
 from musicflamingo_cli.inference.batching import batches  # noqa: E402
 from musicflamingo_cli.inference.prefetch import Feeder  # noqa: E402
-from musicflamingo_cli.intake.audio.load import AudioPlan, hear  # noqa: E402
+from musicflamingo_cli.intake.audio.load import AudioPlan, load_audio  # noqa: E402
 from musicflamingo_cli.intake.audio.pool import DecodePool  # noqa: E402
 from musicflamingo_cli.intake.packs import load_pack  # noqa: E402
-from musicflamingo_cli.records import Failure, Heard, Pack, Request  # noqa: E402
+from musicflamingo_cli.records import Failure, LoadedAudio, Pack, Request  # noqa: E402
 
 RATE = 44_100
 MODES = ("text", "json", "scores")
@@ -145,7 +145,7 @@ def requests_for(paths: list[Path], pack: Pack) -> list[Request]:
     """Hear every file and ask the pack's question of it."""
     requests = []
     for n, path in enumerate(paths):
-        heard = hear(str(path), AudioPlan())
+        heard = load_audio(str(path), AudioPlan())
         if isinstance(heard, Failure):
             raise SystemExit(f"{path}: {heard.error}")
         requests.append(Request(f"song-{n}", pack.template, heard))
@@ -220,8 +220,8 @@ def flowing(bench: Bench, paths: list[Path], songs: int, items: int, decode: str
     busy = [0.0]
 
     def requests(pool: DecodePool) -> Iterator[Request]:
-        for n, heard in pool.hear((n, str(paths[n % len(paths)])) for n in range(songs)):
-            if isinstance(heard, Heard):
+        for n, heard in pool.load((n, str(paths[n % len(paths)])) for n in range(songs)):
+            if isinstance(heard, LoadedAudio):
                 yield Request(f"song-{n}", bench.pack.template, heard)
 
     start = time.perf_counter()

@@ -27,7 +27,16 @@ from musicflamingo_cli.engines.registry import build_engine
 from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.audio.fingerprint import fingerprint
 from musicflamingo_cli.intake.packs import load_pack
-from musicflamingo_cli.records import MEASURES_VERSION, Distribution, Fingerprint, Heard, Measures, Reply, Rules, Song
+from musicflamingo_cli.records import (
+    MEASURES_VERSION,
+    Distribution,
+    Fingerprint,
+    LoadedAudio,
+    Measures,
+    Reply,
+    Rules,
+    Song,
+)
 from musicflamingo_cli.run_context import identity_of
 from musicflamingo_cli.score_options import score_options
 from musicflamingo_cli.scoring.scorer import read_reply
@@ -81,7 +90,7 @@ def make_cache(root: Path, songs: int, reply_of: Callable[[int], Reply]) -> Path
     audio.write_bytes(b"no audio: nobody listens")
     taken = fingerprint(str(audio))
     assert isinstance(taken, Fingerprint)
-    heard = Heard(taken, 180.0, 44100, 2, (), MEASURES)
+    heard = LoadedAudio(taken, 180.0, 44100, 2, (), MEASURES)
     pack = load_pack("quality")
     engine = build_engine("fake", EngineSettings(pack))
     cache = Cache(root / "cache", f"fake-{pack.name}", identity_of(engine.identity(), pack))

@@ -94,7 +94,7 @@ def _formats() -> Iterator[tuple[str, str | None]]:
     """Write a second of sound in each format and hear it again; yield (format, None or what went wrong)."""
     import tempfile
 
-    from musicflamingo_cli.intake.audio.load import AudioPlan, hear
+    from musicflamingo_cli.intake.audio.load import AudioPlan, load_audio
     from musicflamingo_cli.records import Failure
 
     with tempfile.TemporaryDirectory(prefix="mfq-doctor-") as folder:
@@ -102,7 +102,7 @@ def _formats() -> Iterator[tuple[str, str | None]]:
             try:
                 path = Path(folder) / f"test.{name}"
                 path.write_bytes(_sound(name))
-                heard = hear(str(path), AudioPlan())
+                heard = load_audio(str(path), AudioPlan())
                 yield name, heard.error if isinstance(heard, Failure) else None
             except Exception as problem:
                 yield name, f"{type(problem).__name__}: {problem}"

@@ -8,7 +8,7 @@ from musicflamingo_cli.cache import Cache, Entry
 from musicflamingo_cli.inference.lookup import Found, LookupRules
 from musicflamingo_cli.inference.progress import Progress
 from musicflamingo_cli.inference.second_try import SecondTry
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Reply, Request
+from musicflamingo_cli.records import MEASURES_VERSION, Failure, LoadedAudio, Reply, Request
 
 
 class Entries:
@@ -22,7 +22,7 @@ class Entries:
         self.asked_again = 0
         """Replies that could not be read and were asked for once more."""
 
-    def request(self, found: Found, heard: Heard) -> Request:
+    def request(self, found: Found, heard: LoadedAudio) -> Request:
         """Return what the engine is asked for a song; it is in work from now on."""
         self._in_work[found.song.song_id] = found
         request = Request(found.song.song_id, found.prompt, heard, found.system)
@@ -58,7 +58,7 @@ class Entries:
         self._progress.finished(found.song.song_id, heard=heard, tokens=tokens)
         return None
 
-    def failed(self, found: Found, failure: Failure, heard: Heard | None) -> None:
+    def failed(self, found: Found, failure: Failure, heard: LoadedAudio | None) -> None:
         """Write why a song has no answer; replies of an earlier run stay."""
         old = found.entry
         new = Entry(found.song.song_id, found.digest, heard=heard, measures_version=MEASURES_VERSION)

@@ -12,7 +12,7 @@ from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.audio.fingerprint import fingerprint, same_file
 from musicflamingo_cli.intake.fetch.urls import UrlKey, is_url, url_facts, url_key
 from musicflamingo_cli.intake.settings import IntakeSettings
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Song
+from musicflamingo_cli.records import MEASURES_VERSION, Failure, LoadedAudio, Pack, Song
 
 State = Literal["hit", "failed", "hear", "measure"]
 """A reply that counts; a failure that is remembered; to be heard and answered; to be measured only."""
@@ -122,7 +122,7 @@ def _without_failure(entry: Entry) -> Entry:
     return replace(entry, failure=None, failed_file=None, failed_under="")
 
 
-def _hit_or_measure(heard: Heard, entry: Entry, rules: LookupRules) -> State:
+def _hit_or_measure(heard: LoadedAudio, entry: Entry, rules: LookupRules) -> State:
     enough = heard.measured == "all" or rules.intake.plan.measures == "basic"
     as_before = heard.channels <= 2 and "truncated_file" not in heard.flags  # What version 2 hears alike.
     alike = entry.measures_version == MEASURES_VERSION or (entry.measures_version == "1" and as_before)

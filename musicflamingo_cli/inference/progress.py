@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from musicflamingo_cli.inference.limits import Limits
 from musicflamingo_cli.inference.time_left import TimeLeft
-from musicflamingo_cli.records import Failure, Heard, Tick, Watch
+from musicflamingo_cli.records import Failure, LoadedAudio, Tick, Watch
 
 
 class Progress:
@@ -48,7 +48,7 @@ class Progress:
         with self._lock:
             self._left.fetched()
 
-    def heard(self, song_id: str, heard: Heard) -> None:
+    def heard(self, song_id: str, heard: LoadedAudio) -> None:
         """Count a song that was decoded."""
         with self._lock:
             self._left.heard(song_id, _used(heard))
@@ -64,7 +64,7 @@ class Progress:
         *,
         cached: bool = False,
         failure: Failure | None = None,
-        heard: Heard | None = None,
+        heard: LoadedAudio | None = None,
         tokens: int = 0,
     ) -> None:
         """Count a finished song, with its id if it cost more than a look-up; `heard` is what this run decoded of it.
@@ -86,5 +86,5 @@ class Progress:
             self._limits.check_failures(tick.failed, tick.total, self.reasons)
 
 
-def _used(heard: Heard) -> float:
+def _used(heard: LoadedAudio) -> float:
     return heard.audio_seconds if heard.used_seconds is None else heard.used_seconds

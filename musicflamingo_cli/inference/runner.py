@@ -23,7 +23,7 @@ from musicflamingo_cli.inference.progress import Progress
 from musicflamingo_cli.inference.second_try import Readable, SecondTry
 from musicflamingo_cli.inference.sources import Source, Sources
 from musicflamingo_cli.intake.audio.pool import DecodePool
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, Heard, Pack, Reply, Request, Song, Tick, Watch
+from musicflamingo_cli.records import MEASURES_VERSION, Failure, LoadedAudio, Pack, Reply, Request, Song, Tick, Watch
 
 Prepared = tuple[list[Request], object | None]
 """A batch, and what its engine made of it ahead of time."""
@@ -130,7 +130,7 @@ class Runner:
             stack.callback(self._sources.close)
             stack.callback(feeder.stop)
             limit = settings.batching.seconds or self._engine.batch_seconds
-            requests = self._requests(pool.hear_or_pause(self._local(todo), PAUSE_SECONDS))
+            requests = self._requests(pool.load_or_pause(self._local(todo), PAUSE_SECONDS))
             made = batches(
                 requests,
                 self.calls.items,
@@ -221,7 +221,7 @@ class Runner:
                     self.progress.fetched()
                 yield (found, fetched), fetched.path
 
-    def _requests(self, heard: Iterable[tuple[Source, Heard | Failure] | None]) -> Iterator[Request | None]:
+    def _requests(self, heard: Iterable[tuple[Source, LoadedAudio | Failure] | None]) -> Iterator[Request | None]:
         for one in heard:
             if one is None:
                 yield None
@@ -283,7 +283,7 @@ class Runner:
         return self._second.is_owed(found, on_demand) and not self._journal.suspects.condemned(found.song.song_id)
 
 
-def _same_audio(one: Heard, other: Heard) -> bool:
+def _same_audio(one: LoadedAudio, other: LoadedAudio) -> bool:
     """Say if the same was heard of the same bytes; a newer decoder may hear more of them."""
     seconds = one.used_seconds, other.used_seconds
     is_as_long = None in seconds or abs((seconds[0] or 0.0) - (seconds[1] or 0.0)) < SAME_SECONDS

@@ -30,7 +30,7 @@ def first_requests(
     with ExitStack() as stack:
         pool = stack.enter_context(DecodePool(workers, plan))
         stack.callback(sources.close)
-        for source, raw in pool.hear(islice(local(), 2 * count)):
+        for source, raw in pool.load(islice(local(), 2 * count)):
             heard, found = sources.heard(source, raw), source[0]
             if not isinstance(heard, Failure):
                 request = Request(found.song.song_id, found.prompt, heard, found.system)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from musicflamingo_cli.inference.lookup import Found
 from musicflamingo_cli.intake.fetch.settings import Fetched, FetchSettings
 from musicflamingo_cli.intake.fetch.urls import is_url, url_key
-from musicflamingo_cli.records import Failure, Heard
+from musicflamingo_cli.records import Failure, LoadedAudio
 
 if TYPE_CHECKING:
     from musicflamingo_cli.intake.fetch.fetcher import Fetcher
@@ -44,7 +44,7 @@ class Sources:
         if self._fetcher is not None:
             self._fetcher.close()
 
-    def heard(self, source: Source, got: Heard | Failure) -> Heard | Failure:
+    def heard(self, source: Source, got: LoadedAudio | Failure) -> LoadedAudio | Failure:
         """Remove what was only fetched to be heard; a URL's fingerprint carries the URL's key in place of a path."""
         found, fetched = source
         if fetched.temporary:

@@ -85,8 +85,8 @@ def fail(reason: str, error: str, *, transient: bool | None = None) -> Failure:
     return Failure("intake", reason, text, transient=reason in TRANSIENT if transient is None else transient)
 
 
-class Unheard(Exception):
-    """Carries a failure up to `hear`, which returns it as a value."""
+class IntakeError(Exception):
+    """Carries a failure up to `load_audio`, which returns it as a value."""
 
     def __init__(self, reason: str, error: str) -> None:
         """Take what `fail` takes."""

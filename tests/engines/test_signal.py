@@ -10,7 +10,16 @@ import pytest
 
 from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.signal import SignalEngine, losses, technical_scores
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, Fingerprint, Heard, Measures, Pack, Reply, Request
+from musicflamingo_cli.records import (
+    MEASURES_VERSION,
+    Failure,
+    Fingerprint,
+    LoadedAudio,
+    Measures,
+    Pack,
+    Reply,
+    Request,
+)
 
 SOUND = Measures(
     loudness_lufs=-14.0,
@@ -38,7 +47,7 @@ def quality(**changed: object) -> float:
 
 
 def request(measures: Measures = SOUND, seconds: float = 30.0, measured: str = "all") -> Request:
-    heard = Heard(Fingerprint("/a", 1, 1, "0"), seconds, 44_100, 2, measures=measures, measured=measured)
+    heard = LoadedAudio(Fingerprint("/a", 1, 1, "0"), seconds, 44_100, 2, measures=measures, measured=measured)
     return Request("song", "prompt", heard)
 
 

@@ -7,12 +7,12 @@ import pytest
 from musicflamingo_cli.engines.fake import FakeEngine
 from musicflamingo_cli.inference import batching
 from musicflamingo_cli.inference.batching import audio_room, batches, grouped
-from musicflamingo_cli.records import Fingerprint, Heard, Request
+from musicflamingo_cli.records import Fingerprint, LoadedAudio, Request
 
 
 def of(*lengths):
     prints = Fingerprint("/a.wav", 1, 1, "0" * 64)
-    return [Request(f"s{n}", "Rate.", Heard(prints, s, 16000, 1, used_seconds=s)) for n, s in enumerate(lengths)]
+    return [Request(f"s{n}", "Rate.", LoadedAudio(prints, s, 16000, 1, used_seconds=s)) for n, s in enumerate(lengths)]
 
 
 def lengths_of(made):

@@ -10,7 +10,7 @@ from musicflamingo_cli.records import (
     Field,
     FieldAnswer,
     Fingerprint,
-    Heard,
+    LoadedAudio,
     Measures,
     Outcome,
     Pack,
@@ -28,7 +28,7 @@ SHOWING = Pack(
     "t", "1", (Field("good", "score", "", 0, 1, 1), Field("bpm", "measure", measure="tempo_bpm")), "Measure."
 )
 SONG = Song(3, "id", "a.wav", "/x/a.wav", "T", {"year": 1959, "genre": ["a", 1]})
-HEARD = Heard(
+HEARD = LoadedAudio(
     Fingerprint("/x/a.wav", 1, 2, "00"),
     audio_seconds=10.0,
     sample_rate=44100,

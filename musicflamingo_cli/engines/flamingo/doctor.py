@@ -21,7 +21,7 @@ from musicflamingo_cli.engines.flamingo.memory import TYPICAL_SECONDS, propose_b
 from musicflamingo_cli.engines.parity import parity
 from musicflamingo_cli.errors import EngineError, MfqError
 from musicflamingo_cli.extras import install_command
-from musicflamingo_cli.records import Failure, Fingerprint, Heard, Request
+from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, Request
 
 PACKAGES = ("torch", "transformers", "accelerate", "llguidance", "huggingface_hub", "safetensors", "numpy")
 OPTIONAL = ("flash_attn", "torchaudio")
@@ -169,5 +169,5 @@ def _request(settings: EngineSettings, number: int) -> Request:
     pitch = 220 * 2 ** ((np.floor(clock * 4) % 4 * 4 + number) / 12)
     clip = (0.3 * np.sin(2 * np.pi * pitch * clock) * np.exp(-3 * (clock % 0.25))).astype(np.float32)
     seconds = len(clip) / 16_000
-    heard = Heard(Fingerprint("test sound", 0, 0, ""), seconds, 16_000, 1, used_seconds=seconds, clip=clip)
+    heard = LoadedAudio(Fingerprint("test sound", 0, 0, ""), seconds, 16_000, 1, used_seconds=seconds, clip=clip)
     return Request(f"test-{number}", settings.pack.template, heard, settings.pack.system)

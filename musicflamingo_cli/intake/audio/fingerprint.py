@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from musicflamingo_cli.intake.reasons import Unheard, fail
+from musicflamingo_cli.intake.reasons import IntakeError, fail
 from musicflamingo_cli.records import Failure, Fingerprint
 from musicflamingo_cli.urls import has_scheme
 
@@ -24,7 +24,7 @@ def fingerprint(path: str) -> Fingerprint | Failure:
             result = take_fingerprint(path, fd, status)
             check_unchanged(fd, status)
             return result
-    except Unheard as error:
+    except IntakeError as error:
         return error.failure
     except OSError as error:
         return fail("read_error", f"the file could not be read: {error.strerror or error}")
@@ -44,24 +44,24 @@ def same_file(path: str, known: Fingerprint) -> bool:
 def open_regular(path: str) -> Iterator[tuple[int, os.stat_result]]:
     """A regular file's descriptor and status. Nothing that is no regular file is opened: a FIFO would wait for ever."""
     if has_scheme(path):
-        raise Unheard("unsupported_source", "a URL; only local files are read")
+        raise IntakeError("unsupported_source", "a URL; only local files are read")
     try:
         _check_regular(os.stat(path))  # noqa: PTH116
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except PermissionError:
-        raise Unheard("permission_denied", "the file may not be read") from None
+        raise IntakeError("permission_denied", "the file may not be read") from None
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise Unheard("not_found", _missing(path)) from None
+        raise IntakeError("not_found", _missing(path)) from None
     except OSError as error:
         reason = "read_error" if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP) else "not_found"
-        raise Unheard(reason, f"the file could not be opened: {error.strerror}") from None
+        raise IntakeError(reason, f"the file could not be opened: {error.strerror}") from None
     try:
         status = os.fstat(fd)
         _check_regular(status)
         if status.st_size == 0:
-            raise Unheard("empty_file", "the file is empty")
+            raise IntakeError("empty_file", "the file is empty")
         if status.st_size > MAX_FILE_BYTES:
-            raise Unheard("too_large", f"{status.st_size} bytes; at most {MAX_FILE_BYTES} are read")
+            raise IntakeError("too_large", f"{status.st_size} bytes; at most {MAX_FILE_BYTES} are read")
         yield fd, status
     finally:
         os.close(fd)
@@ -76,14 +76,14 @@ def _missing(path: str) -> str:
 def _check_regular(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         what = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-        raise Unheard("not_a_file", f"{what.get(stat.S_IFMT(status.st_mode), 'a device')}, no file")
+        raise IntakeError("not_a_file", f"{what.get(stat.S_IFMT(status.st_mode), 'a device')}, no file")
 
 
 def check_unchanged(fd: int, before: os.stat_result) -> None:
-    """Raise Unheard if an open file is no longer what it was."""
+    """Raise IntakeError if an open file is no longer what it was."""
     after = os.fstat(fd)
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise Unheard("changed_while_reading", "the file was written to while it was read")
+        raise IntakeError("changed_while_reading", "the file was written to while it was read")
 
 
 def take_fingerprint(path: str, fd: int, status: os.stat_result) -> Fingerprint:
@@ -93,6 +93,6 @@ def take_fingerprint(path: str, fd: int, status: os.stat_result) -> Fingerprint:
         digest.update(data)
         at += len(data)
         if at > MAX_FILE_BYTES:
-            raise Unheard("changed_while_reading", "the file grows while it is read")
+            raise IntakeError("changed_while_reading", "the file grows while it is read")
     absolute = os.path.abspath(path)  # noqa: PTH100
     return Fingerprint(absolute, status.st_size, status.st_mtime_ns, digest.hexdigest())

@@ -1,4 +1,4 @@
-"""Hearing one file: from a path to a clip, measures and flags, or the reason why not.
+"""Loading one audio file: from a path to a clip, measures and flags, or the reason why not.
 
 Judged by content, never by name. Whatever the file is, the answer is a value: nothing here raises because of it. Run
 in a decode worker (`intake.audio.pool`), which adds the limits on time and memory and survives a decoder's death.
@@ -28,14 +28,14 @@ from musicflamingo_cli.intake.audio.reader_av import AvReader
 from musicflamingo_cli.intake.audio.reader_chain import ChainReader
 from musicflamingo_cli.intake.audio.reader_soundfile import SoundfileReader
 from musicflamingo_cli.intake.audio.settings import MEASURED_SECONDS, AudioPlan
-from musicflamingo_cli.intake.reasons import Unheard, fail
-from musicflamingo_cli.records import Failure, Fingerprint, Heard, Measures
+from musicflamingo_cli.intake.reasons import IntakeError, fail
+from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, Measures
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["AudioPlan", "fingerprint", "hear", "same_file"]
+__all__ = ["AudioPlan", "fingerprint", "load_audio", "same_file"]
 
 MEASURED_BYTES = 512 << 20
 """And at most this much of them, as float32 at the original rate."""
@@ -71,7 +71,7 @@ class Pass:
         return self.promised is not None and is_short(self.frames, self.promised, self.sample_rate)
 
 
-def hear(path: str, plan: AudioPlan) -> Heard | Failure:
+def load_audio(path: str, plan: AudioPlan) -> LoadedAudio | Failure:
     """Decode one local file.
 
     Args:
@@ -79,8 +79,8 @@ def hear(path: str, plan: AudioPlan) -> Heard | Failure:
         plan: what is wanted.
 
     Returns:
-        Heard, with the clip where the plan asks for one; or a Failure of stage `intake` whose reason is a key of
-        `verdicts.REASONS`.
+        LoadedAudio, with the clip where the plan asks for one; or a Failure of stage `intake` whose reason is a key of
+        `reasons.REASONS`.
 
     Raises:
         EngineError: a library of the `signal` extra is missing. Never because of the file.
@@ -89,12 +89,12 @@ def hear(path: str, plan: AudioPlan) -> Heard | Failure:
         with open_regular(path) as (fd, status):
             form = sniff(fd, status.st_size)
             if form is None:
-                raise Unheard("not_audio", "the content is no audio format that is known here")
+                raise IntakeError("not_audio", "the content is no audio format that is known here")
             print_ = take_fingerprint(path, fd, status)
-            heard = _heard(fd, form, print_, plan)
+            loaded = _loaded(fd, form, print_, plan)
             check_unchanged(fd, status)
-            return heard
-    except Unheard as error:
+            return loaded
+    except IntakeError as error:
         return error.failure
     except MemoryError:
         return fail("out_of_memory", "decoding this file needs more memory than the limit")
@@ -106,18 +106,18 @@ def hear(path: str, plan: AudioPlan) -> Heard | Failure:
         return fail("decode_error", f"the decoder gave up: {type(error).__name__}: {error}"[:500])
 
 
-def _heard(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> Heard:
+def _loaded(fd: int, form: AudioFormat, print_: Fingerprint, plan: AudioPlan) -> LoadedAudio:
     from musicflamingo_cli.measure import measure
 
     best = listen(fd, form, plan)
     seconds = best.frames / best.sample_rate
     if seconds <= plan.min_seconds:
-        raise Unheard("too_short", f"{seconds:.3f} s of sound; more than {plan.min_seconds:g} s are needed")
+        raise IntakeError("too_short", f"{seconds:.3f} s of sound; more than {plan.min_seconds:g} s are needed")
     if best.samples.not_finite == best.samples.values:
-        raise Unheard("non_finite", "no sample is a finite number that a recording can hold")
+        raise IntakeError("non_finite", "no sample is a finite number that a recording can hold")
     measures = measure(best.head, best.sample_rate, plan.measures, best.layout)
     used = best.clip.size / CLIP_RATE if best.clip is not None else len(best.head) / best.sample_rate
-    return Heard(
+    return LoadedAudio(
         fingerprint=print_,
         audio_seconds=seconds,
         sample_rate=best.sample_rate,
@@ -139,7 +139,7 @@ def expected_seconds(path: str) -> float | None:
                 return None
             with closing(_open(form.libraries[0], fd, form)) as reader:
                 return reader.expected / reader.sample_rate if reader.expected else None
-    except (Unheard, ImportError, OSError, MemoryError, ValueError):
+    except (IntakeError, ImportError, OSError, MemoryError, ValueError):
         return None
 
 
@@ -147,11 +147,11 @@ def listen(fd: int, form: AudioFormat, plan: AudioPlan) -> Pass:
     """Read with the better library; if it met damage or found nothing, also with the other; keep what is longer."""
     parts = parts_of(fd, form)
     best: Pass | None = None
-    failure: Unheard | None = None
+    failure: IntakeError | None = None
     for library in form.libraries:
         try:
             heard = _listen_with(library, fd, parts, plan)
-        except Unheard as error:
+        except IntakeError as error:
             failure = failure or error
             continue
         if best is None or heard.samples.frames > best.samples.frames:
@@ -201,7 +201,7 @@ def _listen_with(
 
 
 def _open(library: Library, fd: int, form: AudioFormat) -> Reader:
-    """Raises `Unheard` with the reason why this library can't, and MemoryError where headers ask for too much."""
+    """Raises `IntakeError` with the reason why this library can't, and MemoryError where headers ask for too much."""
     return SoundfileReader(fd, form) if library == "soundfile" else AvReader(fd, form)
 
 
@@ -215,7 +215,7 @@ def _window(plan: AudioPlan, rate: int, length: int | None) -> tuple[int, int]:
 
 
 def _flags(heard: Pass, measures: Measures, is_cut: bool) -> tuple[str, ...]:
-    """Everything odd about a file that can be heard all the same; the meanings are in `verdicts.FLAGS`."""
+    """Everything odd about a file that can be heard all the same; the meanings are in `reasons.FLAGS`."""
     samples, rate = heard.samples, heard.sample_rate
     is_silent = samples.peak <= 10 ** (-70 / 20)
     is_one_sided = heard.channels == 2 and samples.energy.min() <= 1e-4 * samples.energy.max()

@@ -16,10 +16,10 @@ from typing import Any, Self, TypeVar
 
 from musicflamingo_cli.errors import EngineError, OutputError
 from musicflamingo_cli.extras import install_command
-from musicflamingo_cli.intake.audio.load import AudioPlan, hear
+from musicflamingo_cli.intake.audio.load import AudioPlan, load_audio
 from musicflamingo_cli.intake.audio.worker import Result, Worker
 from musicflamingo_cli.intake.reasons import fail
-from musicflamingo_cli.records import Heard
+from musicflamingo_cli.records import LoadedAudio
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ class DecodePool:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def hear(self, items: Iterable[tuple[T, str]]) -> Iterator[tuple[T, Result]]:
+    def load(self, items: Iterable[tuple[T, str]]) -> Iterator[tuple[T, Result]]:
         """Decode (key, absolute path) pairs; yields (key, result) in the order in which they are done.
 
         `items` is drawn from as needed, by one of the pool's threads at a time. What it raises is raised here, after
@@ -101,12 +101,12 @@ class DecodePool:
             EngineError: no worker can be started.
             OutputError: no temporary file can be made.
         """
-        return (done for done in self.hear_or_pause(items, WAIT_SECONDS) if done is not None)
+        return (done for done in self.load_or_pause(items, WAIT_SECONDS) if done is not None)
 
-    def hear_or_pause(self, items: Iterable[tuple[T, str]], pause_seconds: float) -> Iterator[tuple[T, Result] | None]:
-        """Do as `hear`, and yield None whenever nothing was done for so long, so that the consumer may act."""
+    def load_or_pause(self, items: Iterable[tuple[T, str]], pause_seconds: float) -> Iterator[tuple[T, Result] | None]:
+        """Do as `load`, and yield None whenever nothing was done for so long, so that the consumer may act."""
         if self._workers == 0:
-            yield from ((key, hear(path, self._plan)) for key, path in items)
+            yield from ((key, load_audio(path, self._plan)) for key, path in items)
             return
         try:
             complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
@@ -267,4 +267,4 @@ class DecodePool:
 
 
 def _clip_bytes(result: Result) -> int:
-    return result.clip.nbytes if isinstance(result, Heard) and result.clip is not None else 0
+    return result.clip.nbytes if isinstance(result, LoadedAudio) and result.clip is not None else 0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,11 +57,11 @@ class Reader(Protocol):
 
 
 def check_shape(sample_rate: int, channels: int) -> None:
-    """Raise Unheard for a sample rate or a number of channels that can't be heard."""
+    """Raise IntakeError for a sample rate or a number of channels that can't be heard."""
     if not SAMPLE_RATES[0] <= sample_rate <= SAMPLE_RATES[1]:
-        raise Unheard("bad_sample_rate", f"the sample rate is {sample_rate} Hz; 4 kHz to 768 kHz can be heard")
+        raise IntakeError("bad_sample_rate", f"the sample rate is {sample_rate} Hz; 4 kHz to 768 kHz can be heard")
     if not 1 <= channels <= MAX_CHANNELS:
-        raise Unheard("bad_channel_count", f"{channels} channels; 1 to {MAX_CHANNELS} can be heard")
+        raise IntakeError("bad_channel_count", f"{channels} channels; 1 to {MAX_CHANNELS} can be heard")
 
 
 def remixed(block: Block, layout: tuple[str, ...] | None, channels: int) -> Block:

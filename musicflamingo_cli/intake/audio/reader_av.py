@@ -22,7 +22,7 @@ from musicflamingo_cli.intake.audio.reader import (
     remixed,
     words_of,
 )
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 
 if TYPE_CHECKING:
     from musicflamingo_cli.intake.audio.reader import Block
@@ -62,7 +62,7 @@ class AvReader:
         try:
             self._container = _open(fd, form)
         except (av.FFmpegError, ValueError, OSError, LookupError, MemoryError) as error:
-            raise Unheard("decode_error", f"a damaged {form.name} file: {words_of(error)}") from None
+            raise IntakeError("decode_error", f"a damaged {form.name} file: {words_of(error)}") from None
         try:
             self._prime(form)
         except BaseException:
@@ -72,11 +72,11 @@ class AvReader:
     def _prime(self, form: AudioFormat) -> None:
         """Choose the audio track and decode its first frame, which alone knows the true rate and channels."""
         if not self._container.streams.audio:
-            raise Unheard("no_audio_stream", f"a {form.name} file without an audio track")
+            raise IntakeError("no_audio_stream", f"a {form.name} file without an audio track")
         self._stream = self._container.streams.best("audio") or self._container.streams.audio[0]
         codec: Any = self._stream.codec_context
         if codec is None:
-            raise Unheard("decode_error", f"a {form.name} file in a codec that is not known here")
+            raise IntakeError("decode_error", f"a {form.name} file in a codec that is not known here")
         codec.thread_count = 1
         check_shape(codec.sample_rate or SAMPLE_RATES[0], codec.channels or 1)
         self._is_coded = not codec.name.startswith("pcm")
@@ -86,7 +86,7 @@ class AvReader:
         except MemoryError:  # Before the first sound, memory runs out only where a header lies.
             self._first = None
         if self._first is None:
-            raise Unheard("decode_error", f"no sound could be decoded from this {form.name} file")
+            raise IntakeError("decode_error", f"no sound could be decoded from this {form.name} file")
         self.sample_rate: int = self._first.sample_rate
         self.channels: int = self._first.layout.nb_channels
         self.layout = _named(self._first.layout)

@@ -11,7 +11,7 @@ import numpy as np
 from musicflamingo_cli.intake.audio.formats import AudioFormat
 from musicflamingo_cli.intake.audio.header_length import is_short, promised_frames
 from musicflamingo_cli.intake.audio.reader import Reader, remixed
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 
 if TYPE_CHECKING:
     from musicflamingo_cli.intake.audio.reader import Block
@@ -21,11 +21,11 @@ class ChainReader:
     """A reader of the parts of a file, one after the other; a part that can't be opened is a damaged place."""
 
     def __init__(self, fd: int, parts: Iterable[AudioFormat], open_part: Callable[[AudioFormat], Reader]) -> None:
-        """Open the first part that can be. Raises `Unheard`, with the first part's reason, if none can."""
+        """Open the first part that can be. Raises `IntakeError`, with the first part's reason, if none can."""
         self._fd, self._open, self._waiting = fd, open_part, deque(parts)
         self._damaged, self._ends_unopened = 0, False
         opened = self._opened()
-        if isinstance(opened, Unheard):
+        if isinstance(opened, IntakeError):
             raise opened
         self._form, self._reader = opened
         self.sample_rate, self.channels = self._reader.sample_rate, self._reader.channels
@@ -34,23 +34,23 @@ class ChainReader:
         self.promised: int | None = None
         self.converted = False
 
-    def _opened(self) -> tuple[AudioFormat, Reader] | Unheard:
+    def _opened(self) -> tuple[AudioFormat, Reader] | IntakeError:
         """The next part that can be opened, or why the first of the rest could not be."""
-        unheard: Unheard | None = None
+        trouble: IntakeError | None = None
         while self._waiting:
             form = self._waiting.popleft()
             try:
                 return form, self._open(form)
-            except Unheard as error:
-                unheard = unheard or error
+            except IntakeError as error:
+                trouble = trouble or error
                 self._damaged += 1
-        self._ends_unopened = unheard is not None
-        return unheard or Unheard("decode_error", "the file ends here")
+        self._ends_unopened = trouble is not None
+        return trouble or IntakeError("decode_error", "the file ends here")
 
     def _go_on(self) -> bool:
         """Leave this part for the next; False at the end."""
         opened = self._opened()
-        if isinstance(opened, Unheard):
+        if isinstance(opened, IntakeError):
             return False
         self._damaged += self._reader.damaged + self._reader.broke_off
         self._reader.close()

@@ -11,7 +11,7 @@ from musicflamingo_cli.intake.audio.formats import AudioFormat
 from musicflamingo_cli.intake.audio.header_length import riff_rate
 from musicflamingo_cli.intake.audio.reader import BLOCK_SAMPLES, check_shape, words_of
 from musicflamingo_cli.intake.audio.reader_av import told_layout
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 
 if TYPE_CHECKING:
     from musicflamingo_cli.intake.audio.reader import Block
@@ -39,10 +39,10 @@ class SoundfileReader:
             rate = riff_rate(fd, form.start) if form.demuxer == "wav" else None
             if rate is not None:  # libsndfile has no better words for a rate of 0 or 2**31.
                 check_shape(rate, 1)
-            raise Unheard("decode_error", f"a damaged {form.name} file: {words_of(error)}") from None
+            raise IntakeError("decode_error", f"a damaged {form.name} file: {words_of(error)}") from None
         try:
             check_shape(self._file.samplerate, self._file.channels)
-        except Unheard:
+        except IntakeError:
             self.close()
             raise
         self._errors = (soundfile.SoundFileError, OSError)

@@ -25,9 +25,9 @@ import orjson
 from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.reasons import fail
 from musicflamingo_cli.processes import die_with, python_command, python_environment
-from musicflamingo_cli.records import Failure, Fingerprint, Heard, Measures
+from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, Measures
 
-Result = Heard | Failure
+Result = LoadedAudio | Failure
 Frame = tuple[dict[str, Any], memoryview]
 """Header and payload."""
 
@@ -174,7 +174,7 @@ def main(parent: str, settings: str) -> None:
     import soundfile  # noqa: F401
     import soxr  # noqa: F401
 
-    from musicflamingo_cli.intake.audio.load import hear
+    from musicflamingo_cli.intake.audio.load import load_audio
 
     asked = orjson.loads(settings)
     plan = AudioPlan(**asked["plan"])
@@ -184,7 +184,7 @@ def main(parent: str, settings: str) -> None:
     os.dup2(nowhere, 2)  # From here on it would be libraries complaining about songs.
     while (frame := read_frame(lambda buffer: os.readv(requests, [buffer]))) is not None:
         write_frame(results, {})
-        write_frame(results, *_packed(hear(os.fsdecode(bytes(frame[1])), plan)))
+        write_frame(results, *_packed(load_audio(os.fsdecode(bytes(frame[1])), plan)))
 
 
 def _limit(memory_bytes: int) -> None:
@@ -222,7 +222,7 @@ def unpack_result(frame: Frame, path: str) -> Result:
     fields["measures"] = Measures(**fields["measures"])
     fields["flags"] = tuple(fields["flags"])
     fields["clip"] = np.frombuffer(payload, np.float32) if header["clip"] else None
-    return Heard(**fields)
+    return LoadedAudio(**fields)
 
 
 def write_frame(fd: int, header: object, payload: memoryview | bytes = b"") -> None:

@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 from musicflamingo_cli.intake.fetch.network import Clock, FetcherClosed
 from musicflamingo_cli.intake.fetch.settings import Fetched
 from musicflamingo_cli.intake.fetch.urls import is_url, parse
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 from musicflamingo_cli.records import Failure
 
 T = TypeVar("T")
@@ -202,5 +202,5 @@ class DownloadWindow(Generic[T]):
 def _host(url: str) -> str:
     try:
         return parse(url).host
-    except Unheard:
+    except IntakeError:
         return ""

@@ -23,7 +23,7 @@ from musicflamingo_cli.intake.fetch.content import HEAD_BYTES, check_head, check
 from musicflamingo_cli.intake.fetch.network import Clock, FetcherClosed, GuardedNetwork
 from musicflamingo_cli.intake.fetch.settings import FetchSettings
 from musicflamingo_cli.intake.fetch.urls import Target, redirected
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 
 MAX_REDIRECTS = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -109,7 +109,7 @@ class Download:
         """Get what is missing, from the first redirect on.
 
         Raises:
-            Unheard: for good.
+            IntakeError: for good.
             TransientError: perhaps not next time; what has come is kept if the server can go on from there.
             OSError: the file can't be written.
             FetcherClosed: all is over.
@@ -122,7 +122,7 @@ class Download:
                 target = self._request(target)
             if target is None:
                 return
-        raise Unheard("http_error", f"more than {MAX_REDIRECTS} redirects")
+        raise IntakeError("http_error", f"more than {MAX_REDIRECTS} redirects")
 
     def _request(self, target: Target) -> Target | None:
         """Send one request; returns where it redirects to, or None when the body is whole."""
@@ -193,7 +193,7 @@ class Download:
         before = self.length
         self.length += len(chunk)
         if self.length > self._client.settings.max_bytes:
-            raise Unheard("too_large", f"more than {self._client.settings.max_bytes} bytes")
+            raise IntakeError("too_large", f"more than {self._client.settings.max_bytes} bytes")
         view = memoryview(chunk)
         while view:
             view = view[self._file.write(view) :]
@@ -213,7 +213,7 @@ class Download:
         if status == 206 and not (self.length and self._validator):
             raise TransientError("network", f"{said} to a request for the whole song")
         if status not in OK:
-            raise Unheard("http_error", said)
+            raise IntakeError("http_error", said)
 
     def _check_resumed(self, headers: dict[str, str]) -> None:
         """See to it that the rest of the same version comes. Raises `TransientError` and starts afresh if not."""
@@ -234,29 +234,29 @@ class Download:
         """Refuse by its headers what need not be read."""
         codings = headers.get("content-encoding", "").lower().split(",")
         if not PLAIN.issuperset(coding.strip() for coding in codings):
-            raise Unheard("http_error", "the server sent it compressed, although asked not to")
+            raise IntakeError("http_error", "the server sent it compressed, although asked not to")
         check_type(headers.get("content-type", ""))
         most = self._client.settings.max_bytes
         if self._total is not None and self._total > most:
-            raise Unheard("too_large", f"{self._total} bytes; at most {most} are fetched")
+            raise IntakeError("too_large", f"{self._total} bytes; at most {most} are fetched")
 
-    def _explained(self, error: Exception, target: Target) -> Unheard | TransientError:
+    def _explained(self, error: Exception, target: Target) -> IntakeError | TransientError:
         """What a trouble of the connection means. Never quotes what a server wrote."""
         settings, host = self._client.settings, target.authority
         cause = error.args[0] if error.args else None
         if self._clock.left() <= 0:
-            return Unheard("timeout", f"not fetched within {settings.total_seconds:g} s")
+            return IntakeError("timeout", f"not fetched within {settings.total_seconds:g} s")
         if isinstance(error, httpcore.ConnectTimeout):
             said = f"no connection to {host} within {settings.connect_seconds:g} s"
             return TransientError("timeout", said, reached=False)
         if isinstance(error, httpcore.TimeoutException):
             return TransientError("timeout", f"{host} was silent for {settings.read_seconds:g} s")
         if isinstance(error, httpcore.LocalProtocolError):
-            return Unheard("url_refused", "this URL can't be asked for")
+            return IntakeError("url_refused", "this URL can't be asked for")
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return Unheard("network", f"the certificate of {host} can't be verified: {cause.verify_message}")
+            return IntakeError("network", f"the certificate of {host} can't be verified: {cause.verify_message}")
         if isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_HOST:
-            return Unheard("network", f"there is no host {target.host}")
+            return IntakeError("network", f"there is no host {target.host}")
         if isinstance(error, httpcore.ConnectError):
             why = cause.strerror or cause.args[-1] if isinstance(cause, OSError) and cause.args else "no connection"
             return TransientError("network", f"{host} can't be reached: {why}", reached=False)

@@ -6,7 +6,7 @@ import codecs
 import re
 
 from musicflamingo_cli.intake.audio.formats import sniff
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 
 HEAD_BYTES = 4096
 """Enough to judge by; audio has bytes in it that no text has."""
@@ -24,32 +24,32 @@ _PLAYLIST = "a playlist, no audio; its entries are not followed"
 
 
 def check_type(content_type: str) -> None:
-    """Raise `Unheard` if a Content-Type announces a playlist. Any other type may be wrong, and the content decides."""
+    """Raise `IntakeError` if a Content-Type announces a playlist. Any other may be wrong, and the content decides."""
     if _PLAYLIST_TYPES.fullmatch(content_type.partition(";")[0].strip()):
-        raise Unheard("not_audio", _PLAYLIST)
+        raise IntakeError("not_audio", _PLAYLIST)
 
 
 def check_head(head: bytes) -> None:
-    """Raise `Unheard` if the first bytes of a body (`HEAD_BYTES`, or all of it) are text of any kind."""
+    """Raise `IntakeError` if the first bytes of a body (`HEAD_BYTES`, or all of it) are text of any kind."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0<" in head[:16].replace(b"<\0", b"\0<"):
-        raise Unheard("not_audio", "a web page, no audio")
+        raise IntakeError("not_audio", "a web page, no audio")
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if _PLAYLISTS.match(text):
-        raise Unheard("not_audio", _PLAYLIST)
+        raise IntakeError("not_audio", _PLAYLIST)
     if _PAGES.match(text):
-        raise Unheard("not_audio", "a web page, no audio")
+        raise IntakeError("not_audio", "a web page, no audio")
     if not _BINARY.search(head) and _is_text(head):
         kinds = ((b"{", "JSON"), (b"[", "JSON"), (b"<", "XML"))
         what = next((kind for mark, kind in kinds if text.startswith(mark)), "text")
-        raise Unheard("not_audio", f"{what}, no audio")
+        raise IntakeError("not_audio", f"{what}, no audio")
 
 
 def check_file(fd: int, size: int) -> None:
-    """Raise `Unheard` if a whole file is in no audio format that is known here."""
+    """Raise `IntakeError` if a whole file is in no audio format that is known here."""
     if size == 0:
-        raise Unheard("empty_file", "the server sent 0 bytes")
+        raise IntakeError("empty_file", "the server sent 0 bytes")
     if sniff(fd, size) is None:
-        raise Unheard("not_audio", "what the server sent is in no audio format that is known here")
+        raise IntakeError("not_audio", "what the server sent is in no audio format that is known here")
 
 
 def _is_text(head: bytes) -> bool:

@@ -22,7 +22,7 @@ from musicflamingo_cli.intake.fetch.network import Clock, FetcherClosed
 from musicflamingo_cli.intake.fetch.settings import Fetched, FetchSettings
 from musicflamingo_cli.intake.fetch.store import AudioStore, unwritable
 from musicflamingo_cli.intake.fetch.urls import Target, parse, store_name
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 from musicflamingo_cli.records import Failure
 from musicflamingo_cli.work_folder import WorkFolder
 
@@ -76,7 +76,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 except BaseException:
                     path.unlink(missing_ok=True)
                     raise
-        except Unheard as error:
+        except IntakeError as error:
             return error.failure
         except OSError as error:  # Those of the network have become other exceptions.
             raise unwritable(str(path), error) from error
@@ -120,7 +120,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         self.close()
 
     def _download(self, target: Target, file: FileIO) -> int:
-        """Try until the song is there or no attempt is left. Returns its length, bytes. Raises `Unheard`."""
+        """Try until the song is there or no attempt is left. Returns its length, bytes. Raises `IntakeError`."""
         hosts, closed = self._client.hosts, self._client.network.closed
         clock = Clock(time.monotonic() + self._settings.total_seconds)
         download = Download(self._client, target, file, clock)
@@ -130,7 +130,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 download.attempt()
                 hosts.note(target.authority, reached=True)
                 return download.length
-            except Unheard as verdict:
+            except IntakeError as verdict:
                 if verdict.failure.reason != "network":
                     hosts.note(target.authority, reached=True)
                 raise
@@ -142,7 +142,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 if last or trouble.wait > ASKED_MOST or pause >= clock.left():
                     hosts.note(target.authority, reached=trouble.reached)
                     asked = f"; it asks to wait {trouble.wait:.0f} s" if trouble.wait else ""
-                    raise Unheard(trouble.reason, trouble.error + asked) from None
+                    raise IntakeError(trouble.reason, trouble.error + asked) from None
             if closed.wait(pause):
                 raise FetcherClosed
 

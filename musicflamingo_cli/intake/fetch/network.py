@@ -25,7 +25,7 @@ import httpcore2 as httpcore
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.fetch.urls import Target, parse
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 
 logging.getLogger("httpcore2").setLevel(logging.WARNING)  # At DEBUG it logs headers and queries: credentials.
 
@@ -102,7 +102,7 @@ class GuardedNetwork(httpcore.SyncBackend):
         """Resolve, check and connect within `timeout` seconds; one address after the other.
 
         One address that is not allowed refuses the host as a whole: which of them a connection took would be left to
-        chance. Raises `Unheard` for that and httpcore's exceptions for the rest.
+        chance. Raises `IntakeError` for that and httpcore's exceptions for the rest.
         """
         until = time.monotonic() + self.seconds(timeout)
         try:
@@ -113,7 +113,7 @@ class GuardedNetwork(httpcore.SyncBackend):
             raise httpcore.ConnectError(error) from error
         if (host, port) not in self._may_be_private and not all(map(is_public, addresses)):
             name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            raise Unheard(
+            raise IntakeError(
                 "url_refused", f"{name} is a private, local or reserved address and not among --allow-private-hosts"
             )
         while True:
@@ -212,6 +212,6 @@ def _host_and_port(text: str) -> tuple[str, int]:
         target = parse(f"http://{text}")
         if target == Target("http", target.host, target.port, "/", None) and text.endswith(f":{target.port}"):
             return target.host, target.port
-    except Unheard:
+    except IntakeError:
         pass
     raise UsageError(f"--allow-private-hosts: {text!r} is not HOST:PORT, as in localhost:8000 or [::1]:8000")

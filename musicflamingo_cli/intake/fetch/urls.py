@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit
 
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 from musicflamingo_cli.urls import SCHEME, has_scheme
 
 UrlKey = Literal["path", "full"]
@@ -72,24 +72,24 @@ def is_url(audio: str) -> bool:
 
 
 def parse(url: str) -> Target:
-    """Take a URL apart. Raises `Unheard`: `unsupported_source` for other schemes, `url_refused` for what is no URL."""
+    """Take a URL apart. Raises `IntakeError`: `unsupported_source` (other schemes), `url_refused` (what is no URL)."""
     scheme = (SCHEME.match(url) or ("", "data" if _DATA.match(url) else ""))[1].lower()
     if scheme not in ("http", "https"):
         what = f"a {scheme[:20]} URL" if scheme else "this"
-        raise Unheard("unsupported_source", f"{what} is not read; http, https and local files are")
+        raise IntakeError("unsupported_source", f"{what} is not read; http, https and local files are")
     try:
         return _take_apart(url.strip(" "))
     except ValueError:  # UnicodeError is one; what Python says may quote the password.
-        raise Unheard("url_refused", "this is no valid URL") from None
+        raise IntakeError("url_refused", "this is no valid URL") from None
 
 
 def redirected(target: Target, location: str) -> Target:
-    """The URL that a redirect leads to. Credentials go along only to the same origin. Raises `Unheard`."""
+    """The URL that a redirect leads to. Credentials go along only to the same origin. Raises `IntakeError`."""
     query = "" if target.query is None else f"?{target.query}"
     try:
         new = _take_apart(urljoin(target.shown + query, location.strip(" ")))
     except ValueError:
-        raise Unheard("url_refused", "a redirect to what is no valid http or https URL") from None
+        raise IntakeError("url_refused", "a redirect to what is no valid http or https URL") from None
     keep = (new.scheme, new.host, new.port) == (target.scheme, target.host, target.port)
     return replace(new, user=target.user if keep else None, password=target.password if keep else None)
 
@@ -102,7 +102,7 @@ def url_key(url: str, how: UrlKey) -> str:
     """
     try:
         target = parse(url)
-    except Unheard:
+    except IntakeError:
         return f"invalid:{_digest(url)}"
     return target.shown if how == "path" or not target.query else f"{target.shown}?sha256={_digest(target.query)}"
 
@@ -121,7 +121,7 @@ def login_mark(url: str) -> str:
     """20 bits of the hash of a URL's user and password: enough to tell a corrected password, too few to find it."""
     try:
         target = parse(url)
-    except Unheard:
+    except IntakeError:
         return ""
     return "" if target.user is None else _digest(f"{target.user}:{target.password or ''}")[:5]
 
@@ -144,7 +144,7 @@ def shown_url(url: str) -> str:
     """A URL as tables, logs and the cache may hold it: no user, password, query or fragment, nothing unprintable."""
     try:
         return parse(url).shown
-    except Unheard:
+    except IntakeError:
         match = SCHEME.match(url)
         if match is None:
             return "data:"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.flamingo.engine import FlamingoEngine
 from musicflamingo_cli.intake.packs import load_pack
-from musicflamingo_cli.records import Fingerprint, Heard, Request
+from musicflamingo_cli.records import Fingerprint, LoadedAudio, Request
 
 RATE = 16_000
 
@@ -29,7 +29,7 @@ def sound(seconds: float, seed: int = 0) -> NDArray[np.float32]:
 def request_for(clip: NDArray[np.float32] | None, prompt: str = "Rate this song.", name: str = "a") -> Request:
     """Return a request as the runner would build it."""
     seconds = 0.0 if clip is None else len(clip) / RATE
-    heard = Heard(Fingerprint("/a.wav", 1, 1, "0" * 64), seconds, RATE, 1, used_seconds=seconds, clip=clip)
+    heard = LoadedAudio(Fingerprint("/a.wav", 1, 1, "0" * 64), seconds, RATE, 1, used_seconds=seconds, clip=clip)
     return Request(name, prompt, heard)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from musicflamingo_cli.intake.audio.load import AudioPlan, hear
+from musicflamingo_cli.intake.audio.load import AudioPlan, load_audio
 from musicflamingo_cli.intake.reasons import FLAGS
-from musicflamingo_cli.records import Failure, Heard
+from musicflamingo_cli.records import Failure, LoadedAudio
 from tests.intake.audio.audio_files import encode, id3_tag, write
 
 FIRST, SECOND = (2.0, 440.0), (3.0, 660.0)
@@ -47,9 +47,9 @@ def part(path: Path, form: str, seconds_hertz: tuple[float, float], rate: int, c
     return data
 
 
-def heard(path: Path, **plan: object) -> Heard:
-    got = hear(str(path), AudioPlan(**plan))  # type: ignore[arg-type]
-    assert isinstance(got, Heard), got
+def heard(path: Path, **plan: object) -> LoadedAudio:
+    got = load_audio(str(path), AudioPlan(**plan))  # type: ignore[arg-type]
+    assert isinstance(got, LoadedAudio), got
     assert set(got.flags) <= set(FLAGS)
     return got
 
@@ -60,7 +60,7 @@ def pitch_and_level(clip: NDArray[np.float32]) -> tuple[float, float]:
     return float(spectrum.argmax() * 16_000 / len(clip)), float(20 * np.log10(np.sqrt(np.mean(clip**2))))
 
 
-def check_both(got: Heard, level: float = -14.0) -> None:
+def check_both(got: LoadedAudio, level: float = -14.0) -> None:
     """Both parts are there, whole, in order, at their pitch and level."""
     assert got.audio_seconds == pytest.approx(FIRST[0] + SECOND[0], abs=0.15)
     assert got.clip is not None
@@ -181,6 +181,6 @@ def test_nothing_that_can_be_heard_has_the_first_parts_reason(tmp_path: Path) ->
     song = tmp_path / "song"
     page = part(tmp_path / "a", "vorbis", FIRST, 44_100, 2)[:58]
     song.write_bytes(page * 3)
-    got = hear(str(song), AudioPlan())
+    got = load_audio(str(song), AudioPlan())
     assert isinstance(got, Failure)
     assert got.reason == "decode_error"

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musicflamingo_cli.intake.audio.load import AudioPlan, hear
-from musicflamingo_cli.records import Failure, Heard
+from musicflamingo_cli.intake.audio.load import AudioPlan, load_audio
+from musicflamingo_cli.records import Failure, LoadedAudio
 from tests.intake.audio.audio_files import (
     RATE,
     blank,
@@ -31,7 +31,7 @@ from tests.intake.audio.audio_files import (
 
 def fails(path: Path | str, reason: str, *, transient: bool = False) -> Failure:
     began = time.monotonic()
-    result = hear(str(path), AudioPlan())
+    result = load_audio(str(path), AudioPlan())
     assert isinstance(result, Failure), result
     assert (result.stage, result.reason, result.transient) == ("intake", reason, transient)
     assert result.error.encode()
@@ -39,9 +39,9 @@ def fails(path: Path | str, reason: str, *, transient: bool = False) -> Failure:
     return result
 
 
-def heard(path: Path) -> Heard:
-    result = hear(str(path), AudioPlan())
-    assert isinstance(result, Heard), result
+def heard(path: Path) -> LoadedAudio:
+    result = load_audio(str(path), AudioPlan())
+    assert isinstance(result, LoadedAudio), result
     assert result.clip is not None
     assert np.isfinite(result.clip).all()
     return result
@@ -165,7 +165,7 @@ def test_playlists_reach_nothing(tmp_path: Path) -> None:
                     b"fLaC\0\0\0\x22",
                     b"FLV\x01",
                 ):
-                    result = hear(str(make(tmp_path / "disguised", magic + hls.encode() * 50)), AudioPlan())
+                    result = load_audio(str(make(tmp_path / "disguised", magic + hls.encode() * 50)), AudioPlan())
                     assert isinstance(result, Failure)
         finally:
             server.shutdown()
@@ -291,8 +291,8 @@ def test_bit_rot(tmp_path: Path, name: str, seed: int) -> None:
         encode(path, *forms[name], rate=48_000)
     else:
         write(path)
-    result = hear(str(rot(path, seed=seed)), AudioPlan())
-    if isinstance(result, Heard):
+    result = load_audio(str(rot(path, seed=seed)), AudioPlan())
+    if isinstance(result, LoadedAudio):
         assert result.audio_seconds < 3.2
         assert result.clip is not None
         assert np.isfinite(result.clip).all()
@@ -325,7 +325,7 @@ def test_headers_without_sound(tmp_path: Path) -> None:
         b"OggS" + bytes(100),
         b"caff" + bytes(99),
     ):
-        result = hear(str(make(tmp_path / "b", data)), AudioPlan())
+        result = load_audio(str(make(tmp_path / "b", data)), AudioPlan())
         assert isinstance(result, Failure)
         assert result.reason in ("too_short", "decode_error", "bad_sample_rate")
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from musicflamingo_cli.intake.audio.load import AudioPlan, hear
-from musicflamingo_cli.records import Heard
+from musicflamingo_cli.intake.audio.load import AudioPlan, load_audio
+from musicflamingo_cli.records import LoadedAudio
 from tests.intake.audio.audio_files import write
 
 RATE = 48_000
@@ -80,13 +80,13 @@ def with_channel_chunk(path: Path, samples: NDArray[np.float32], form: str, tag:
     return path
 
 
-def heard(path: Path) -> Heard:
-    got = hear(str(path), AudioPlan())
-    assert isinstance(got, Heard), got
+def heard(path: Path) -> LoadedAudio:
+    got = load_audio(str(path), AudioPlan())
+    assert isinstance(got, LoadedAudio), got
     return got
 
 
-def level(got: Heard) -> float:
+def level(got: LoadedAudio) -> float:
     assert got.clip is not None
     return float(np.sqrt(np.mean(got.clip[4000:12_000] ** 2)))
 
@@ -198,10 +198,10 @@ def test_nothing_but_an_lfe_is_heard_but_has_no_loudness(tmp_path: Path) -> None
 def test_the_spectrum_is_never_that_of_the_lfe(tmp_path: Path) -> None:
     noise = np.random.default_rng(2).standard_normal((4 * RATE, 6)).astype(np.float32) * 0.02
     noise[:, 3] = 0.8 * np.sin(2 * np.pi * 50 * np.arange(4 * RATE) / RATE)
-    got = hear(str(wav(tmp_path / "a.wav", noise, 0x3F)), AudioPlan(measures="all"))
-    assert isinstance(got, Heard)
+    got = load_audio(str(wav(tmp_path / "a.wav", noise, 0x3F)), AudioPlan(measures="all"))
+    assert isinstance(got, LoadedAudio)
     noise[:, 3] = 0
-    without = hear(str(wav(tmp_path / "a.wav", noise, 0x3F)), AudioPlan(measures="all"))
-    assert isinstance(without, Heard)
+    without = load_audio(str(wav(tmp_path / "a.wav", noise, 0x3F)), AudioPlan(measures="all"))
+    assert isinstance(without, LoadedAudio)
     assert got.measures.bandwidth_hz == without.measures.bandwidth_hz
     assert got.measures.loudness_lufs == without.measures.loudness_lufs

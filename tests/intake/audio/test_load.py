@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import soxr
 
-from musicflamingo_cli.intake.audio.load import AudioPlan, fingerprint, hear, same_file
+from musicflamingo_cli.intake.audio.load import AudioPlan, fingerprint, load_audio, same_file
 from musicflamingo_cli.intake.reasons import FLAGS, REASONS, TRANSIENT
-from musicflamingo_cli.records import Failure, Fingerprint, Heard
+from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio
 from tests.intake.audio.audio_files import RATE, encode, id3_tag, music, noise_16, wav_bytes, write
 
 
-def heard(path: Path, **plan: object) -> Heard:
-    result = hear(str(path), AudioPlan(**plan))
-    assert isinstance(result, Heard), result
+def heard(path: Path, **plan: object) -> LoadedAudio:
+    result = load_audio(str(path), AudioPlan(**plan))
+    assert isinstance(result, LoadedAudio), result
     assert set(result.flags) <= set(FLAGS)
     assert list(result.flags) == sorted(result.flags)
     return result
@@ -109,7 +109,7 @@ def test_channels_up_to_255(tmp_path: Path) -> None:
     (tmp_path / "255.wav").write_bytes(wav_bytes(noise_16(255 * RATE), channels=255))
     (tmp_path / "256.wav").write_bytes(wav_bytes(noise_16(256 * RATE), channels=256))
     assert heard(tmp_path / "255.wav").channels == 255
-    result = hear(str(tmp_path / "256.wav"), AudioPlan())
+    result = load_audio(str(tmp_path / "256.wav"), AudioPlan())
     assert isinstance(result, Failure)
     assert result.reason == "bad_channel_count"
 
@@ -195,7 +195,7 @@ def test_a_file_that_is_written_to_meanwhile(tmp_path: Path, monkeypatch: pytest
         return real(fd, count, offset)
 
     monkeypatch.setattr(os, "pread", slow)
-    for result in (hear(str(song), AudioPlan()), fingerprint(str(song))):
+    for result in (load_audio(str(song), AudioPlan()), fingerprint(str(song))):
         assert isinstance(result, Failure)
         assert (result.reason, result.transient) == ("changed_while_reading", True)
 
@@ -232,7 +232,7 @@ def test_the_middle_of_a_file_that_is_shorter_than_it_says(tmp_path: Path) -> No
 def test_half_a_second_is_too_short(tmp_path: Path) -> None:
     (tmp_path / "half.wav").write_bytes(wav_bytes(noise_16(RATE // 2)))
     (tmp_path / "more.wav").write_bytes(wav_bytes(noise_16(RATE // 2 + 1)))
-    result = hear(str(tmp_path / "half.wav"), AudioPlan())
+    result = load_audio(str(tmp_path / "half.wav"), AudioPlan())
     assert isinstance(result, Failure)
     assert (result.reason, result.transient) == ("too_short", False)
     assert heard(tmp_path / "more.wav").audio_seconds > 0.5
@@ -241,7 +241,7 @@ def test_half_a_second_is_too_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize("samples", [0, 1, 100])
 def test_hardly_a_sample(tmp_path: Path, samples: int) -> None:
     (tmp_path / "a.wav").write_bytes(wav_bytes(noise_16(samples)))
-    result = hear(str(tmp_path / "a.wav"), AudioPlan())
+    result = load_audio(str(tmp_path / "a.wav"), AudioPlan())
     assert isinstance(result, Failure)
     assert result.reason == "too_short"
 

@@ -15,9 +15,9 @@ import pytest
 
 from musicflamingo_cli.errors import EngineError
 from musicflamingo_cli.intake.audio import worker
-from musicflamingo_cli.intake.audio.load import AudioPlan, hear
+from musicflamingo_cli.intake.audio.load import AudioPlan, load_audio
 from musicflamingo_cli.intake.audio.pool import DecodePool
-from musicflamingo_cli.records import Failure, Heard
+from musicflamingo_cli.records import Failure, LoadedAudio
 from tests.intake.audio.audio_files import music, wav_bytes, write
 
 PLAN = AudioPlan()
@@ -82,14 +82,14 @@ def test_same_as_in_this_process(tmp_path: Path, song: Path, workers: int) -> No
         "nul\0",
     ]
     with DecodePool(workers, PLAN) as pool:
-        got = dict(pool.hear(enumerate(paths)))
+        got = dict(pool.load(enumerate(paths)))
     assert len(got) == len(paths)
     for n, path in enumerate(paths):
-        expected, result = hear(path, PLAN), got[n]
+        expected, result = load_audio(path, PLAN), got[n]
         if isinstance(expected, Failure):
             assert result == expected
             continue
-        assert isinstance(result, Heard)
+        assert isinstance(result, LoadedAudio)
         assert result.clip is not None
         assert expected.clip is not None
         assert np.array_equal(result.clip, expected.clip)
@@ -101,32 +101,32 @@ def test_same_as_in_this_process(tmp_path: Path, song: Path, workers: int) -> No
 
 def test_the_plan_reaches_the_workers(song: Path) -> None:
     with DecodePool(1, AudioPlan(clip=False, measures="all", min_seconds=4.0)) as pool:
-        [(_, short)] = pool.hear([("a", str(song))])
+        [(_, short)] = pool.load([("a", str(song))])
         assert isinstance(short, Failure)
         assert short.reason == "too_short"
     with DecodePool(1, AudioPlan(clip=False, measures="all")) as pool:
-        [(_, got)] = pool.hear([("a", str(song))])
-        assert isinstance(got, Heard)
+        [(_, got)] = pool.load([("a", str(song))])
+        assert isinstance(got, LoadedAudio)
         assert (got.clip, got.measured) == (None, "all")
 
 
 def test_no_songs() -> None:
     with DecodePool(2, PLAN) as pool:
-        assert list(pool.hear([])) == []
+        assert list(pool.load([])) == []
         assert workers_of(os.getpid()) == []
 
 
 def test_a_worker_that_hangs_costs_one_song(tmp_path: Path, song: Path) -> None:
     slow = long_song(tmp_path / "slow.wav")
     with DecodePool(1, PLAN, timeout_seconds=1.0) as pool:
-        running = pool.hear([("a", str(song)), ("slow", str(slow)), ("b", str(song))])
-        assert isinstance(next(running)[1], Heard)
+        running = pool.load([("a", str(song)), ("slow", str(slow)), ("b", str(song))])
+        assert isinstance(next(running)[1], LoadedAudio)
         os.kill(workers_of(os.getpid())[0], signal.SIGSTOP)
         key, result = next(running)
         assert key == "slow"
         assert isinstance(result, Failure)
         assert (result.reason, result.transient) == ("timeout", True)
-        assert isinstance(next(running)[1], Heard)
+        assert isinstance(next(running)[1], LoadedAudio)
         assert list(running) == []
 
 
@@ -144,7 +144,7 @@ def test_a_worker_that_dies_costs_one_song(
 ) -> None:
     slow = long_song(tmp_path / "slow.wav")
     with DecodePool(1, PLAN) as pool:
-        running = pool.hear([("a", str(song)), ("slow", str(slow)), *[(n, str(song)) for n in range(3)]])
+        running = pool.load([("a", str(song)), ("slow", str(slow)), *[(n, str(song)) for n in range(3)]])
         assert next(running)[0] == "a"
         time.sleep(0.3)
         os.kill(workers_of(os.getpid())[0], number)
@@ -152,13 +152,13 @@ def test_a_worker_that_dies_costs_one_song(
         assert key == "slow"
         assert isinstance(result, Failure)
         assert (result.stage, result.reason, result.transient) == ("intake", reason, transient)
-        assert [isinstance(result, Heard) for _, result in running] == [True] * 3
+        assert [isinstance(result, LoadedAudio) for _, result in running] == [True] * 3
 
 
 def test_neighbours_of_the_dead_live(tmp_path: Path, song: Path) -> None:
     slow = long_song(tmp_path / "slow.wav")
     with DecodePool(2, PLAN) as pool:
-        running = pool.hear([("slow", str(slow)), *[(n, str(song)) for n in range(20)]])
+        running = pool.load([("slow", str(slow)), *[(n, str(song)) for n in range(20)]])
         first = next(running)
         assert first[0] != "slow"
         time.sleep(0.2)
@@ -178,24 +178,24 @@ def test_a_worker_that_dies_between_songs_costs_nothing(song: Path) -> None:
         yield "b", str(song)
 
     with DecodePool(1, PLAN) as pool:
-        running = pool.hear(items())
-        assert isinstance(next(running)[1], Heard)
+        running = pool.load(items())
+        assert isinstance(next(running)[1], LoadedAudio)
         [pid] = workers_of(os.getpid())
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: workers_of(os.getpid()) == [])
         gate.set()
-        assert isinstance(next(running)[1], Heard)
+        assert isinstance(next(running)[1], LoadedAudio)
         assert list(running) == []
 
 
 def test_memory_is_limited(tmp_path: Path, song: Path) -> None:
     big = write(tmp_path / "big.wav", np.zeros((90 * 44_100, 2), np.float32))
     with DecodePool(1, PLAN, memory_bytes=24 << 20) as pool:
-        got = dict(pool.hear([("big", str(big)), ("small", str(song))]))
+        got = dict(pool.load([("big", str(big)), ("small", str(song))]))
     result = got["big"]
     assert isinstance(result, Failure)
     assert (result.reason, result.transient) == ("out_of_memory", True)
-    assert isinstance(got["small"], Heard)
+    assert isinstance(got["small"], LoadedAudio)
 
 
 def test_workers_run_ahead_of_the_consumer_but_not_too_far(song: Path) -> None:
@@ -207,7 +207,7 @@ def test_workers_run_ahead_of_the_consumer_but_not_too_far(song: Path) -> None:
             yield n, str(song)
 
     with DecodePool(2, PLAN, look_ahead=6) as pool:
-        running = pool.hear(items())
+        running = pool.load(items())
         next(running)
         wait_for(lambda: len(drawn) == 7)
         time.sleep(0.5)
@@ -216,7 +216,7 @@ def test_workers_run_ahead_of_the_consumer_but_not_too_far(song: Path) -> None:
     clip_bytes = 3 * 16_000 * 4
     drawn.clear()
     with DecodePool(1, PLAN, look_ahead_bytes=2 * clip_bytes) as pool:
-        running = pool.hear(items())
+        running = pool.load(items())
         next(running)
         time.sleep(1.0)
         assert len(drawn) == 3
@@ -226,7 +226,7 @@ def test_workers_run_ahead_of_the_consumer_but_not_too_far(song: Path) -> None:
 def test_a_consumer_that_stops_early(tmp_path: Path, song: Path) -> None:
     slow = long_song(tmp_path / "slow.wav")
     with DecodePool(2, PLAN) as pool:
-        running = pool.hear([("a", str(song)), ("slow", str(slow)), ("slow too", str(slow))])
+        running = pool.load([("a", str(song)), ("slow", str(slow)), ("slow too", str(slow))])
         next(running)
         assert workers_of(os.getpid())
         began = time.monotonic()
@@ -238,7 +238,7 @@ def test_a_consumer_that_stops_early(tmp_path: Path, song: Path) -> None:
 def test_an_exception_passes_through(tmp_path: Path, song: Path) -> None:
     slow = long_song(tmp_path / "slow.wav")
     with pytest.raises(KeyError), DecodePool(2, PLAN) as pool:
-        running = pool.hear([("a", str(song)), ("slow", str(slow))])
+        running = pool.load([("a", str(song)), ("slow", str(slow))])
         next(running)
         raise KeyError
     with pytest.raises(RuntimeError, match="closed"):  # Rather than a made-up failure of the song in work.
@@ -253,7 +253,7 @@ def test_trouble_of_the_input_is_raised_after_what_came_before(song: Path) -> No
 
     got: list[int] = []
     with DecodePool(2, PLAN) as pool, pytest.raises(LookupError, match="the manifest broke"):
-        got.extend(key for key, _ in pool.hear(items()))
+        got.extend(key for key, _ in pool.load(items()))
     assert sorted(got) == [1, 2]
 
 
@@ -263,18 +263,18 @@ def test_workers_that_can_not_start(song: Path, tmp_path: Path, monkeypatch: pyt
     (broken / "soxr.py").write_text("raise ImportError('libsoxr.so is missing')")
     monkeypatch.syspath_prepend(str(broken))
     with DecodePool(2, PLAN) as pool, pytest.raises(EngineError, match=r"libsoxr\.so is missing.*\[signal\]"):
-        list(pool.hear([("a", str(song))]))
+        list(pool.load([("a", str(song))]))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "no python"))
     with DecodePool(1, PLAN) as pool, pytest.raises(EngineError, match="No such file"):
-        list(pool.hear([("a", str(song))]))
+        list(pool.load([("a", str(song))]))
 
 
 def test_workers_are_replaced_before_leaks_add_up(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "MAX_SONGS", 2)
     seen: set[int] = set()
     with DecodePool(1, PLAN, look_ahead=1) as pool:
-        for _, result in pool.hear([(n, str(song)) for n in range(5)]):
-            assert isinstance(result, Heard)
+        for _, result in pool.load([(n, str(song)) for n in range(5)]):
+            assert isinstance(result, LoadedAudio)
             seen.update(workers_of(os.getpid()))
     assert len(seen) >= 2
 
@@ -294,7 +294,7 @@ SCRIPT = """
     from musicflamingo_cli.intake.audio.load import AudioPlan
     from musicflamingo_cli.intake.audio.pool import DecodePool
     pool = DecodePool(2, AudioPlan(measures="all"))
-    for key, heard in pool.hear(enumerate(sys.argv[1:])):
+    for key, heard in pool.load(enumerate(sys.argv[1:])):
         print(key, type(heard).__name__, flush=True)
 """
 
@@ -302,7 +302,7 @@ SCRIPT = """
 def test_a_script_without_a_main_guard(tmp_path: Path, song: Path) -> None:
     process = run(SCRIPT, tmp_path, str(song), str(song))
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, sorted(out.splitlines()), err) == (0, [b"0 Heard", b"1 Heard"], b"")
+    assert (process.returncode, sorted(out.splitlines()), err) == (0, [b"0 LoadedAudio", b"1 LoadedAudio"], b"")
 
 
 def test_from_a_program_on_standard_input(tmp_path: Path, song: Path) -> None:
@@ -314,7 +314,7 @@ def test_from_a_program_on_standard_input(tmp_path: Path, song: Path) -> None:
         timeout=60,
         check=True,
     )
-    assert (done.stdout, done.stderr) == (b"0 Heard\n", b"")
+    assert (done.stdout, done.stderr) == (b"0 LoadedAudio\n", b"")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -322,7 +322,7 @@ def test_workers_die_with_their_parent(tmp_path: Path, song: Path, number: signa
     slow = [str(long_song(tmp_path / f"{n}.wav")) for n in range(2)]
     process = run(SCRIPT, tmp_path, str(song), *slow)
     assert process.stdout is not None
-    assert process.stdout.readline() == b"0 Heard\n"
+    assert process.stdout.readline() == b"0 LoadedAudio\n"
     workers = workers_of(process.pid)
     assert workers
     for pid in workers:  # A worker that is stuck for good must go too.
@@ -342,7 +342,7 @@ def test_ctrl_c_is_not_for_the_workers(tmp_path: Path, song: Path) -> None:
         yield "b", str(song)
 
     with DecodePool(1, PLAN) as pool:
-        running = pool.hear(items())
+        running = pool.load(items())
         next(running)
         [pid] = workers_of(os.getpid())
         assert os.getpgid(pid) != os.getpgid(0)
@@ -350,7 +350,7 @@ def test_ctrl_c_is_not_for_the_workers(tmp_path: Path, song: Path) -> None:
         time.sleep(0.2)
         assert workers_of(os.getpid()) == [pid]
         gate.set()
-        assert isinstance(next(running)[1], Heard)
+        assert isinstance(next(running)[1], LoadedAudio)
         assert list(running) == []
 
 
@@ -359,7 +359,7 @@ def test_workers_are_light_and_quiet(tmp_path: Path, song: Path, capfd: pytest.C
     damaged = write(tmp_path / "a.mp3")
     damaged.write_bytes(damaged.read_bytes()[:20_000] + bytes(4000) + damaged.read_bytes()[24_000:])
     with DecodePool(1, PLAN, look_ahead=1) as pool:
-        running = pool.hear([("a", str(song)), ("b", str(damaged)), ("c", str(song))])
+        running = pool.load([("a", str(song)), ("b", str(damaged)), ("c", str(song))])
         next(running)
         next(running)
         [pid] = workers_of(os.getpid())
@@ -377,7 +377,7 @@ def test_workers_are_light_and_quiet(tmp_path: Path, song: Path, capfd: pytest.C
 def test_many_songs_leak_nothing(tmp_path: Path) -> None:
     song = write(tmp_path / "a.wav", music(0.6, 16_000, 1), 16_000)
     with DecodePool(2, PLAN) as pool:
-        running = pool.hear((n, str(song)) for n in range(300))
+        running = pool.load((n, str(song)) for n in range(300))
         for _ in range(100):
             next(running)
         before = {pid: descriptors(pid) for pid in [os.getpid(), *workers_of(os.getpid())]}

@@ -15,7 +15,7 @@ import pytest
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.fetch.fetcher import Fetched, Fetcher, FetchSettings
 from musicflamingo_cli.intake.fetch.network import GuardedNetwork, is_public
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 from tests.intake.fetch.bad_server import WAV, BadServer, Fetch, be_quick, cut_at, reason
 
 PEM = Path(__file__).with_name("localhost.pem")
@@ -89,7 +89,7 @@ class TestGuard:
         self, monkeypatch: pytest.MonkeyPatch, tried: list[str]
     ) -> None:
         resolves(monkeypatch, ["8.8.8.8", "10.0.0.1"])
-        with pytest.raises(Unheard) as caught:
+        with pytest.raises(IntakeError) as caught:
             GuardedNetwork(()).connect_tcp("a.example", 80, 5.0)
         assert caught.value.failure.reason == "url_refused"
         assert tried == []
@@ -109,7 +109,7 @@ class TestGuard:
             network.connect_tcp("media.lan", 8000, 5.0)
         assert tried == ["10.0.0.1"]
         for host, port in (("media.lan", 8001), ("other.lan", 8000), ("10.0.0.1", 8000)):
-            with pytest.raises(Unheard):
+            with pytest.raises(IntakeError):
                 network.connect_tcp(host, port, 5.0)
         assert tried == ["10.0.0.1"]
 

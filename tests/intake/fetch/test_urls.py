@@ -16,7 +16,7 @@ from musicflamingo_cli.intake.fetch.urls import (
     url_facts,
     url_key,
 )
-from musicflamingo_cli.intake.reasons import Unheard
+from musicflamingo_cli.intake.reasons import IntakeError
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_url_is_told_from_a_path(text: str, expected: bool) -> None:
     "url", ["file:///etc/passwd", "ftp://a/b", "data:audio/wav;base64,AA", "s3://b/k", "a.mp3", ""]
 )
 def test_other_schemes_are_no_source(url: str) -> None:
-    with pytest.raises(Unheard) as caught:
+    with pytest.raises(IntakeError) as caught:
         parse(url)
     assert caught.value.failure.reason == "unsupported_source"
 
@@ -81,7 +81,7 @@ def test_what_is_no_valid_url_is_refused(url: str) -> None:
     if url == "http://a.example%2f@b/%":  # A user and the host b: valid, and the host is b.
         assert parse(url).host == "b"
         return
-    with pytest.raises(Unheard) as caught:
+    with pytest.raises(IntakeError) as caught:
         parse(url)
     assert caught.value.failure.reason == "url_refused"
 
@@ -119,7 +119,7 @@ def test_credentials_are_decoded_and_follow_only_to_the_same_origin() -> None:
     "location", ["file:///etc/passwd", "ftp://a/", "data:audio/wav,", "javascript:1", "http://[::1/"]
 )
 def test_a_redirect_leads_only_to_http(location: str) -> None:
-    with pytest.raises(Unheard) as caught:
+    with pytest.raises(IntakeError) as caught:
         redirected(parse("http://a.example/x"), location)
     assert caught.value.failure.reason == "url_refused"
 
@@ -184,7 +184,7 @@ def test_secrets_are_in_nothing_that_is_kept(place: str, how: str) -> None:
     shown = [shown_url(url), url_key(url, how)]  # type: ignore[arg-type]
     try:
         shown.append(parse(url).shown)
-    except Unheard as error:
+    except IntakeError as error:
         shown.append(error.failure.error)
     assert SECRET not in " ".join(shown)
 
