@@ -23,6 +23,7 @@ _FENCED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """A fence that is marked as thinking."""
+_SIGN = re.compile(r"[<>◁\[`~]")
 _MAY_THINK = re.compile(
     r"[<◁]|\[(?=[\s/|]{0,3}[a-z])|\A[^\n]{0,14}>|^[ \t]{0,3}(?:```|~~~)[ \t]{0,4}[trs]", re.IGNORECASE | re.MULTILINE
 )
@@ -66,7 +67,7 @@ def parts_of(text: str) -> Parts:
     A next turn of the user, which the model made up, is left out.
     """
     text, is_whole = _before_user_turn(text)
-    if _MAY_THINK.search(text) is None:
+    if _SIGN.search(text) is None or _MAY_THINK.search(text) is None:
         return Parts(text, "", "", is_whole)
     stretches = _stretches(text)
     thoughts = [one.text for one in stretches if one.kind == "thought"]
@@ -144,7 +145,8 @@ def _begins_with_damaged_opener(text: str) -> bool:
 
 def _before_user_turn(text: str) -> tuple[str, bool]:
     """The text up to a turn of the user; a transcript that begins with one is left whole."""
-    turn = _USER_TURN.search(text)
+    lower = text.lower()
+    turn = _USER_TURN.search(text) if "user" in lower or "human" in lower else None  # a fiftieth of the search's time
     if turn is None or not text[: turn.start()].strip():
         return text, True
     return text[: turn.start()], False
