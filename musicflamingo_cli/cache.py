@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,21 +195,19 @@ def escaped(song_id: str) -> str:
 
 def encode_entry(entry: Entry) -> bytes:
     """Return an entry as the bytes of its file."""
-    heard = replace(entry.heard, clip=None) if entry.heard else None
     body = {
         "format": ENTRY_FORMAT,
         "prompt_hash": entry.prompt_hash,
-        "heard": _plain(heard),
-        "replies": [_plain(reply) for reply in entry.replies],
-        "failure": _plain(entry.failure),
+        "heard": replace(entry.heard, clip=None) if entry.heard else None,
+        "replies": entry.replies,
+        "failure": entry.failure,
         "failed_file": entry.failed_file,
         "failed_under": entry.failed_under,
         "run": entry.run,
         "measures_version": entry.measures_version,
         "due": entry.due,
     }
-    head = orjson.dumps(_encodable(entry.song_id))
-    inside = orjson.dumps(_encodable(body))
+    head, inside = _json(entry.song_id), _json(body)
     return b'{"song_id":%s,"sha256":"%s"%s%s}\n' % (head, _checksum(head, inside), BODY, inside)
 
 
@@ -262,12 +260,17 @@ def _check_lacking(path: Path | str, problem: OSError) -> None:
         raise OutputError(f"cache file {path}: {problem.strerror}") from None
 
 
-def _plain(record: Any) -> dict[str, Any] | None:
-    return None if record is None else asdict(record)
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # a lone surrogate in it, most likely
+        return orjson.dumps(_encodable(value))
 
 
 def _encodable(value: Any) -> Any:
     """Return JSON data with lone surrogates written out as `\\ud8ab`-like text, since UTF-8 can't hold them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, dict):
@@ -291,7 +294,7 @@ def _heard(body: Mapping[str, Any] | None) -> LoadedAudio | None:
 
 def _reply(body: Mapping[str, Any]) -> Reply:
     scores = {
-        name: Distribution(**d | {"values": tuple(d["values"]), "probabilities": tuple(d["probabilities"])})
+        name: Distribution(tuple(d.pop("values")), tuple(d.pop("probabilities")), **d)
         for name, d in body["scores"].items()
     }
     return Reply(**{**body, "scores": scores})
