@@ -1,8 +1,9 @@
 """Seconds to read a cache of made replies back into a table, beside those that its files take to be read alone.
 
 `score` finds every song cached; `--offline` does not look for audio. Both are set against a loop in the same run that
-opens, reads and JSON-parses the same files (which lie in the page cache, so that the loop is at its fastest). Entries
-are those of both decode modes of a model: `json` with its distributions, `text` without.
+opens, reads and JSON-parses the same files: from the page cache, where the loop is at its fastest, or with `--cold`
+from the disk, as on the morning after. Entries are those of both decode modes of a model: `json` with its
+distributions, `text` without.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pstats
 import tempfile
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import orjson
@@ -77,11 +79,17 @@ def json_reply(number: int) -> Reply:
     scores = {}
     for place, name in enumerate(SCORES):
         middle = 30 + (number * 7 + place * 13) % 60
-        chances = [math.exp(-(((step - middle) / 9) ** 2)) for step in range(101)]
-        kept = tuple(float(f"{chance / math.fsum(chances) * 0.99:.6g}") for chance in chances)
-        scores[name] = Distribution(GRID, kept, math.fsum(kept), GRID[middle])
+        scores[name] = distribution(middle)
         answer[name] = GRID[middle]
     return Reply(json.dumps(answer), "stop", 312, 148, 0.21, scores)
+
+
+@lru_cache
+def distribution(middle: int) -> Distribution:
+    """Return a bell over the grid of hundredths, with 0.99 of all probability."""
+    chances = [math.exp(-(((step - middle) / 9) ** 2)) for step in range(101)]
+    kept = tuple(float(f"{chance / math.fsum(chances) * 0.99:.6g}") for chance in chances)
+    return Distribution(GRID, kept, math.fsum(kept), GRID[middle])
 
 
 def make_cache(root: Path, songs: int, reply_of: Callable[[int], Reply]) -> Path:
@@ -95,17 +103,26 @@ def make_cache(root: Path, songs: int, reply_of: Callable[[int], Reply]) -> Path
     engine = build_engine("fake", EngineSettings(pack))
     cache = Cache(root / "cache", f"fake-{pack.name}", identity_of(engine.identity(), pack))
     cache.open()
+    for level in range(256):
+        (cache.folder / f"{level:02x}").mkdir()
     with (root / "songs.jsonl").open("w") as manifest:
         for number in range(songs):
             song = Song(number + 1, f"song-{number:07d}", "x.wav", str(audio))
             digest = prompt_hash(*render(pack, song))
             reply = (reply_of(number),)
             entry = Entry(song.song_id, digest, heard, reply, measures_version=MEASURES_VERSION)
-            path = cache.path(song.song_id)
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(encode_entry(entry))
+            cache.path(song.song_id).write_bytes(encode_entry(entry))
             manifest.write(json.dumps({"id": song.song_id, "audio": "x.wav"}) + "\n")
     return cache.folder
+
+
+def evict(folder: Path) -> None:
+    """Put the entries of a cache folder out of the page cache."""
+    os.sync()  # What is still to be written can't be dropped.
+    for path in folder.glob("??/*.json"):
+        handle = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)
 
 
 def read_plainly(folder: Path) -> float:
@@ -150,6 +167,7 @@ def main() -> None:
     parser.add_argument("--songs", type=int, default=20_000)
     parser.add_argument("--decode", choices=tuple(REPLIES), help="one mode only")
     parser.add_argument("--repeat", type=int, default=2, help="runs of each kind; the fastest counts")
+    parser.add_argument("--cold", action="store_true", help="evict the entries from the page cache before each reading")
     parser.add_argument("--profile", action="store_true")
     asked = parser.parse_args()
     for decode in [asked.decode] if asked.decode else REPLIES:
@@ -167,7 +185,11 @@ def measure(root: Path, folder: Path, asked: argparse.Namespace, *, offline: boo
     """Time runs over a made cache, each right after the plain loop over its files, and print the fastest of both."""
     runs, plain = [], []
     for _ in range(asked.repeat):
+        if asked.cold:
+            evict(folder)
         plain.append(read_plainly(folder))
+        if asked.cold:
+            evict(folder)
         profile = cProfile.Profile()
         if asked.profile:
             profile.enable()
