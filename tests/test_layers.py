@@ -49,15 +49,15 @@ MAY = {
     "results.schema results.spelling",
     "results.columns": "errors results.tables",
     "results.join": "errors results.columns results.run_card results.sandbox results.spelling results.tables",
-    "results.aligned": "results.join results.sandbox",
+    "results.sweep": "results.sandbox",
     "results.write": "errors files ids results.csv_text results.run_card results.spelling results.tables",
     # Three verbs that do not know each other.
-    "results.filter": "errors results.aligned results.columns results.join results.sandbox results.spelling "
+    "results.filter": "errors results.columns results.join results.sandbox results.spelling results.sweep "
     "results.tables results.write",
-    "results.merge": "errors results.aligned results.columns results.join results.run_card results.sandbox "
+    "results.merge": "errors results.columns results.join results.run_card results.sandbox "
     "results.schema results.spelling results.tables results.write",
     "results.report": "errors extras records results.join results.outcome_rows results.sandbox results.schema "
-    "results.tables results.write score_stats urls",
+    "results.sweep results.tables results.write score_stats urls",
     # A run, and questions about one.
     "console": "errors records summary",
     "score_options": "engines errors inference intake.audio intake.fetch intake.manifest intake.packs intake.settings "

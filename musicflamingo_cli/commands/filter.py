@@ -140,9 +140,9 @@ def filter_(  # noqa: PLR0913 - a command's options
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.nulls import null_words
-    from musicflamingo_cli.results.filter.records import Judgement
+    from musicflamingo_cli.results.filter.options import FilterOptions
     from musicflamingo_cli.results.filter.rules import Rule, parse_bound
-    from musicflamingo_cli.results.filter.run import FilterOptions, filter_table
+    from musicflamingo_cli.results.filter.run import filter_table
     from musicflamingo_cli.results.sandbox import Limits
     from musicflamingo_cli.results.write.formats import STDOUT
 
@@ -160,7 +160,10 @@ def filter_(  # noqa: PLR0913 - a command's options
         rules.append(Rule("top", by, float(top), per=per))
     options = FilterOptions(
         songs=songs,
-        judgement=Judgement(tuple(rules), missing, per, sweep, ids is not None),
+        rules=tuple(rules),
+        missing=missing,
+        per=per,
+        sweep=sweep,
         scores=scores,
         on=on,
         output=output,

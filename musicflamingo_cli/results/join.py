@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
@@ -94,6 +95,12 @@ class Joined:
                 raise UsageError(
                     f"{table.name} has ids more than once ({names}); mfq merge {table.name} makes one row of each"
                 )
+
+    def check_rows(self, sandbox: Sandbox, rows: int) -> None:
+        """Refuse a join that came to other than SONGS' rows, for an id that a side table has twice if there is one."""
+        if rows != self.songs.rows:
+            self.refuse_repeats(sandbox, exact=True)
+            raise UsageError(f"{self.songs.name}: its rows changed while it was read; is something writing it?")
 
     def unknown(self, sandbox: Sandbox, side: Side) -> tuple[int, list[str]]:
         """Return how many ids of a side table SONGS does not have, and the first few."""
@@ -190,3 +197,35 @@ def check_types(given: pa.Schema, columns: Sequence[Column], joined: Joined) -> 
         except pa.ArrowException:
             where = f"{tables.get(column.side, column.side)}: column '{column.plain}'"
             raise UsageError(f"{where} holds {column.kind}, which can't be joined; leave it out") from None
+
+
+def in_order(songs: Table, found: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, pa.Table]]:
+    """Yield some of SONGS' rows at a time, as Arrow reads them, with what a query found of them.
+
+    Args:
+        songs: All of it is read, and so checked.
+        found: Sorted by `mfq_row`, the position in SONGS from 0; none comes twice.
+    """
+    start, rest = 0, None
+    for batch in songs.batches():
+        end, pieces = start + len(batch), []
+        while rest is not None or (rest := next(found, None)) is not None:
+            count = int(np.searchsorted(np.from_dlpack(rest.column("mfq_row")), end))
+            pieces.append(rest.slice(0, count))
+            if count < len(rest):
+                rest = rest.slice(count)
+                break
+            rest = None
+        table = pa.Table.from_batches(pieces) if pieces else None
+        if table is not None and table.num_rows:
+            places = np.from_dlpack(column_of(table, "mfq_row")) - start
+            yield batch if len(places) == len(batch) else batch.take(pa.array(places)), table
+        start = end
+    if rest is not None or next(found, None) is not None:
+        raise UsageError(f"{songs.name}: it grew while it was read; is something writing it?")
+
+
+def column_of(table: pa.Table, name: str) -> pa.Array:
+    """Return a column as one array."""
+    chunks = table.column(name).chunks
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)

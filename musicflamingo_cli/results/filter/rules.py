@@ -7,6 +7,7 @@ one outside the score's range; and for an expression, null.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
@@ -16,8 +17,10 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.columns import Column
+from musicflamingo_cli.results.sandbox import text
 from musicflamingo_cli.results.tables.table import OVERALL
 
+Missing = Literal["drop", "keep", "fail"]
 PASSED, FAILED, NULL, NOT_FINITE, OUT_OF_RANGE, NO_ROW = range(6)
 """What a verdict column holds; above `FAILED`: why the rule could not be judged."""
 NOT_RANKED = -1
@@ -161,3 +164,15 @@ def top_verdict(rule: Rule, rank: str, count: str) -> str:
     share = max(Fraction(str(rule.bound)) / 100, LEAST_SHARE if rule.bound else Fraction(0))
     most = f"({count}::HUGEINT * {share.numerator} + {share.denominator - 1}) // {share.denominator}"
     return f"(CASE WHEN {rank} <= {most} THEN {PASSED} ELSE {FAILED} END)::TINYINT"
+
+
+def reasons(rules: Sequence[Rule]) -> tuple[str, str]:
+    """Return SQL for the first reason to drop a row, what failed before what could not be judged, and for all."""
+    failed, words = [], []
+    for i, rule in enumerate(rules):
+        named = rule.column or rule.text
+        missing = " ".join(f"WHEN {code} THEN {text(f'missing: {named} ({why})')}" for code, why in WHY_MISSING.items())
+        failed.append(f"CASE mfq_v{i} WHEN {FAILED} THEN {text(rule.text)} END")
+        words.append(f"CASE mfq_v{i} WHEN {FAILED} THEN {text(rule.text)} {missing} END")
+    first = f"coalesce({', '.join([*failed, *words, 'NULL'])})::VARCHAR"
+    return first, f"list_filter([{', '.join(words)}]::VARCHAR[], lambda word: word IS NOT NULL)"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from musicflamingo_cli.errors import MfqError, UsageError
 from musicflamingo_cli.results.filter.funnel import Funnel
-from musicflamingo_cli.results.filter.passing import Pass
-from musicflamingo_cli.results.filter.query import Filter
-from musicflamingo_cli.results.filter.records import Judgement
+from musicflamingo_cli.results.filter.options import FilterOptions, FilterResult
+from musicflamingo_cli.results.filter.query import FilterQuery
 from musicflamingo_cli.results.join import Joined, join_tables
-from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
+from musicflamingo_cli.results.sandbox import Sandbox, work_folder
 from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
 from musicflamingo_cli.results.tables.open import Reading, open_table
 from musicflamingo_cli.results.tables.table import naming_damage
@@ -24,6 +24,7 @@ from musicflamingo_cli.results.write.outputs import Outputs
 from musicflamingo_cli.results.write.parquet import ParquetSink, left_out, write_partitions, write_text
 from musicflamingo_cli.results.write.places import check_folder, check_outputs
 
+REASON, REASONS = "drop_reason", "drop_reasons"
 FILTER_KEY = "mfq.filter"
 """Key, in a kept table's metadata, of the rules that made it and their funnel."""
 
@@ -32,39 +33,6 @@ class ExpectationError(MfqError):
     """The data is not what it was said to be (`--expect-min-rows`, `--missing fail`); nothing was written."""
 
     exit_code = 1
-
-
-@dataclass(frozen=True, slots=True)
-class FilterOptions:
-    """What a person asks of `mfq filter`."""
-
-    songs: str
-    judgement: Judgement
-    scores: str | None = None
-    on: str | None = None
-    output: str | None = None
-    form: str | None = None
-    partition_by: str | None = None
-    dropped: str | None = None
-    ids: str | None = None
-    report: str | None = None
-    dry_run: bool = False
-    if_changed: bool = False
-    expect_min_rows: int | None = None
-    nulls: frozenset[str] = frozenset()
-    """Words of `--null-values`."""
-    limits: Limits = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class FilterResult:
-    """What a filter did."""
-
-    funnel: tuple[str, ...]
-    """For a person, line by line."""
-    sweep: tuple[str, ...]
-    notes: tuple[str, ...]
-    report: dict[str, Any]
 
 
 def filter_table(options: FilterOptions) -> FilterResult:
@@ -86,21 +54,25 @@ def filter_table(options: FilterOptions) -> FilterResult:
                 table.verify()
         files = [path for table in tables for path in table.files]
         with naming_damage(tables), Sandbox(work, files, options.limits) as sandbox:
-            chosen = Filter(joined, options.judgement, sandbox)
+            query = FilterQuery(joined, options, sandbox)
             places = {} if options.dry_run else _places(options, forms, outputs, work)
-            run = _written(chosen, forms, places, sandbox)
-            matched = run.funnel.all.rows - run.funnel.unmatched
-            warnings = [w for side in joined.sides if (w := joined.few_match(sandbox, side, matched))]
-            _expect(run, options.expect_min_rows, warnings)
-            lost = _converted(run, options, forms, places)
+            funnel = Funnel(query.rules, options.missing, options.per, query.judge())
+            sweep = query.sweep()
+            _write(query, funnel, forms, places)
+            warnings = [
+                w for side in joined.sides if (w := joined.few_match(sandbox, side, funnel.all.rows - funnel.unmatched))
+            ]
+            _expect(funnel, options.expect_min_rows, warnings)
+            lost = _converted(joined, options, forms, places)
+        swept = {} if sweep is None else {"sweep": sweep.report()}
+        report = {"songs": songs.name, "scores": scores.name if scores else None, **funnel.report(), **swept}
         if options.report:
-            body = orjson.dumps(_report(run), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+            body = orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
             outputs.part(options.report, work).write_bytes(body + b"\n")
-    if run.sweep and any(rule.ranks for rule in chosen.rules):
+    if sweep and any(rule.ranks for rule in options.rules):
         lost = [*lost, "--sweep counts without --top and --top-percent"]
-    notes = [*warnings, *_notes(joined, run.funnel), *lost, *(f"unchanged: {name}" for name in outputs.unchanged)]
-    sweep = tuple(run.sweep.lines()) if run.sweep else ()
-    return FilterResult(tuple(run.funnel.lines()), sweep, tuple(notes), _report(run))
+    notes = [*warnings, *_notes(joined, funnel), *lost, *(f"unchanged: {name}" for name in outputs.unchanged)]
+    return FilterResult(tuple(funnel.lines()), tuple(sweep.lines()) if sweep else (), tuple(notes), report)
 
 
 def _check(options: FilterOptions) -> dict[str, str]:
@@ -141,25 +113,56 @@ def _places(options: FilterOptions, forms: dict[str, str], outputs: Outputs, wor
     return found
 
 
-def _written(chosen: Filter, forms: Mapping[str, str], places: dict[str, Place], sandbox: Sandbox) -> Pass:
-    run = Pass(chosen, sandbox)
-    kept, dropped = (
-        ParquetSink(places[flag].rows, schema, typed=forms[flag] not in TEXT_FORMS) if flag in places else None
-        for flag, schema in (("-o", run.kept_schema), ("--dropped", run.dropped_schema))
-    )
-    run.pass_through(kept, dropped, places["--ids"].part if "--ids" in places else None)
-    note = {FILTER_KEY: orjson.dumps(run.funnel.report(), option=orjson.OPT_NON_STR_KEYS).decode()}
-    for sink in (kept, dropped):
-        if sink is not None:
-            sink.close(note)
-    return run
+def _write(query: FilterQuery, funnel: Funnel, forms: Mapping[str, str], places: Mapping[str, Place]) -> None:
+    """Write the kept rows, the dropped ones and the kept ids, as far as there is a place for each."""
+    schema = query.joined.schema()
+    kinds = dict(zip(_free((REASON, REASONS), schema.names), (pa.string(), pa.list_(pa.string())), strict=True))
+    why = query.joined.schema([pa.field(name, kind) for name, kind in kinds.items()])
+    note = {FILTER_KEY: orjson.dumps(funnel.report(), option=orjson.OPT_NON_STR_KEYS).decode()}
+    kept, dropped = funnel.all.kept, funnel.all.rows - funnel.all.kept
+    for flag, rows, fields, expected in (("-o", query.kept, schema, kept), ("--dropped", query.dropped, why, dropped)):
+        if flag not in places:
+            continue
+        sink = ParquetSink(places[flag].rows, fields, typed=forms[flag] not in TEXT_FORMS)
+        written = 0
+        for songs, added in rows():
+            columns = [*songs.columns, *added]
+            sink.write(pa.RecordBatch.from_arrays(columns, schema=fields))
+            written += len(songs)
+        sink.close(note)
+        if written != expected:
+            raise AssertionError(f"{flag}: {written} rows were written, and {expected} were counted")
+    if "--ids" in places:
+        with places["--ids"].part.open("wb") as file:
+            for ids in query.kept_ids():
+                file.write(_id_lines(ids))
+
+
+def _free(names: tuple[str, ...], taken: list[str]) -> tuple[str, ...]:
+    number = 2
+    found = names
+    while set(found) & set(taken):
+        found = tuple(f"{name}_{number}" for name in names)
+        number += 1
+    return found
+
+
+def _id_lines(ids: pa.Array) -> bytes:
+    ids = ids.filter(pc.not_equal(ids, ""))
+    broken = ids.filter(pc.match_substring_regex(ids, "[\r\n]"))
+    if len(broken):
+        raise UsageError(
+            f"--ids: the id {broken[0].as_py()!r} holds a line break, so it can't stand in a list of lines"
+        )
+    return "".join(f"{song_id}\n" for song_id in ids.to_pylist()).encode()
 
 
 def _converted(
-    run: Pass, options: FilterOptions, forms: Mapping[str, str], places: Mapping[str, Place]
+    joined: Joined, options: FilterOptions, forms: Mapping[str, str], places: Mapping[str, Place]
 ) -> Sequence[str]:
     """Write the rows in the forms that were asked for; return what a person has to know of that."""
-    joined, said = run.filter.joined, []
+    said = []
+    scores = tuple(c.name for c in joined.columns().all if c.span)
     id_name = None if joined.songs_id is None else joined.songs.schema.names[joined.songs_id]
     for flag, place in places.items():
         form = forms.get(flag, "parquet")
@@ -167,28 +170,22 @@ def _converted(
             write_partitions(place.rows, place.part, options.partition_by or "")
         elif form != "parquet":
             with place.part.open("wb") as file:
-                lost = write_text(place.rows, file, form, run.score_names, id_name)
+                lost = write_text(place.rows, file, form, scores, id_name)
             said += [left_out(options.output, lost)] if lost else []
     return said
 
 
-def _expect(run: Pass, least: int | None, warnings: Sequence[str]) -> None:
+def _expect(funnel: Funnel, least: int | None, warnings: Sequence[str]) -> None:
     """Raise `ExpectationError` if the data is not what it was said to be."""
-    tally = run.funnel.all
-    said = "\n".join([*warnings, *run.funnel.lines()])
-    if run.funnel.missing == "fail" and tally.missing:
-        why = ", ".join(f"{n} {name}" for name, n in sorted(run.funnel.why.items()))
+    tally = funnel.all
+    said = "\n".join([*warnings, *funnel.lines()])
+    if funnel.missing == "fail" and tally.missing:
+        why = ", ".join(f"{n} {name}" for name, n in sorted(funnel.why.items()))
         raise ExpectationError(
             f"--missing fail: {tally.missing} rows could not be judged ({why}); nothing written\n{said}"
         )
     if least is not None and tally.kept < least:
         raise ExpectationError(f"--expect-min-rows {least}: only {tally.kept} kept; nothing written\n{said}")
-
-
-def _report(run: Pass) -> dict[str, Any]:
-    joined = run.filter.joined
-    scores = joined.sides[0].table.name if joined.sides else None
-    return {"songs": joined.songs.name, "scores": scores, **run.report()}
 
 
 def _notes(joined: Joined, funnel: Funnel) -> list[str]:

@@ -10,9 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.aligned import Aligned, column_of
 from musicflamingo_cli.results.columns import Column, Columns, cast, is_number
-from musicflamingo_cli.results.join import Joined, Side, check_types, lacking, selection, side_id
+from musicflamingo_cli.results.join import Joined, Side, check_types, column_of, in_order, lacking, selection, side_id
 from musicflamingo_cli.results.merge.combine import combined, rank_columns, source_value
 from musicflamingo_cli.results.merge.options import MergeOptions, MergeResult, Normalise
 from musicflamingo_cli.results.merge.rejects import reject_lines, write_rejects
@@ -74,15 +73,15 @@ def write_sheet(sheet: Sheet, sandbox: Sandbox, path: Path, *, typed: bool) -> d
     check_types(sandbox.schema(statement), added, joined)
     schema = joined.schema([pa.field(c.name, c.kind) for c in sheet.derived])
     sink = ParquetSink(path, schema, typed=typed)
-    aligned = Aligned(sandbox.batches(statement), joined, sandbox)
     known = dict.fromkeys((side.name for side in joined.sides), 0)
-    for batch in joined.songs.batches():
-        table = aligned.take(len(batch))
-        new = [cast(column_of(table, c.internal), c.kind) for c in added]
-        sink.write(pa.RecordBatch.from_arrays([*batch.columns, *new], schema=schema))
+    written = 0
+    for songs, found in in_order(joined.songs, sandbox.batches(statement)):
+        new = [cast(column_of(found, c.internal), c.kind) for c in added]
+        sink.write(pa.RecordBatch.from_arrays([*songs.columns, *new], schema=schema))
+        written += len(songs)
         for name, column in zip(known, matches, strict=True):
-            known[name] += len(batch) - table.column(column).null_count
-    aligned.finish()
+            known[name] += len(songs) - found.column(column).null_count
+    joined.check_rows(sandbox, written)
     sink.close()
     return known
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from musicflamingo_cli.results.report.columns import Columns
 from musicflamingo_cli.results.report.figures import Counted
 from musicflamingo_cli.results.report.records import Sweep
 from musicflamingo_cli.results.sandbox import Sandbox
+from musicflamingo_cli.results.sweep import double, kept_at
 
 STEPS = 100
 TARGETS = (0.95, 0.9, 0.75, 0.5, 0.25, 0.1, 0.05, 0.01)
@@ -35,23 +35,13 @@ def sweep(sandbox: Sandbox, columns: Columns, view: str, counted: Counted, rows:
         typed.append(_typed(value, 100 * counted.step))
     column = columns.number(one.name)
     asked = [low, *thresholds, *(t for pair in typed for t in pair)]
-    found = _kept(sandbox, f"SELECT {column} AS v FROM {view} WHERE {column} <= {_double(high)}", asked)
+    found = kept_at(sandbox, f"SELECT {column} AS v FROM {view} WHERE {column} <= {double(high)}", asked)
     scored, kept = found[0], found[1 : len(thresholds) + 1]
     pairs = zip(found[len(thresholds) + 1 :: 2], found[len(thresholds) + 2 :: 2], strict=True)
     targets = []
     for share, songs, (nearest, below), (first, second) in zip(TARGETS, wanted, typed, pairs, strict=False):
         targets.append((share, nearest, first) if first >= songs else (share, below, second))
     return Sweep(one.name, rows, scored, thresholds, kept, targets)
-
-
-def _kept(sandbox: Sandbox, source: str, thresholds: Sequence[float]) -> list[int]:
-    counts = ", ".join(f"count(*) FILTER (v >= {_double(threshold)})" for threshold in thresholds)
-    return [int(n) for n in sandbox.rows(f"SELECT {counts} FROM ({source})")[0]]
-
-
-def _double(value: float) -> str:
-    """Return a number in SQL as it is: bare, DuckDB would take it for a decimal of its own precision."""
-    return f"'{value!r}'::DOUBLE"
 
 
 def _typed(value: float, step: float) -> tuple[float, float]:
