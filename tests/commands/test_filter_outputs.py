@@ -118,6 +118,20 @@ def test_a_sweep_counts_without_ranks(capsys: pytest.CaptureFixture[str]) -> Non
     assert "without --top" in said.err
 
 
+@pytest.mark.parametrize(("missing", "low", "high"), [("drop", "2\t2", "1\t3"), ("keep", "3\t1", "2\t2")])
+def test_a_sweep_counts_all_rows_with_the_other_rules_in_force(
+    missing: str, low: str, high: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    genres = ["x", "x", "x", "y"]
+    write("s.parquet", {"song_id": list("abcd"), "overall_quality_score": [0.4, 0.7, None, 0.9], "genre": genres})
+    rules = ("--where", "genre = 'x'", "--min", 0.6, "--missing", missing)
+    assert mfq("s.parquet", *rules, "--sweep", "overall_quality_score", "--report-json", "r.json") == 0
+    rows = dict(line.split("\t", 1) for line in capsys.readouterr().out.splitlines())
+    assert (rows["0.40"], rows["0.45"]) == (low, high)
+    sweep = json.loads(Path("r.json").read_text())["sweep"]
+    assert (sweep["rows_in"], sweep["missing"]) == (4, 1)
+
+
 def test_parts_of_a_living_run_are_left_alone_and_those_of_dead_ones_are_not() -> None:
     write("s.parquet", {"song_id": ["a"], "overall_quality_score": [0.5]})
     living, dead = Path(".kept.parquet.0123abcd.part"), Path(".kept.parquet.4567abcd.part")

@@ -142,9 +142,9 @@ class Sweep:
 
     column: str
     rows: int
-    """Rows that the other rules keep."""
+    """All rows of SONGS."""
     missing: int
-    """Of those, rows without a usable value."""
+    """Rows without a usable value, of those that the other rules keep."""
     kept: tuple[tuple[float, int], ...]
     """Threshold, and how many rows it keeps."""
 

@@ -101,11 +101,11 @@ class FilterQuery:
         scores = f"SELECT mfq_swept AS v FROM {JUDGED} WHERE {self._is_kept(others)}"
         low, high = self._sweep.span or (0.0, 1.0)
         thresholds = [round(low + (high - low) * i / SWEEP_STEPS, 10) for i in range(SWEEP_STEPS + 1)]
-        rows, missing = self._sandbox.rows(f"SELECT count(*), count(*) - count(v) FROM ({scores})")[0]
+        missing = int(self._sandbox.rows(f"SELECT count(*) - count(v) FROM ({scores})")[0][0])
         kept = kept_at(self._sandbox, scores, thresholds)
         if self._options.missing == "keep":
             kept = [count + missing for count in kept]
-        return Sweep(self._sweep.name, rows, missing, tuple(zip(thresholds, kept, strict=True)))
+        return Sweep(self._sweep.name, self.joined.songs.rows, missing, tuple(zip(thresholds, kept, strict=True)))
 
     def _rows(self, chosen: str, more: Sequence[str] = ()) -> Iterator[tuple[pa.RecordBatch, list[pa.Array]]]:
         names = [column.internal for column in self.added]
