@@ -41,10 +41,19 @@ class FilterQuery:
         self._columns: Columns = joined.columns()
         self._needed: list[Column] = []
         self._cleaned: dict[str, str] = {}
-        self._ruled = [self._column(rule) for rule in options.rules]
+        self._ruled = [
+            self._columns.number(rule.column, "--by" if rule.ranks else f"--{rule.kind}")
+            if rule.column is not None
+            else None
+            for rule in options.rules
+        ]
         """The column that each rule goes by; None for an expression."""
         self._grouped = [self._columns.find(rule.per, "--per") if rule.per else None for rule in options.rules]
-        self.rules = tuple(self._named(i, rule) for i, rule in enumerate(options.rules))
+        self.rules = tuple(
+            replace(rule, column=column.name if column else None, per=group.name if group else None)
+            for rule, column, group in zip(options.rules, self._ruled, self._grouped, strict=True)
+        )
+        """With the full names of their columns."""
         self._verdicts = [self._verdict(i) for i in range(len(self.rules))]
         self._per = self._columns.find(options.per, "--per") if options.per else None
         self._sweep = self._columns.number(options.sweep, "--sweep") if options.sweep else None
@@ -124,16 +133,6 @@ class FilterQuery:
     def _is_kept(self, rules: Iterable[int]) -> str:
         sign = f"<> {r.FAILED}" if self._options.missing == "keep" else f"= {r.PASSED}"
         return " AND ".join(f"mfq_v{i} {sign}" for i in rules) or "true"
-
-    def _column(self, rule: Rule) -> Column | None:
-        if rule.kind == "where":
-            return None
-        return self._columns.number(rule.column or "", "--by" if rule.ranks else f"--{rule.kind}")
-
-    def _named(self, i: int, rule: Rule) -> Rule:
-        """Return a rule with its columns by their full names."""
-        column, group = self._ruled[i], self._grouped[i]
-        return replace(rule, column=column.name if column else None, per=group.name if group else None)
 
     def _verdict(self, i: int) -> str:
         rule, column = self.rules[i], self._ruled[i]
