@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import pytest
 import soundfile
 
 from musicflamingo_cli.cli import main
+from musicflamingo_cli.intake.audio import worker
+from tests.fork_server import ForkServer
 
 RATE = 22050
 
@@ -69,6 +71,19 @@ def own_digests(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     """Leave what this user's mfq remembers of weights alone."""
     place = tmp_path_factory.mktemp("digests") / "digests" / "sha256.json"
     monkeypatch.setattr("musicflamingo_cli.engines.flamingo.digests.memory_file", lambda: place)
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    fork_server = ForkServer()
+    yield fork_server
+    fork_server.close()
+
+
+@pytest.fixture(autouse=True)
+def forked_workers(fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork decode workers instead of starting them; a module that tests their start has a fixture of this name."""
+    monkeypatch.setattr(worker, "subprocess", fork_server)
 
 
 @pytest.fixture

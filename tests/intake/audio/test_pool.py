@@ -53,6 +53,11 @@ def long_song(path: Path, seconds: float = 1000.0) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def forked_workers() -> None:
+    """Start workers as users do."""
+
+
 @pytest.fixture
 def song(tmp_path: Path) -> Path:
     return write(tmp_path / "song.flac")
