@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from musicflamingo_cli.cli import main
+from musicflamingo_cli.results import join
 
 Run = Callable[..., int]
 RANGES = {"mfq.run": json.dumps({"settings": {"fields": [{"name": "mos", "kind": "score", "low": 1.0, "high": 5.0}]}})}
@@ -206,6 +207,30 @@ def test_an_id_twice_in_the_scores_is_refused_by_name(capsys: pytest.CaptureFixt
     assert mfq("songs.parquet", "--scores", "scores.parquet", "--min", 0.1, "-o", "kept.parquet") == 2
     assert "more than once (b)" in capsys.readouterr().err
     assert listing() == {"songs.parquet", "scores.parquet"}
+
+
+@pytest.mark.parametrize("flag", ["-o", "--dropped", "--ids"])
+def test_a_repeated_id_that_shows_in_the_join_is_named_too(
+    flag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(join, "EXACT_ROWS", 0)
+    write("songs.parquet", {"song_id": ["a", "b"]})
+    write("scores.parquet", {"song_id": ["b", "a", "b"], "overall_quality_score": [0.1, 0.2, 0.3]})
+    assert mfq("songs.parquet", "--scores", "scores.parquet", "--min", 0.1, flag, "out.parquet") == 2
+    assert "more than once (b)" in capsys.readouterr().err
+    assert listing() == {"songs.parquet", "scores.parquet"}
+
+
+def test_a_funnel_can_be_told_by_lists_and_structs() -> None:
+    columns = {"song_id": list("abc"), "tags": [["x"], [], ["x"]], "info": [{"n": 1}, None, {"n": 2}]}
+    write("s.parquet", columns | {"overall_quality_score": [0.9, 0.1, 0.2]})
+    for column, expected in (
+        ("tags", [("['x']", 2, 1), ("[]", 1, 0)]),
+        ("info", [("{'n': 1}", 1, 1), ("{'n': 2}", 1, 0), (None, 1, 0)]),
+    ):
+        assert mfq("s.parquet", "--min", 0.4, "--per", column, "--report-json", "r.json") == 0
+        groups = json.loads(Path("r.json").read_text())["groups"]
+        assert [(g["group"], g["rows_in"], g["kept"]) for g in groups] == expected
 
 
 def test_the_best_are_taken_from_what_is_left_with_ties_by_id() -> None:
