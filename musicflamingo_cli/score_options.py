@@ -16,7 +16,7 @@ from musicflamingo_cli.inference.lookup import LookupRules
 from musicflamingo_cli.inference.shards import parse_shard
 from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.fetch.settings import FetchSettings
-from musicflamingo_cli.intake.manifest.rows import ManifestOptions
+from musicflamingo_cli.intake.manifest.columns import ManifestOptions
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.intake.settings import IntakeSettings
 from musicflamingo_cli.nulls import null_words

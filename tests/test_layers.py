@@ -32,7 +32,7 @@ MAY = {
     "engines.flamingo": "engines errors extras files records",
     "intake.reasons": "records",
     "intake.packs": "errors records",
-    "intake.manifest": "csv_records errors ids nulls records urls",
+    "intake.manifest": "csv_records errors file_window ids nulls records urls",
     "intake.audio": "errors extras file_window intake.reasons measure processes records urls",
     "intake.fetch": "errors files intake.audio intake.reasons records urls work_folder",
     "intake.settings": "intake.audio intake.fetch records",

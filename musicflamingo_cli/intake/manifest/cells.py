@@ -38,6 +38,18 @@ def plain_text(text: str) -> str:
     return raw.decode()
 
 
+def loaded(value: object) -> object:
+    """A cell that Parquet gave as bytes, as text. Raises `CellError` for one that is not UTF-8, or was too long."""
+    if isinstance(value, Oversize):
+        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError as error:
+            raise CellError(f"holds bytes that are not UTF-8 (byte {error.start})") from error
+    return value
+
+
 def cell_value(value: object) -> str | int | float | bool | None:
     """A cell of any column but the id: words of `NOTHING`, NaN and Infinity as None, lists and objects as JSON text."""
     if isinstance(value, str):
@@ -50,10 +62,6 @@ def cell_value(value: object) -> str | int | float | bool | None:
         return value if math.isfinite(value) else None
     if isinstance(value, _CONTAINERS):
         return plain_text(json.dumps(_finite(value), ensure_ascii=False))
-    if isinstance(value, bytes):
-        return cell_value(_decoded(value))
-    if isinstance(value, Oversize):
-        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
     if isinstance(value, Decimal):
         return cell_value(id_text(value))
     return cell_value(str(value))
@@ -75,10 +83,6 @@ def id_cell(value: object) -> str | None:
         return plain_text(value) or None
     if isinstance(value, (bool, *_CONTAINERS)):
         raise CellError(f"holds {shown(json.dumps(value, default=str), 40)}, which is neither text nor a whole number")
-    if isinstance(value, Oversize):
-        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
-    if isinstance(value, bytes):
-        return plain_text(_decoded(value)) or None
     if isinstance(value, float) and math.isfinite(value) and abs(value) >= EXACT:
         raise CellError(f"holds the rounded number {value!r}; write ids as text")
     return id_text(value)
@@ -86,23 +90,17 @@ def id_cell(value: object) -> str | None:
 
 def audio_text(value: object) -> str | None:
     """The audio's path, unchanged, or URL, without blanks around it; None for no value."""
-    if isinstance(value, bytes):
-        value = _decoded(value)
-    elif isinstance(value, Oversize):
-        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
-    elif isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if not isinstance(value, str):
         raise CellError(f"holds {shown(value, 40)}, which is no text")
-    plain = cell_value(value)
-    if plain is not None and "\0" in str(plain):
-        raise CellError("holds a NUL character")
-    if plain is None:
+    text = cell_text(value)
+    if text is None:
         return None
-    bare = bare_audio(str(plain))
-    return bare if has_scheme(bare) else str(plain)
+    if "\0" in text:
+        raise CellError("holds a NUL character")
+    bare = bare_audio(text)
+    return bare if has_scheme(bare) else text
 
 
 def bare_audio(text: str) -> str:
@@ -111,23 +109,12 @@ def bare_audio(text: str) -> str:
     return bare[1:-1] if bare != text and len(bare) > 1 and bare[0] == bare[-1] == '"' else bare
 
 
-def _decoded(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError as error:
-        raise CellError(f"holds bytes that are not UTF-8 (byte {error.start})") from error
-
-
 def _finite(value: object) -> object:
     """`value` with None for every number that JSON has no word for."""
     if isinstance(value, dict):
         return {str(key): _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
-    if isinstance(value, Oversize):
-        raise CellError(f"holds over {MAX_CELL_BYTES} bytes")
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return cell_value(value)
+    return cell_value(loaded(value))

@@ -15,14 +15,10 @@ import zlib
 from collections.abc import Iterable, Iterator
 from gzip import GzipFile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, BinaryIO
 
 from musicflamingo_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
-
-    from _typeshed import WriteableBuffer
+from musicflamingo_cli.file_window import FileWindow
 
 BLOCK_BYTES = 1 << 20
 SPOOL_UNCHECKED_BYTES = 16 << 20
@@ -32,7 +28,8 @@ BOMB_BYTES = 1 << 30
 BOMB_RATIO = 20
 """Parquet is compressed inside, so more than `BOMB_BYTES` at over `BOMB_RATIO` times the packed size is a bomb."""
 
-_SKIPPABLE_FRAMES = tuple(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))
+_ZSTD_FRAMES = {b"\x28\xb5\x2f\xfd", *(bytes([low]) + b"\x2a\x4d\x18" for low in range(0x50, 0x60))}
+"""How a frame of Zstandard begins, and how one that is to be skipped does."""
 _LONGEST_NAME = 255
 _BOM = b"\xef\xbb\xbf"
 
@@ -43,45 +40,6 @@ def shown(text: object, longest: int = 60) -> str:
     return repr(words if len(words) <= longest else words[:longest] + "…")
 
 
-class _Stream(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-class SharedFile(io.RawIOBase):
-    """A reader with its own position on a descriptor that others read as well; closing it leaves that open."""
-
-    def __init__(self, descriptor: int) -> None:
-        super().__init__()
-        self._descriptor = descriptor
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fill `buffer` from the current position; 0 at the end."""
-        count = os.preadv(self._descriptor, [buffer], self._at)
-        self._at += count
-        return count
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position, as `io.IOBase.seek`."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence)
-        if base is None:
-            base = os.fstat(self._descriptor).st_size
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """The position in bytes."""
-        return self._at
-
-
 class Container:
     """An open manifest file. It stays the same file even if another one is moved to its name."""
 
@@ -90,7 +48,7 @@ class Container:
         self._file = file
         self._seen = self._stamp()
         magic = self.reader().read(4)
-        self.codec = "gzip" if magic[:2] == b"\x1f\x8b" else "zstd" if _is_zstd(magic) else ""
+        self.codec = "gzip" if magic.startswith(b"\x1f\x8b") else "zstd" if magic in _ZSTD_FRAMES else ""
 
     @property
     def size(self) -> int:
@@ -108,13 +66,13 @@ class Container:
 
     def reader(self) -> io.BufferedReader:
         """The raw bytes, seekable, independent of every other reader."""
-        return io.BufferedReader(SharedFile(self._file.fileno()), BLOCK_BYTES)
+        return io.BufferedReader(FileWindow(self._file.fileno()), BLOCK_BYTES)
 
     def blocks(self) -> Iterator[bytes]:
         """The content, decompressed, in blocks of 1 to `BLOCK_BYTES` bytes."""
         raw = self.reader()
         try:
-            yield from _read_blocks(_unpacked(raw, self.codec))
+            yield from _blocks_of(_unpacked(raw, self.codec))
         except (EOFError, OSError, zlib.error) as error:
             reason = str(error).strip().rstrip(".") or type(error).__name__
             place = f"near byte {raw.tell()} of {self.size}"
@@ -175,7 +133,7 @@ def open_standard_input() -> Container:
     stream: BinaryIO | None = getattr(sys.stdin, "buffer", None)
     if stream is None:
         raise UsageError("standard input is closed; name a manifest file")
-    return Container(spool(_read_blocks(stream), name), name)
+    return Container(spool(_blocks_of(stream), name), name)
 
 
 def display_name(source: str) -> str:
@@ -184,24 +142,19 @@ def display_name(source: str) -> str:
     return name if name.isprintable() and len(name) <= _LONGEST_NAME else shown(name)
 
 
-def _is_zstd(magic: bytes) -> bool:
-    return magic == b"\x28\xb5\x2f\xfd" or magic in _SKIPPABLE_FRAMES
-
-
-def _unpacked(raw: io.BufferedReader, codec: str) -> _Stream:
+def _unpacked(raw: io.BufferedReader, codec: str) -> io.BufferedIOBase:
     if codec == "gzip":
         return GzipFile(fileobj=raw, mode="rb")
     if codec == "zstd":
         import pyarrow as pa  # here, for it costs 0.15 s and 50 MB that other manifests need not pay
 
-        stream: _Stream = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
+        stream: io.BufferedIOBase = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
         return stream
     return raw
 
 
-def _read_blocks(stream: _Stream) -> Iterator[bytes]:
-    while block := stream.read(BLOCK_BYTES):
-        yield block
+def _blocks_of(stream: io.BufferedIOBase | BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: stream.read(BLOCK_BYTES), b"")
 
 
 def spool(blocks: Iterable[bytes], name: str) -> IO[bytes]:

@@ -22,20 +22,19 @@ FoundFile = tuple[str, str]
 """Path relative to the root, and why it can't be used ("" if it can)."""
 
 
-class FileRows:
+def spool_files(files: Iterable[FoundFile], name: str) -> Container:
     """A list of audio files, taken once, so that every pass sees the same ones."""
+    # JSON in ASCII: a file name may hold anything, also bytes that are no text.
+    lines = (json.dumps(file).encode() + b"\n" for file in files)
+    return Container(spool(lines, name), name)
 
-    def __init__(self, files: Iterable[FoundFile], name: str) -> None:
-        # JSON in ASCII: a file name may hold anything, also bytes that are no text.
-        lines = (json.dumps(file).encode() + b"\n" for file in files)
-        self.container = Container(spool(lines, name), name)
 
-    def rows(self) -> Iterator[Raw]:
-        """A row a file; its id and its audio are the path relative to the root, with forward slashes."""
-        with self.container.reader() as reader:
-            for number, line in enumerate(reader, 1):
-                path, problem = json.loads(line)
-                yield number, None if problem else {"id": path, "audio": path}, problem
+def file_rows(files: Container) -> Iterator[Raw]:
+    """A row a file; its id and its audio are the path relative to the root, with forward slashes."""
+    with files.reader() as reader:
+        for number, line in enumerate(reader, 1):
+            path, problem = json.loads(line)
+            yield number, None if problem else {"id": path, "audio": path}, problem
 
 
 def is_audio_name(name: str) -> bool:

@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.intake.manifest.container import shown
+from musicflamingo_cli.intake.manifest.columns import ManifestOptions, plan_columns
+from musicflamingo_cli.intake.manifest.container import Container, shown
 from musicflamingo_cli.intake.manifest.folder import is_audio_name
 from musicflamingo_cli.intake.manifest.lines import csv_header, parse_line
-from musicflamingo_cli.intake.manifest.rows import ManifestOptions, plan_columns
 
-Form = Literal["jsonl", "json", "csv", "tsv", "parquet", "audio"]
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a manifest is written."""
+
+    name: Literal["jsonl", "json", "csv", "tsv", "parquet", "audio"]
+    newline: bytes = b"\n"
+    """What ends a line."""
+    delimiter: str = ""
+    """What separates the cells of CSV and TSV."""
+
 
 HEAD_BYTES = 1 << 20
 MAX_BLANK_BYTES = 64 << 20
 _SNIFFED_LINES = 1000
-_DELIMITERS = {"csv": ",\t;", "tsv": "\t,;"}
 
 _AUDIO_MAGIC = re.compile(
     rb"RIFF....WAVE|RF64....WAVE|BW64....WAVE|riff.{20}wave|fLaC|OggS|ID3[\x02-\x04]|FORM....AIF[FC]|caff\0\x01"
@@ -46,70 +56,71 @@ _FOREIGN_MAGIC = {
 _READABLE = "a manifest is JSON, JSONL, CSV, TSV or Parquet, plain, .gz or .zst"
 
 
-def read_head(blocks: Iterable[bytes], name: str) -> tuple[bytes, bool]:
+def tell_form(container: Container, suffixes: Iterable[str], options: ManifestOptions) -> Form:
+    """The form of the manifest in `container`. Raises `UsageError` for what is none."""
+    name = container.name
+    head, whole = _read_head(container)
+    if not head:
+        raise UsageError(f"{name} is empty; {_READABLE}")
+    if head.startswith(b"PAR1"):
+        return Form("parquet")
+    foreign = next((what for magic, what in _FOREIGN_MAGIC.items() if head.startswith(magic)), None)
+    if foreign is not None:
+        raise UsageError(f"{name} is {foreign}; {_READABLE}")
+    if _AUDIO_MAGIC.match(head):
+        return Form("audio")
+    # A carriage return ends a line only where there is no line feed.
+    newline = b"\r" if b"\r" in head and b"\n" not in head else b"\n"
+    lines = head.split(newline)
+    header = lines[0]
+    if not whole:
+        lines.pop()
+    lines = [line for line in lines[:_SNIFFED_LINES] if line and not line.isspace()]
+    objects = [_is_object(line) for line in lines]
+    if head[:1] in b"[{":
+        is_lines = _is_lines(lines, objects, head, whole) or (not whole and _goes_on(container, head))
+        return Form("jsonl" if is_lines else "json", newline)
+    if _is_frame_sync(head) and not any(objects):
+        return Form("audio")
+    # A name only says which to try first.
+    delimiters = "\t,;" if {".tsv", ".tab"} & {suffix.lower() for suffix in suffixes} else ",\t;"
+    delimiter = _delimiter(header, delimiters, options)
+    if any(objects) and not delimiter:
+        return Form("jsonl", newline)
+    if b"\0" in head[:4096] and is_audio_name(name):
+        return Form("audio")
+    _refuse_binary(head, name)
+    delimiter = delimiter or delimiters[0]
+    return Form("tsv" if delimiter == "\t" else "csv", newline, delimiter)
+
+
+def _read_head(container: Container) -> tuple[bytes, bool]:
     """The first `HEAD_BYTES` from the first character on that is not blank, and whether that is all there is."""
     head = b""
     blank = 0
-    for block in blocks:
+    for block in container.text_blocks():
         piece = block if head else block.lstrip(b" \t\r\n")
         blank += len(block) - len(piece)
         if blank > MAX_BLANK_BYTES:
-            raise UsageError(f"{name} begins with over {MAX_BLANK_BYTES >> 20} MiB of blanks; is it a manifest?")
+            raise UsageError(
+                f"{container.name} begins with over {MAX_BLANK_BYTES >> 20} MiB of blanks; is it a manifest?"
+            )
         head += piece
         if len(head) >= HEAD_BYTES:
             return head, False
     return head, True
 
 
-def tell_form(head: bytes, whole: bool, name: str, options: ManifestOptions) -> Form:
-    """The form of a manifest that begins with `head`. Raises `UsageError` for what is none."""
-    if not head:
-        raise UsageError(f"{name} is empty; {_READABLE}")
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    foreign = next((what for magic, what in _FOREIGN_MAGIC.items() if head.startswith(magic)), None)
-    if foreign is not None:
-        raise UsageError(f"{name} is {foreign}; {_READABLE}")
-    if _AUDIO_MAGIC.match(head):
-        return "audio"
-    lines = _first_lines(head, whole)
-    objects = [_is_object(line) for line in lines]
-    if head[:1] in b"[{":
-        return "jsonl" if _is_lines(lines, objects, head, whole) else "json"
-    if _is_frame_sync(head) and not any(objects):
-        return "audio"
-    if any(objects) and not _names_columns(lines[0], options):
-        return "jsonl"
-    if b"\0" in head[:4096] and is_audio_name(name):
-        return "audio"
-    _refuse_binary(head, name)
-    return "csv"
-
-
-def tell_delimiter(header: bytes, suffixes: Iterable[str], options: ManifestOptions) -> str:
-    """What separates the cells: what the name says, unless only another one makes an id and an audio column."""
-    expected = _DELIMITERS["tsv" if {".tsv", ".tab"} & {suffix.lower() for suffix in suffixes} else "csv"]
-    for delimiter in expected:
+def _delimiter(header: bytes, delimiters: str, options: ManifestOptions) -> str:
+    """The first delimiter that makes an id and an audio column of the header; "" for none."""
+    for delimiter in delimiters:
         try:
             plan = plan_columns(csv_header(iter([(1, header)]), delimiter, "")[0], options)
         except UsageError:
             continue
         if plan.ids and plan.audio:
             return delimiter
-    return expected[0]
-
-
-def newline_of(head: bytes) -> bytes:
-    """What ends a line: a carriage return only where there is no line feed."""
-    return b"\r" if b"\r" in head and b"\n" not in head else b"\n"
-
-
-def _first_lines(head: bytes, whole: bool) -> list[bytes]:
-    """The complete lines of `head` that are not blank."""
-    lines = head.split(newline_of(head))
-    if not whole:
-        lines.pop()
-    return [line for line in lines[:_SNIFFED_LINES] if line and not line.isspace()]
+    return ""
 
 
 def _is_object(line: bytes) -> bool:
@@ -138,10 +149,21 @@ def _is_lines(lines: list[bytes], objects: list[bool], head: bytes, whole: bool)
     return False
 
 
-def _names_columns(line: bytes, options: ManifestOptions) -> bool:
-    text = line.decode("utf-8", "replace")
-    plans = (plan_columns([cell.strip('" \r') for cell in text.split(delimiter)], options) for delimiter in ",\t;")
-    return any(plan.ids and plan.audio for plan in plans)
+def _goes_on(container: Container, head: bytes) -> bool:
+    """True if a text whose first line is longer than the head is lines of JSON after all."""
+    if head[:1] != b"{" or head.count(b"\n") > 1:
+        return False
+    last = b""
+    broken = False
+    for block in container.text_blocks():
+        # A line break stands in no JSON string, and in a document "}" and "{" have a comma between them.
+        for piece in block.splitlines(keepends=True):
+            text = piece.strip()
+            if text and broken and last:
+                return last == b"}" and text[:1] == b"{"
+            last = text[-1:] or last
+            broken = piece.endswith((b"\n", b"\r")) or (broken and not text)
+    return False
 
 
 def _is_frame_sync(head: bytes) -> bool:

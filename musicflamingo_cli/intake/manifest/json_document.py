@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
+from musicflamingo_cli.intake.manifest.columns import AUDIO_ALIASES, ID_ALIASES, ManifestOptions
 from musicflamingo_cli.intake.manifest.json_text import JsonText, Unreadable
 from musicflamingo_cli.intake.manifest.lines import json_kind
-from musicflamingo_cli.intake.manifest.rows import AUDIO_ALIASES, ID_ALIASES, ManifestOptions, Raw
+from musicflamingo_cli.intake.manifest.rows import Raw, Table
 
-Shape = Literal["array", "songs", "keyed", "row"]
 SONGS_KEY = "songs"
 
 _SURE_PAIRS = 1000
 """After so many pairs without a list of songs an object is taken as keyed by id."""
 
 
-def document_shape(text: JsonText, options: ManifestOptions) -> Shape:
+def document_table(text: Callable[[], JsonText], options: ManifestOptions) -> Table:
+    """The rows of a JSON document, each with the line on which it begins."""
+    shape = _shape(text(), options)
+
+    def rows(wanted: Sequence[str]) -> Iterator[Raw]:
+        document = text()
+        for line, value in _values(document, shape, named=options.id_column is None):
+            if isinstance(value, dict):
+                yield line, value, ""
+            elif isinstance(value, Unreadable):
+                yield line, None, value.problem
+            else:
+                yield line, None, f"expected an object, found {json_kind(value)}"
+        document.end()
+
+    return None, rows
+
+
+def _shape(text: JsonText, options: ManifestOptions) -> Literal["array", "songs", "keyed", "row"]:
     """What the rows of a JSON document are."""
     if text.peek() == "[":
         return "array"
@@ -37,34 +55,18 @@ def document_shape(text: JsonText, options: ManifestOptions) -> Shape:
     return "keyed" if not count or (holds_objects and not is_row) else "row"
 
 
-def document_rows(text: JsonText, shape: Shape, options: ManifestOptions) -> Iterator[Raw]:
-    """The rows of a JSON document, each with the line on which it begins."""
+def _values(text: JsonText, shape: str, *, named: bool) -> Iterator[tuple[int, object]]:
+    """(line, value) of each row; if `named` one that is keyed by its id is given it as a cell."""
     if shape == "array":
-        for line, value in text.elements():
-            yield _row(line, value)
+        yield from text.elements()
     elif shape == "row":
-        text.peek()
-        yield _row(text.line, text.value())
-    elif shape == "songs":
-        for key in text.pairs():
-            if key == SONGS_KEY and text.peek() == "[":
-                for line, value in text.elements():
-                    yield _row(line, value)
-            else:
-                text.skip()
+        yield text.value()
     else:
         for key in text.pairs():
-            text.peek()
-            line, value = text.line, text.value()
-            if isinstance(value, dict) and options.id_column is None:
-                value = {**value, ID_ALIASES[0]: key}
-            yield _row(line, value)
-    text.end()
-
-
-def _row(line: int, value: object) -> Raw:
-    if isinstance(value, dict):
-        return line, value, ""
-    if isinstance(value, Unreadable):
-        return line, None, value.problem
-    return line, None, f"expected an object, found {json_kind(value)}"
+            if shape == "keyed":
+                line, value = text.value()
+                yield line, {**value, ID_ALIASES[0]: key} if isinstance(value, dict) and named else value
+            elif key == SONGS_KEY and text.peek() == "[":
+                yield from text.elements()
+            else:
+                text.skip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn
@@ -24,9 +25,9 @@ _EDGE = 16
 """An error this near the end of the buffer may only mean that the text goes on."""
 _DECODE = json.JSONDecoder(strict=False).raw_decode
 _BLANKS = re.compile(r"[ \t\r\n]*")
-_BRACKETS = re.compile(r'["\[\]{}]')
+_SCALAR = re.compile(r"[^,\]}\s]*+")
+_BETWEEN = re.compile(r'[^"\[\]{}]*+')
 _STRING_REST = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_SCALAR_END = re.compile(r"[,\]}\s]")
 _STRAY_BYTES = re.compile("[\udc80-\udcff]")
 
 
@@ -49,7 +50,6 @@ class JsonText:
         self._counted = 0
         self._line = 1
         self._before = 0
-        self._skip_start = 0
         self._ended = False
         self._stray = False
 
@@ -83,11 +83,17 @@ class JsonText:
 
     def peek(self) -> str:
         """The next character that is not blank, which becomes the position; "" at the end."""
+        return self._step_over(_BLANKS)
+
+    def _step_over(self, pattern: re.Pattern[str], most: float = math.inf) -> str:
+        """Move behind what matches from here on, whose last character is at most the `most`th; return what is next."""
         while True:
-            match = _BLANKS.match(self._text, self._at)
+            match = pattern.match(self._text, self._at)
             self._at = match.end() if match else self._at
             if self._at < len(self._text):
                 return self._text[self._at]
+            if self._before + self._at > most:
+                self.fail(f"a value of over {MAX_SKIPPED >> 20} Mi characters")
             if not self._fill():
                 return ""
 
@@ -101,9 +107,13 @@ class JsonText:
         self._at += 1
         return found
 
-    def value(self) -> object:
-        """Decode the value at the position and step over it; `Unreadable` for one that is well-formed but too much."""
+    def value(self) -> tuple[int, object]:
+        """Decode the value at the position and step over it: its line, and what it is.
+
+        `Unreadable` stands for one that is well-formed but too much.
+        """
         self.peek()
+        line = self.line
         while True:
             size = len(self._text) - self._at
             try:
@@ -114,72 +124,48 @@ class JsonText:
                     self._at = min(error.pos, len(self._text))
                     self.fail(error.msg)
             except RecursionError:
-                return self._stepped_over("it is nested too deeply")
+                problem = "it is nested too deeply"
+                break
             except ValueError:
-                return self._stepped_over("it holds a number of thousands of digits")
+                problem = "it holds a number of thousands of digits"
+                break
             else:
                 if end < len(self._text) or self._ended or isinstance(value, _CLOSED):
                     stray = self._stray and _STRAY_BYTES.search(self._text, self._at, end) is not None
                     self._at = end
-                    return Unreadable("it is not UTF-8") if stray else value
+                    return line, Unreadable("it is not UTF-8") if stray else value
             if size > MAX_ROW_BYTES:
-                return self._stepped_over(f"it is longer than {MAX_ROW_BYTES >> 20} MiB")
+                problem = f"it is longer than {MAX_ROW_BYTES >> 20} MiB"
+                break
             self._fill(min(max(size, 1), MAX_ROW_BYTES + 1 - size))
-
-    def _stepped_over(self, problem: str) -> Unreadable:
         self.skip()
-        return Unreadable(problem)
+        return line, Unreadable(problem)
 
     def skip(self) -> None:
         """Step over the value at the position without building it."""
-        depth = 0
         first = self.peek()
-        self._skip_start = self._before + self._at
+        most = self._before + self._at + MAX_SKIPPED
         if not first or first in ",:]}":
             self.fail("a value is missing")
         if first not in '"[{':
-            self._search(_SCALAR_END, "")
+            self._step_over(_SCALAR, most)
             return
+        depth, quoted = 0, False
         while True:
-            found = self._search(_BRACKETS, "inside a list or an object")
+            found = self._step_over(_STRING_REST if quoted else _BETWEEN, most)
+            if found == "\\" and self._fill():
+                continue  # The window ended between a backslash and its partner.
+            if found in ("", "\\"):
+                self.fail(f"it ends inside {'a string' if quoted else 'a list or an object'}")
             self._at += 1
             if found == '"':
-                self._skip_string()
+                quoted = not quoted
             else:
                 depth += 1 if found in "[{" else -1
-            if depth == 0:
+            if depth == 0 and not quoted:
                 return
             if depth > MAX_DEPTH:
                 self.fail(f"lists and objects are nested over {MAX_DEPTH} deep")
-
-    def _skip_string(self) -> None:
-        while True:
-            match = _STRING_REST.match(self._text, self._at)
-            self._at = match.end() if match else self._at
-            if self._text[self._at : self._at + 1] == '"':
-                self._at += 1
-                return
-            # The window ends here, or just after a backslash whose partner is still to come.
-            self._more("inside a string")
-
-    def _search(self, pattern: re.Pattern[str], where: str) -> str:
-        """Move to the next match; at the end of the text fail, or return "" if `where` is empty."""
-        while not (match := pattern.search(self._text, self._at)):
-            self._at = len(self._text)
-            if not self._more(where):
-                return ""
-        self._at = match.start()
-        return match.group()
-
-    def _more(self, where: str) -> bool:
-        """Read on within a value that is stepped over; at the end fail, or return False if `where` is empty."""
-        if self._before + self._at - self._skip_start > MAX_SKIPPED:
-            self.fail(f"a value of over {MAX_SKIPPED >> 20} Mi characters")
-        if self._fill():
-            return True
-        if where:
-            self.fail(f"it ends {where}")
-        return False
 
     def elements(self) -> Iterator[tuple[int, object]]:
         """(line, value) of each element of the array at the position."""
@@ -188,8 +174,7 @@ class JsonText:
             self.take("]")
             return
         while True:
-            self.peek()
-            yield self.line, self.value()
+            yield self.value()
             if self.take(",]") == "]":
                 return
 
@@ -202,7 +187,7 @@ class JsonText:
         while True:
             if self.peek() != '"':
                 self.fail("a key in double quotes is due")
-            key = self.value()
+            _, key = self.value()
             self.take(":")
             if isinstance(key, Unreadable):
                 self.fail(f"a key can't be read: {key.problem}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
 from musicflamingo_cli.csv_records import MAX_ROW_BYTES, CsvReader, Line
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.intake.manifest.rows import Raw
+from musicflamingo_cli.intake.manifest.rows import Raw, Table
 
 _CONTAINERS = (dict, list)
 _INT64 = 2.0**63
@@ -19,19 +19,21 @@ _LONG_NUMBER = re.compile(rb"[0-9]{17}")
 _DECODER = json.JSONDecoder(strict=False)
 
 
-def jsonl_rows(lines: Iterable[Line]) -> Iterator[Raw]:
-    """The rows of a JSONL file; blank lines are none."""
-    for number, line in lines:
-        if line is None:
-            yield number, None, f"the line is longer than {MAX_ROW_BYTES >> 20} MiB"
-            continue
-        if not line or line.isspace():
-            continue
-        value, problem = parse_line(line)
-        if isinstance(value, dict):
-            yield number, value, ""
-        else:
-            yield number, None, problem or f"expected a JSON object, found {json_kind(value)}"
+def jsonl_table(lines: Callable[[], Iterator[Line]]) -> Table:
+    """A JSONL file; blank lines are no rows."""
+
+    def rows(wanted: Sequence[str]) -> Iterator[Raw]:
+        for number, line in lines():
+            if line is None:
+                yield number, None, f"the line is longer than {MAX_ROW_BYTES >> 20} MiB"
+            elif line and not line.isspace():
+                value, problem = parse_line(line)
+                if isinstance(value, dict):
+                    yield number, value, ""
+                else:
+                    yield number, None, problem or f"expected a JSON object, found {json_kind(value)}"
+
+    return None, rows
 
 
 def json_kind(value: object) -> str:
@@ -89,12 +91,14 @@ def csv_header(lines: Iterator[Line], delimiter: str, name: str) -> tuple[list[s
     return [], reader
 
 
-def csv_rows(lines: Iterator[Line], delimiter: str, name: str, wanted: tuple[str, ...]) -> Iterator[Raw]:
-    """The rows of a CSV file with a header; only the wanted columns travel."""
-    header, reader = csv_header(lines, delimiter, name)
-    places = [(column, header.index(column)) for column in wanted]
-    for place, cells, problem in reader.records(len(header)):
-        row: Mapping[str, object] | None = None
-        if cells is not None:
-            row = {column: cells[index] for column, index in places}
-        yield place, row, problem
+def csv_table(lines: Callable[[], Iterator[Line]], delimiter: str, name: str) -> Table:
+    """A CSV file with a header; only the wanted columns travel."""
+
+    def rows(wanted: Sequence[str]) -> Iterator[Raw]:
+        header, reader = csv_header(lines(), delimiter, name)
+        places = [(column, header.index(column)) for column in wanted]
+        for place, cells, problem in reader.records(len(header)):
+            row = None if cells is None else {column: cells[index] for column, index in places}
+            yield place, row, problem
+
+    return tuple(csv_header(lines(), delimiter, name)[0]), rows

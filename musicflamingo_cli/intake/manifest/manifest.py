@@ -8,15 +8,16 @@ each also as .gz and .zst, from a file or standard input; a folder, a glob patte
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.intake.manifest.rows import ManifestOptions, RowReader, plan_columns
+from musicflamingo_cli.intake.manifest.columns import ManifestOptions, checked_plan
 from musicflamingo_cli.intake.manifest.seen_ids import SeenIds
-from musicflamingo_cli.intake.manifest.source import Source, check_columns, open_source
+from musicflamingo_cli.intake.manifest.source import Source, open_source
 from musicflamingo_cli.records import RejectedRow, Song
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Manifest", "ManifestOptions", "ManifestScan", "open_manifest"]
 
 _NAMED_REPEATS = 20
-_MOST_COLUMNS = 1000
-_LONGEST_COLUMN = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +53,13 @@ class ManifestScan:
 class Manifest:
     """An open manifest whose rows can be read again and again; closing it removes what was spooled."""
 
-    def __init__(self, source: Source, options: ManifestOptions) -> None:
-        self.name = source.name
+    def __init__(self, source: Source, options: ManifestOptions, stack: ExitStack) -> None:
+        """Count and check the rows; then what `stack` closes is this manifest's to close."""
+        self.name = source.container.name
         self._source = source
-        self._limit = options.limit
-        self._reader = RowReader(source.name, source.unit, source.options, source.root)
         self._repeats = array("Q")
-        try:
-            self.scan = self._scanned()
-        except BaseException:
-            source.close()
-            raise
+        self.scan = self._scanned(options)
+        self._stack = stack.pop_all()
 
     def __enter__(self) -> Manifest:
         return self
@@ -76,7 +71,7 @@ class Manifest:
 
     def close(self) -> None:
         """Close the file and remove spools; rows can't be read any more."""
-        self._source.close()
+        self._stack.close()
 
     def rows(self) -> Iterator[Song | RejectedRow]:
         """The table rows in manifest order, without repeated ids and up to the limit.
@@ -91,7 +86,7 @@ class Manifest:
             if number == next_repeat:
                 next_repeat = next(repeats, 0)
                 continue
-            yield self._reader.read(number, raw)
+            yield self._source.reader.read(number, raw)
             left -= 1
             if not left:
                 break
@@ -101,25 +96,22 @@ class Manifest:
 
     def typed(self, names: Sequence[str]) -> TypedColumns | None:
         """The types and cells of some of the further columns, where the form has types."""
-        table = self._source.typed
-        if table is None:
+        table, plan = self._source.typed, self._source.plan
+        if table is None or plan is None:
             return None
         from musicflamingo_cli.intake.manifest.parquet_typed import TypedColumns  # Arrow, as Parquet has needed anyway
 
-        found = {asked: name for asked, name in plan_columns(table.columns, self._source.options).columns if name}
-        wanted = {asked: found[asked] for asked in names if asked in found}
-        return TypedColumns(table, wanted)
+        return TypedColumns(table, {asked: name for asked, name in plan.columns if name and asked in names})
 
-    def _scanned(self) -> ManifestScan:
+    def _scanned(self, options: ManifestOptions) -> ManifestScan:
+        source = self._source
         seen = SeenIds()
-        columns = _Columns(self._source.columns)
         tally = dict.fromkeys(("songs", "skipped", "rejected"), 0)
         repeated_ids: dict[str, None] = {}
         first_error = ""
         rows = 0
-        for number, raw in enumerate(self._source.rows(), 1):
-            columns.add(raw[1])
-            row = self._reader.read(number, raw)
+        for number, raw in enumerate(source.rows(), 1):
+            row = source.reader.read(number, raw)
             if row.song_id is not None and not seen.add(row.song_id):
                 self._repeats.append(number)
                 if len(repeated_ids) < _NAMED_REPEATS:
@@ -131,45 +123,24 @@ class Manifest:
             else:
                 tally["skipped" if row.status == "skipped" else "rejected"] += 1
                 first_error = first_error or row.error
-            if rows == self._limit:
+            if rows == options.limit:
                 break
-        self._check(rows, tally["rejected"], columns.names, first_error)
+        if not rows:
+            raise UsageError(f"{self.name} has no rows; add songs, or name another manifest")
+        columns = tuple(dict.fromkeys(source.reader.columns if source.columns is None else source.columns))
+        if source.plan is None and columns:
+            checked_plan(self.name, columns, options)
+        # A limit that cut the manifest short shows too little to say that none can be read.
+        if tally["rejected"] == rows and rows != options.limit:
+            raise UsageError(f"{self.name}: none of its {rows} rows can be read; the first: {first_error}")
         return ManifestScan(
             rows=rows,
             repeated=len(self._repeats),
             repeated_ids=tuple(repeated_ids),
-            columns=columns.names,
-            form=self._source.form,
+            columns=columns,
+            form=source.form,
             **tally,
         )
-
-    def _check(self, rows: int, rejected: int, columns: tuple[str, ...], first_error: str) -> None:
-        """Refuse a manifest from which nothing can be heard. A limit that cut it short shows too little to say so."""
-        if not rows:
-            raise UsageError(f"{self.name} has no rows; add songs, or name another manifest")
-        if columns:
-            check_columns(self.name, columns, self._source.options)
-        if rejected == rows and rows != self._limit:
-            raise UsageError(f"{self.name}: none of its {rows} rows can be read; the first: {first_error}")
-
-
-class _Columns:
-    """Column names in the order seen; of rows without a header a bounded number."""
-
-    def __init__(self, header: tuple[str, ...] | None) -> None:
-        self._fixed = header is not None
-        self._names: dict[str, None] = dict.fromkeys(header or ())
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._names)
-
-    def add(self, cells: Mapping[str, object] | None) -> None:
-        if self._fixed or cells is None or cells.keys() <= self._names.keys():
-            return
-        for name in cells:
-            if len(self._names) < _MOST_COLUMNS and len(name) <= _LONGEST_COLUMN:
-                self._names.setdefault(name)
 
 
 def open_manifest(source: str, options: ManifestOptions) -> Manifest:
@@ -181,4 +152,5 @@ def open_manifest(source: str, options: ManifestOptions) -> Manifest:
     """
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"--limit {options.limit}: must be at least 1")
-    return Manifest(open_source(source, options), options)
+    with ExitStack() as stack:
+        return Manifest(open_source(source, options, stack), options, stack)

@@ -51,7 +51,7 @@ class ParquetRows:
 
     def check_text(self, name: str) -> None:
         """Raise `UsageError` if column `name` holds lists, structures or the like instead of one value a row."""
-        kind = self._schema.field(self.columns.index(name)).type
+        kind = self.type_of(name)
         if pa.types.is_nested(kind):
             raise UsageError(
                 f"{self._name}: column {name!r} holds {shown(kind)}, not text; name another one with --id-column or "
