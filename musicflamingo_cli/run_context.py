@@ -16,6 +16,7 @@ from musicflamingo_cli.inference.model_pin import noted_weights
 from musicflamingo_cli.inference.shards import in_shard
 from musicflamingo_cli.intake.fetch.urls import shown_url
 from musicflamingo_cli.intake.manifest.cells import bare_audio
+from musicflamingo_cli.intake.manifest.columns import fold
 from musicflamingo_cli.intake.manifest.manifest import Manifest, open_manifest
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.records import Pack, RejectedRow, Song
@@ -118,7 +119,7 @@ def _check_columns(manifest: Manifest, pack: Pack, options: ScoreOptions) -> Non
     if options.missing_column not in ("fail", "unknown"):
         raise UsageError(f"--missing-column {options.missing_column}: it is fail or unknown")
     known = manifest.scan.columns
-    folded = {column.strip("\ufeff \t\r\n").casefold() for column in known}
+    folded = {fold(column) for column in known}
     said = f"{manifest.name} has no such column (columns: {', '.join(known)})"
     for name in options.outputs.keep if known else ():
         if name.casefold() not in folded:

@@ -43,6 +43,7 @@ class RowReader:
         self._label = label
         self._root = root.rstrip("/") + "/"
         self._options = options
+        self._nulls = options.nulls
         self._plan = plan
         self._plans: dict[tuple[str, ...], Plan] = {}
         self.columns: dict[str, None] = {}
@@ -99,7 +100,7 @@ class RowReader:
         """The first of the named cells that has a value; a cell that can't be read ends the search as a problem."""
         for name in names:
             cell = cells[name]
-            if self._options.nulls and is_null_word(cell, self._options.nulls):
+            if self._nulls and is_null_word(cell, self._nulls):
                 continue
             try:
                 value = read(cell if isinstance(cell, str) else loaded(cell))

@@ -90,3 +90,5 @@ def test_a_single_audio_file(tmp_path: Path, head: bytes) -> None:
     (row,) = read(path, limit=5)
     assert isinstance(row, Song)
     assert (row.song_id, row.path, row.manifest_row) == ("song.csv", str(path), 1)
+    (row,) = read(path, columns=("audio", "title"))
+    assert row.columns == {"audio": path.name, "title": None}
