@@ -459,3 +459,89 @@ def test_a_torn_line_is_a_reject_with_its_place(line: str, reason: str, capsys: 
     assert (found["table"], found["place"], found["reason"]) == ("s.jsonl", "line 2", reason)
     assert mfq("--with", "x=s.jsonl", "-o", "out.parquet", "--rejects", "r.jsonl") == 0
     assert json.loads(Path("r.jsonl").read_text())["place"] == "line 2"
+
+
+CELLS = (
+    ("n", pa.array([1], pa.int64()), "abc", "int64"),
+    ("n", pa.array([1], pa.int64()), "1.5", "int64"),
+    ("x", pa.array([0.5]), "oops", "double"),
+    ("at", pa.array([datetime(2026, 1, 2, tzinfo=UTC)]), "yesterday", "timestamp[us, tz=UTC]"),
+)
+
+
+@pytest.mark.parametrize(("column", "values", "cell", "kind"), CELLS)
+@pytest.mark.parametrize("form", ["csv", "csv with a torn row", "jsonl"])
+def test_a_cell_that_its_column_can_not_hold_is_a_reject_with_its_place(
+    column: str, values: pa.Array, cell: str, kind: str, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pq.write_table(pa.table({"song_id": ["a"], column: values}), "a.parquet")
+    good = {"n": "7", "x": "0.25", "at": "2026-01-03 00:00:00+00"}[column]
+    if form == "jsonl":
+        name = "s.jsonl"
+        shown = cell if cell == "1.5" else f'"{cell}"'
+        lines = [
+            '{"song_id": "t',
+            f'{{"song_id": "b", "{column}": {shown}}}',
+            f'{{"song_id": "c", "{column}": "{good}"}}',
+        ]
+    else:
+        name = "s.csv"
+        note = '"two\nlines"'  # so that lines and rows are not the same
+        torn = ["t,1"] if form != "csv" else []
+        lines = [f"song_id,{column},note", *torn, f"d,{good},{note}", f"b,{cell},x", f"c,{good},y"]
+    Path(name).write_text("\n".join(lines) + "\n")
+    place = f"line {next(i for i, line in enumerate(Path(name).read_text().splitlines(), 1) if cell in line)}"
+
+    assert mfq("a.parquet", name, "-o", "out.parquet", "--rejects", "r.jsonl") == 0
+    assert set(rows()) == {"a", "c"} | ({"d"} if form != "jsonl" else set())
+    assert rows()["c"][column] is not None
+    found = [json.loads(line) for line in Path("r.jsonl").read_text().splitlines()]
+    (bad,) = [one for one in found if one["reason"] == "bad_cell"]
+    assert (bad["table"], bad["place"], bad["song_id"]) == (name, place, "b")
+    assert bad["error"] == f"column '{column}' holds {cell!r}, which can't be read as {kind}"
+    assert len(found) == (1 if form == "csv" else 2)
+
+    Path("out.parquet").unlink()
+    Path(name).write_text("\n".join(line for line in lines if not line.startswith(("t,1", '{"song_id": "t'))) + "\n")
+    capsys.readouterr()
+    assert mfq("a.parquet", name, "-o", "out.parquet") == 2
+    told = capsys.readouterr().err
+    assert f"column '{column}' holds {cell!r}, which can't be read as {kind}" in told
+    assert "--rejects" in told
+    assert not Path("out.parquet").exists()
+
+
+def test_a_row_set_aside_for_a_cell_gives_way_to_a_whole_row_of_its_song() -> None:
+    pq.write_table(pa.table({"song_id": ["a", "b"], "overall_quality_score": [0.5, 0.75], "n": [1, 2]}), "a.parquet")
+    Path("s.csv").write_text("song_id,overall_quality_score,n\nb,oops,x\nc,0.25,3\n")
+    assert mfq("a.parquet", "s.csv", "-o", "out.parquet", "--rejects", "r.jsonl", "--report-json", "m.json") == 0
+    assert {name: (row["overall_quality_score"], row["n"]) for name, row in rows().items()} == {
+        "a": (0.5, 1),
+        "b": (0.75, 2),
+        "c": (0.25, 3),
+    }
+    why = json.loads(Path("r.jsonl").read_text())["error"]
+    assert why == (
+        "column 'overall_quality_score' holds 'oops', which can't be read as double; "
+        "column 'n' holds 'x', which can't be read as int64"
+    )
+    assert json.loads(Path("m.json").read_text())["rejected"] == 1
+
+
+def test_part_of_a_whole_number_passes_where_cells_are_written_as_they_were() -> None:
+    pq.write_table(pa.table({"song_id": ["a"], "n": [1]}), "a.parquet")
+    Path("s.csv").write_text("song_id,n\nb,1.5\n")
+    assert mfq("a.parquet", "s.csv", "-o", "out.csv") == 0
+    assert Path("out.csv").read_text() == "song_id,n\na,1\nb,1.5\n"
+
+
+@pytest.mark.parametrize("words", [("s.jsonl",), ("--with", "x=s.jsonl")])
+def test_rejects_are_written_where_a_file_holds_nothing_else(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("s.jsonl").write_text('{"song_id": "b", "over\n{"song\n')
+    assert mfq(*words, "-o", "out.parquet", "--rejects", "r.jsonl") == 2
+    assert "s.jsonl: no column and no row in it" in capsys.readouterr().err
+    found = [json.loads(line) for line in Path("r.jsonl").read_text().splitlines()]
+    assert [(one["place"], one["reason"]) for one in found] == [("line 1", "torn_line"), ("line 2", "torn_line")]
+    assert listing() == {"s.jsonl", "r.jsonl"}

@@ -7,6 +7,7 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.sandbox import quoted, text
 from musicflamingo_cli.results.schema import DETAIL, HEAD
+from musicflamingo_cli.results.spelling import CSV, JSON
 from musicflamingo_cli.results.tables.kinds import nullable, widened_sql
 from musicflamingo_cli.results.tables.score_documents import WEIGHTS
 from musicflamingo_cli.results.tables.table import OVERALL, Table
@@ -62,6 +63,17 @@ def read_as(table: Table, position: int, kind: pa.DataType) -> str:
     if pa.types.is_timestamp(kind) and (pa.types.is_integer(own) or pa.types.is_floating(own)):
         return f"CAST({_moment(f'x{position}')} AS {sql_type(kind)})"
     return f"CAST({widened_sql(f'x{position}', own, kind)} AS {sql_type(kind)})"
+
+
+def unreadable(table: Table, position: int, kind: pa.DataType) -> str:
+    """Return SQL that tells whether a type can't hold what a column (`x<position>`) of a table holds."""
+    sql, name = f"x{position}", table.schema.names[position]
+    lost = f"TRY({read_as(table, position, kind)}) IS NULL"
+    if pa.types.is_integer(kind) and not {CSV + name, JSON + name} & set(table.schema.names):
+        # DuckDB would round 1.5 to 2; a column that is written with the cells as they were loses nothing.
+        number = f"TRY_CAST({sql} AS DOUBLE)"
+        lost = f"({lost} OR {number} <> trunc({number}))"
+    return f"({sql} IS NOT NULL AND {lost})"
 
 
 PYTHON_TEXTS = r"\[(\s*'[^'\\]*'\s*,?)*\s*\]"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from musicflamingo_cli.results.tables.open import Reject
+from musicflamingo_cli.results.tables.csv_file import CsvFile
+from musicflamingo_cli.results.tables.json_table import json_lines_of_rows
+from musicflamingo_cli.results.tables.open import Reject, Table
 from musicflamingo_cli.results.write.formats import rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
 from musicflamingo_cli.results.write.parquet import ParquetSink, write_text
@@ -38,6 +40,15 @@ def write_rejects(name: str, rejects: Sequence[Reject], outputs: Outputs, work: 
     if form != "parquet":
         with part.open("wb") as file:
             write_text(rows, file, form, ())
+
+
+def places_of(table: Table, rows: Sequence[int]) -> list[str]:
+    """Return where rows (from 0, ascending) of a staged table stand in its file: on which lines, or else as rows."""
+    is_csv = table.form == "csv"
+    lines = CsvFile.of(Path(table.name)).lines_of_rows() if is_csv else json_lines_of_rows(table.name)
+    wanted = set(rows)
+    found = {row: f"line {line}" for row, line in enumerate(lines) if row in wanted}
+    return [found.get(row, f"row {row + 1}") for row in rows]
 
 
 def reject_lines(rejects: Sequence[Reject], written: str | None) -> Iterator[str]:

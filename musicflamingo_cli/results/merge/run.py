@@ -16,7 +16,7 @@ from musicflamingo_cli.results.merge.rejects import SHOWN, reject_lines, write_b
 from musicflamingo_cli.results.merge.shards import Merged, Shards
 from musicflamingo_cli.results.sandbox import Sandbox, work_folder
 from musicflamingo_cli.results.tables.open import Reject, open_table
-from musicflamingo_cli.results.tables.table import naming_damage
+from musicflamingo_cli.results.tables.table import NothingLeft, naming_damage
 from musicflamingo_cli.results.write.formats import check_output, format_of, rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
 from musicflamingo_cli.results.write.parquet import left_out, write_text
@@ -38,7 +38,13 @@ def merge_tables(options: MergeOptions) -> MergeResult:
     with work_folder() as work, Outputs(if_changed=options.if_changed) as outputs:
         part = outputs.part(options.output, work)
         rows = part if form == "parquet" else work / "merged.parquet"
-        result, scores = (join_sources if options.sources else _merge_shards)(options, work, rows)
+        try:
+            result, scores = (join_sources if options.sources else _merge_shards)(options, work, rows)
+        except NothingLeft as refusal:
+            if options.rejects:
+                with Outputs(if_changed=options.if_changed) as told:
+                    write_rejects(options.rejects, refusal.rejects, told, work)
+            raise
         if form != "parquet":
             with part.open("wb") as file:
                 lost = write_text(rows, file, form, scores, result.id_name)
@@ -56,7 +62,9 @@ def _merge_shards(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeR
         table.verify()
     files = [path for table in tables for path in table.files]
     with naming_damage(tables), Sandbox(work, files, options.limits) as sandbox:
-        shards = Shards(tables, options.on, sandbox, allow_mixed=options.allow_mixed)
+        shards = Shards(
+            tables, options.on, sandbox, allow_mixed=options.allow_mixed, set_aside=options.rejects is not None
+        )
         merged = shards.merge()
         report = {**merged.counts, "filled": merged.filled, "rejected": len(merged.rejects)}
         _side_outputs(options, sandbox, merged, work)

@@ -91,6 +91,13 @@ class CsvFile:
                     copy.write(b"\n".join(reader.lines) + b"\n")
         return replace(self, path=work / name), bad
 
+    def lines_of_rows(self) -> Iterator[int]:
+        """Return the line on which each row that can be read begins."""
+        with pa.input_stream(str(self.path)) as stream:
+            reader = CsvReader(_lines(stream), self.separator)
+            _header(self.path, reader)
+            yield from (line for line, cells, _ in reader.records(len(self.columns)) if cells is not None)
+
     def _nulled(self, cells: pa.Array) -> pa.Array:
         if not self.nulls:
             return cells

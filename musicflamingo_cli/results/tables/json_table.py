@@ -16,7 +16,7 @@ from musicflamingo_cli.results.tables.csv_file import COMPRESSED
 from musicflamingo_cli.results.tables.csv_table import check_columns, readable, write_staged
 from musicflamingo_cli.results.tables.json_columns import JsonColumn, float_of, text_of
 from musicflamingo_cli.results.tables.reading import PLAIN, Reading, nulled_song
-from musicflamingo_cli.results.tables.table import Reject, Table
+from musicflamingo_cli.results.tables.table import NothingLeft, Reject, Table
 
 LONG, AS_LONG = b"0" * 16, bytes.maketrans(b"123456789.", b"0" * 10)
 """A number, perhaps, that has more digits than any double is sure to hold: how it looks once translated."""
@@ -38,7 +38,7 @@ def stage_json(name: str, work: Path, how: Reading) -> Table:
         def rows() -> Iterator[dict[str, Any]]:
             rejects.clear()
             if _is_lines(name):
-                return _json_lines(name, rejects, how)
+                return (row for _, row in _json_lines(name, rejects, how))
             return rows_of_document(name, _load(name), rejects, how.nulls)
 
         return _stage_rows(name, work, rows, rejects, "json", how)
@@ -62,6 +62,8 @@ def _stage_rows(
     for group in _groups(rows()):
         for key in dict.fromkeys(key for row in group for key in row):
             columns.setdefault(key, JsonColumn(key)).see([row.get(key) for row in group])
+    if rejects and not columns:
+        raise NothingLeft(f"{name}: no column and no row in it", rejects)
     check_columns(name, list(columns))
     own = [(key, column.type) for key, column in columns.items()]
     more = [(JSON + key, pa.string()) for key, column in columns.items() if JSON in how.twins and column.is_respelled]
@@ -137,7 +139,14 @@ def _is_lines(name: str) -> bool:
     return isinstance(first, dict) and len(lines) > 1
 
 
-def _json_lines(name: str, rejects: list[Reject], how: Reading) -> Iterator[dict[str, Any]]:
+def json_lines_of_rows(name: str) -> Iterator[int]:
+    """Return the line of each row that `stage_json` makes of a file; of none, if the file is one document."""
+    if _is_lines(name):
+        yield from (line for line, _ in _json_lines(name, [], Reading(set_aside=True)))
+
+
+def _json_lines(name: str, rejects: list[Reject], how: Reading) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the rows of a file of JSON lines, each with its line."""
     from musicflamingo_cli.results.tables.score_documents import lift
 
     for number, line in _parsed_lines(name):
@@ -151,7 +160,7 @@ def _json_lines(name: str, rejects: list[Reject], how: Reading) -> Iterator[dict
         song = nulled_song(line, how.nulls)
         row = lift(name, f"line {number}", song, rejects) if isinstance(song.get("scores"), dict) else song
         if row is not None:
-            yield row
+            yield number, row
 
 
 def json_values(name: str) -> Iterator[tuple[int, Any]]:

@@ -159,8 +159,17 @@ class Reject:
     """Line or file, as far as known."""
     song_id: str | None
     reason: str
-    """`no_id`, `legacy_failure`, `not_an_object`, `not_a_number`, `out_of_range`, `torn_line`, `bad_row`."""
+    """`no_id`, `legacy_failure`, `not_an_object`, `not_a_number`, `out_of_range`, `torn_line`, `bad_row`,
+    `bad_cell`."""
     error: str
+
+
+class NothingLeft(UsageError):
+    """A file in which nothing is a row; `rejects` say why."""
+
+    def __init__(self, words: str, rejects: Sequence[Reject] = ()) -> None:
+        super().__init__(words)
+        self.rejects = tuple(rejects)
 
 
 def card_of(schema: pa.Schema) -> dict[str, Any]:
