@@ -82,18 +82,23 @@ class Guide:
         """The matcher of a free part."""
         return self._matcher
 
-    def take(self) -> list[int]:
-        """Return the tokens to feed, once."""
-        chunk, self.waiting = self.waiting, []
+    def take(self, at_once: int | None = None) -> list[int]:
+        """Return the tokens to feed, once; `at_once` of them at most."""
+        chunk, self.waiting = self.waiting[:at_once], self.waiting[at_once:] if at_once else []
         return chunk
 
+    @property
+    def spent(self) -> bool:
+        """Whether the value has used up its tokens, so that it must end now."""
+        return self._spent >= allowance(self._plan, self._part, self._spent_before)
+
     def narrow(self, bits: NDArray[np.int32]) -> None:
-        """Narrow the grammar's bit mask in place where the value has used up its tokens: it must end now.
+        """Narrow the grammar's bit mask in place to what ends the value.
 
         In the middle of a UTF-8 character only that character's own bytes may come first.
         """
         part = self.part
-        if not isinstance(part, Free) or self._spent < allowance(self._plan, self._part, self._spent_before):
+        if not isinstance(part, Free):
             return
         vocabulary = self._grammar.vocabulary
         for wanted in (self._grammar.closer(part), vocabulary.continuing):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.engines.flamingo.constrained import Grammar, Guide
+from musicflamingo_cli.engines.flamingo.model import usable
 from musicflamingo_cli.engines.flamingo.reply_plan import Free, Number, scaffold, written_json
 from musicflamingo_cli.engines.flamingo.score_grid import ALPHABET, read
-from musicflamingo_cli.engines.flamingo.session import Session
+from musicflamingo_cli.engines.flamingo.session import Session, prefill
 from musicflamingo_cli.engines.flamingo.token_tree import Branch, TokenTree, groves, grow
 from musicflamingo_cli.engines.flamingo.vocabulary import Vocabulary
 from musicflamingo_cli.records import Distribution, Field
@@ -69,7 +70,7 @@ def decode_scores(
     network: Network, inputs: Inputs, fields: Sequence[Field], reader: NumberReader, trees: Sequence[TokenTree]
 ) -> list[Said]:
     """Prefill, then read every score on its own, in one forward (more only where the ranges are wide)."""
-    session = Session(network, inputs)
+    session = prefill(network, inputs)
     nothing: list[list[int]] = [[] for _ in range(session.rows)]
     said = [Said() for _ in range(session.rows)]
     for tree in trees:
@@ -99,17 +100,17 @@ def decode_plan(network: Network, inputs: Inputs, grammar: Grammar, reader: Numb
     Rows whose words are done wait at their first number until all are there, so that the numbers, which every row
     takes alike, go through the model together.
     """
-    session = Session(network, inputs, grammar.plan.opening)
+    session = prefill(network, inputs, grammar.plan.opening)
     guides = [Guide(grammar) for _ in range(session.rows)]
     said = [Said() for _ in guides]
-    while True:
-        active = [i for i, guide in enumerate(guides) if guide.part is not None and not said[i].broken]
-        if not active:
-            break
-        free = [i for i in active if isinstance(guides[i].part, Free)]
+    at_once = 1 if network.fixed else None  # forced tokens go one by one where each step is the same work
+    while active := [i for i, guide in enumerate(guides) if guide.part is not None and not said[i].broken]:
+        free = {i for i in active if isinstance(guides[i].part, Free)}
         if free:
-            session.feed([guide.take() if i in set(free) else [] for i, guide in enumerate(guides)])
-            _choose_words(session, guides, said, free, grammar)
+            session.feed([guide.take(at_once) if i in free else [] for i, guide in enumerate(guides)])
+            choosing = [guide if i in free and not guide.waiting else None for i, guide in enumerate(guides)]
+            if any(choosing):
+                _choose_words(session, choosing, said, grammar)
         else:
             _read_number(session, guides, said, active, reader)
     for one, guide in zip(said, guides, strict=True):
@@ -117,37 +118,37 @@ def decode_plan(network: Network, inputs: Inputs, grammar: Grammar, reader: Numb
     return said
 
 
-def _choose_words(session: Session, guides: list[Guide], said: list[Said], free: list[int], grammar: Grammar) -> None:
+def _choose_words(session: Session, guides: Sequence[Guide | None], said: list[Said], grammar: Grammar) -> None:
     """Let each row at a free part choose its next token: the likeliest that its grammar allows."""
     import torch
 
-    logits = session.network.logits(session.last[free])
-    allowed = allowed_tokens([guides[i] for i in free], grammar, logits.device)
-    sound = ~(torch.isnan(logits) | torch.isposinf(logits)).any(-1)
-    chosen = logits.masked_fill(~allowed, float("-inf")).argmax(-1)
-    picked = torch.stack([chosen, sound.long()]).tolist()
-    for i, token, ok in zip(free, *picked, strict=True):
-        if ok:
-            guides[i].choose(token)
-        else:
-            said[i].broken = True
+    allowed = allowed_tokens(guides, grammar, session.last.device)  # while the device is at the step before
+    logits = session.network.logits(session.last)
+    chosen = torch.where(allowed, logits, float("-inf")).argmax(-1)
+    picked = torch.stack([chosen, usable(logits).long()]).tolist()
+    for one, guide, token, ok in zip(said, guides, *picked, strict=True):
+        if guide is not None and ok:
+            guide.choose(token)
+        elif guide is not None:
+            one.broken = True
 
 
-def allowed_tokens(guides: Sequence[Guide], grammar: Grammar, device: Any = "cpu") -> torch.Tensor:
-    """Return which tokens each guide at a free part allows next, boolean [guides, vocabulary]."""
-    import numpy as np
+def allowed_tokens(guides: Sequence[Guide | None], grammar: Grammar, device: torch.device) -> torch.Tensor:
+    """Return which tokens each guide at a free part allows next, boolean [guides, vocabulary]; none where is no guide.
+
+    All masks are made in one call, and copied from pinned memory, which waits for nothing.
+    """
     import torch
 
-    bits = np.zeros((len(guides), (grammar.vocabulary.size + 31) // 32), dtype=np.int32)
-    rows = [(guide.matcher, row) for row, guide in enumerate(guides)]
+    words = (grammar.vocabulary.size + 31) // 32
+    bits = torch.zeros((len(guides), words), dtype=torch.int32, pin_memory=device.type == "cuda")
+    rows = [(guide.matcher, row) for row, guide in enumerate(guides) if guide is not None]
     # what llguidance.torch does, without the torch.compile that importing it starts
-    grammar.executor.unsafe_compute_mask_ptr(rows, bits.ctypes.data, bits.strides[0], len(guides))
-    for row, guide in zip(bits, guides, strict=True):
-        guide.narrow(row)
-    if torch.device(device).type == "cpu":
-        flat = np.unpackbits(bits.view(np.uint8), axis=1, count=grammar.vocabulary.size, bitorder="little")
-        return torch.from_numpy(flat).bool()
-    packed = torch.from_numpy(bits).to(device)
+    grammar.executor.unsafe_compute_mask_ptr(rows, bits.data_ptr(), 4 * words, len(guides))
+    for row, guide in zip(bits.numpy(), guides, strict=True):
+        if guide is not None and guide.spent:
+            guide.narrow(row)
+    packed = bits.to(device, non_blocking=True)
     flags = (packed[:, :, None] >> torch.arange(32, dtype=torch.int32, device=device)) & 1
     return flags.flatten(1)[:, : grammar.vocabulary.size].bool()
 

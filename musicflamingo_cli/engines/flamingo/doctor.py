@@ -17,7 +17,13 @@ from musicflamingo_cli.engines.flamingo.loading import (
     choose_dtype,
     import_transformers,
 )
-from musicflamingo_cli.engines.flamingo.memory import TYPICAL_SECONDS, propose_batch_seconds
+from musicflamingo_cli.engines.flamingo.memory import (
+    PROMPT_TOKENS,
+    TOKENS_PER_SECOND,
+    TYPICAL_SECONDS,
+    propose_batch_seconds,
+    translated_errors,
+)
 from musicflamingo_cli.engines.parity import parity
 from musicflamingo_cli.errors import EngineError, MfqError
 from musicflamingo_cli.extras import install_command
@@ -144,6 +150,7 @@ def _answers(engine: FlamingoEngine, settings: EngineSettings, songs: int) -> It
         engine.load()
         loaded = time.monotonic()
         yield Check("load", True, f"loaded in {loaded - began:.1f} s")
+        yield _step(engine)
         requests = [_request(settings, number) for number in range(max(1, songs))]
         reply = engine.reply(requests[:1])[0]
         if isinstance(reply, Failure):
@@ -159,6 +166,26 @@ def _answers(engine: FlamingoEngine, settings: EngineSettings, songs: int) -> It
         yield Check("reply", False, f"one song of 5 s does not fit: {problem}")
     finally:
         engine.close()
+
+
+def _step(engine: FlamingoEngine) -> Check:
+    """How a step of decoding is done, and where that is measured in a moment, how long it takes."""
+    import torch
+
+    from musicflamingo_cli.engines.flamingo.session import time_step
+
+    network = engine.network
+    if network is None or not network.fixed:
+        return Check("step", None, "eager: a token at a time as it is, for there is no GPU")
+    most = max(1, min(engine.batch_items, int(engine.batch_seconds / TYPICAL_SECONDS)))
+    positions = PROMPT_TOKENS + int(TYPICAL_SECONDS * TOKENS_PER_SECOND)
+    said = []
+    with translated_errors(), torch.inference_mode():
+        for songs in sorted({1, most}):
+            first, later = time_step(network, songs, positions)
+            said.append(f"{1000 * later:.1f} ms for {songs} of 3 min (the first one {first:.2f} s)")
+    notes = "".join(f"; {note}" for note in engine.notes)
+    return Check("step", None, f"{network.step}: {', '.join(said)}{notes}")
 
 
 def _request(settings: EngineSettings, number: int) -> Request:

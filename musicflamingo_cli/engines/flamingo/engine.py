@@ -76,6 +76,8 @@ class FlamingoEngine(Engine):
         self._counts: Counter[str] = Counter()
         self._settings = settings
         self._loaded: Loaded | None = None
+        self.network: Network | None = None
+        """The model as decoding sees it; None while none is loaded."""
         self._preparer: Any = None
         self._mode: Mode | None = None
         self._second_mode: Mode | None = None
@@ -139,7 +141,7 @@ class FlamingoEngine(Engine):
             raise UsageError(
                 f"the prompt of pack '{name}' holds {mark}, which is a mark of the model's own; take it out"
             )
-        network = Network(loaded.model, loaded.attention)
+        self.network = network = Network(loaded.model, loaded.attention, self._warn)
         self._size_batches(network)
         self._mode = build_mode(network, loaded.processor.tokenizer, settings, self.asked)
         if settings.decode == "text":
@@ -147,7 +149,13 @@ class FlamingoEngine(Engine):
             self.second_try = "sentence" if isinstance(self._second_mode, TextMode) else "schema"
         self._loaded = loaded
         self.notes = loaded.notes
-        self.provenance = _provenance(loaded)
+        self.provenance = {**_provenance(loaded), "step": network.step}
+
+    def _warn(self, line: str) -> None:
+        """Take a line about steps that no longer run as they did."""
+        self.notes += (line,)
+        self.provenance = {**self.provenance, "step": "eager"}
+        self._settings.say(line)
 
     def _size_batches(self, network: Network) -> None:
         import torch
@@ -182,7 +190,7 @@ class FlamingoEngine(Engine):
     def close(self) -> None:
         """Give the memory back."""
         if self._loaded is not None:
-            self._loaded = self._mode = self._second_mode = self._preparer = None
+            self._loaded = self.network = self._mode = self._second_mode = self._preparer = None
             release_memory()
 
     def _answers(self, prepared: Prepared) -> list[Reply | Failure]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.engines.flamingo.decoding import Said
-from musicflamingo_cli.engines.flamingo.session import Session
+from musicflamingo_cli.engines.flamingo.model import usable
+from musicflamingo_cli.engines.flamingo.session import prefill
 
 if TYPE_CHECKING:
     import torch
@@ -53,17 +54,19 @@ def has_loop(tokens: Sequence[int]) -> bool:
 
 def generate(network: Network, inputs: Inputs, settings: FreeSettings) -> list[Said]:
     """Generate greedily, each row until its end token or the token cap."""
-    session = Session(network, inputs)
+    import torch
+
+    session = prefill(network, inputs)
     said = [Said(finished=False) for _ in range(session.rows)]
     rows = list(range(session.rows))
     processors = _processors() if settings.careful else []
     for step in range(settings.max_tokens):
         logits = network.logits(session.last)
-        sound = torch_finite(logits)
+        sound = usable(logits)
         for processor in processors:
             logits = processor(_history(said, rows, logits.device), logits) if step else logits
-        picked = logits.argmax(-1).tolist()
-        for row, token, ok in zip(rows, picked, sound, strict=True):
+        picked = torch.stack([logits.argmax(-1), sound.long()]).tolist()
+        for row, token, ok in zip(rows, *picked, strict=True):
             if not ok:
                 said[row].broken = True
             elif token in settings.end_ids:
@@ -80,13 +83,6 @@ def generate(network: Network, inputs: Inputs, settings: FreeSettings) -> list[S
         going = set(alive)
         session.feed([[said[row].tokens[-1]] if n in going else [] for n, row in enumerate(rows)])
     return said
-
-
-def torch_finite(logits: torch.Tensor) -> list[bool]:
-    """Say for each row if its logits can be used."""
-    import torch
-
-    return (~(torch.isnan(logits) | torch.isposinf(logits)).any(-1)).tolist()
 
 
 def _processors() -> list[Any]:

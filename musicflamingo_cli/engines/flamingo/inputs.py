@@ -58,28 +58,20 @@ class Inputs:
             held |= {name: self.held[name][windows] for name in ("input_features", "input_features_mask")}
         return Inputs(tuple(self.places[r] for r in index), held, tuple(self.windows[r] for r in index))
 
-    def mask(self, opening: Sequence[int]) -> torch.Tensor:
-        """Return the attention mask [rows, tokens + opening] of the prompts and an opening, int64."""
-        import torch
-
-        mask = self.held["attention_mask"].long()
-        return torch.cat([mask, mask.new_ones((self.rows, len(opening)))], 1)
-
     def tensors(self, rows: range, opening: Sequence[int], device: Any, dtype: Any) -> dict[str, torch.Tensor]:
         """Return the model's arguments for some rows, on a device; floats in the model's dtype, ids as they are.
 
-        Padding that none of these rows needs is left out.
+        Padding that none of these rows needs is left out, and the mask too if none is left.
         """
         import torch
 
-        ids = self.held["input_ids"][rows.start : rows.stop]
-        tail = torch.tensor(list(opening), dtype=ids.dtype).expand(len(ids), -1)
-        mask = self.mask(opening)[rows.start : rows.stop]
+        mask = self.held["attention_mask"][rows.start : rows.stop].long()
         first = int(mask.any(0).int().argmax())
-        chosen = {
-            "input_ids": torch.cat([ids, tail], 1)[:, first:].to(device),
-            "attention_mask": mask[:, first:].to(device),
-        }
+        ids, mask = self.held["input_ids"][rows.start : rows.stop, first:], mask[:, first:]
+        tail = torch.tensor(list(opening), dtype=ids.dtype).expand(len(ids), -1)
+        chosen = {"input_ids": torch.cat([ids, tail], 1).to(device)}
+        if not mask.all():
+            chosen["attention_mask"] = torch.cat([mask, torch.ones_like(tail)], 1).to(device)
         if "input_features" in self.held:
             first, last = sum(self.windows[: rows.start]), sum(self.windows[: rows.stop])
             chosen["input_features"] = self.held["input_features"][first:last].to(device, dtype)

@@ -24,12 +24,17 @@ CPU_BATCH_SECONDS = 240.0
 TYPICAL_SECONDS = 180.0
 
 
+def key_shape(text_config: Any) -> tuple[int, int, int]:
+    """Return (layers, key heads, width of a head)."""
+    heads = getattr(text_config, "num_key_value_heads", None) or text_config.num_attention_heads
+    width = getattr(text_config, "head_dim", None) or text_config.hidden_size // text_config.num_attention_heads
+    return text_config.num_hidden_layers, heads, width
+
+
 def kept_bytes(config: Any, item_bytes: int) -> int:
     """Return what a token leaves in the cache, bytes: keys and values of all layers (57 344 for the real model)."""
-    text = config.text_config
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    head_width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    return int(2 * text.num_hidden_layers * heads * head_width * item_bytes)
+    layers, heads, width = key_shape(config.text_config)
+    return 2 * layers * heads * width * item_bytes
 
 
 def passing_bytes(config: Any, item_bytes: int) -> int:
@@ -53,10 +58,11 @@ def propose_batch_seconds(free_bytes: float, config: Any, item_bytes: int, new_t
     """Return how many seconds of audio a batch may hold (songs times the longest), for the free memory of a GPU.
 
     80 % of the free memory, less what passes through the prefill, over what a second leaves behind: 25 tokens in the
-    cache (once more for its growth: a layer is copied when it grows, holes included) and log-mel features. Words and
-    reply are reckoned with songs of three minutes. At least 30 s: a batch that is still too large is halved.
+    cache (a quarter more: rows are longer than what they hold, and a layer is copied when they grow) and log-mel
+    features. Words and reply are reckoned with songs of three minutes. At least 30 s: a batch that is still too large
+    is halved.
     """
-    kept = 1.5 * kept_bytes(config, item_bytes)
+    kept = 1.25 * kept_bytes(config, item_bytes)
     words = (PROMPT_TOKENS + new_tokens) * kept / TYPICAL_SECONDS
     per_second = TOKENS_PER_SECOND * kept + MEL_BYTES_PER_SECOND + words
     passing = propose_prefill_tokens(free_bytes, config, item_bytes) * passing_bytes(config, item_bytes)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.flamingo.engine import FlamingoEngine
+from musicflamingo_cli.engines.flamingo.loading import Loaded, load
 from musicflamingo_cli.intake.packs import load_pack
 from musicflamingo_cli.records import Fingerprint, LoadedAudio, Request
 
@@ -53,19 +54,26 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
+@pytest.fixture(scope="session")
+def models(checkpoints: dict[str, Path]) -> dict[str, Loaded]:
+    """Each of them in memory; tests leave the weights as they are."""
+    settings = EngineSettings(load_pack("quality"), device="cpu")
+    return {kind: load(settings, str(folder)) for kind, folder in checkpoints.items()}
+
+
 EngineMaker = Callable[..., FlamingoEngine]
 
 
 @pytest.fixture
-def engine(checkpoints: dict[str, Path]) -> Iterator[EngineMaker]:
-    """Build and load an engine on a tiny checkpoint: `engine("json", kind="audioflamingo3", max_tokens=200)`."""
+def engine(checkpoints: dict[str, Path], models: dict[str, Loaded]) -> Iterator[EngineMaker]:
+    """Build an engine on a tiny checkpoint: `engine("json", kind="audioflamingo3", max_tokens=200)`."""
     made: list[FlamingoEngine] = []
 
     def make(decode: str, kind: str = "musicflamingo", **changes: object) -> FlamingoEngine:
         pack = changes.pop("pack", None) or load_pack("quality")
         settings = EngineSettings(pack, str(checkpoints[kind]), device="cpu", decode=decode, max_tokens=220)
         one = FlamingoEngine(replace(settings, **changes))
-        one.load()
+        one.adopt(models[kind])
         made.append(one)
         return one
 

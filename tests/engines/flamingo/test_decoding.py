@@ -67,7 +67,7 @@ def same(one, other):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("decode", ["text", "json", "scores"])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0])
 def test_a_batch_answers_as_its_songs_do_alone(engine, kind, decode, seed):
     one = engine(decode, kind, **({"max_tokens": 40} if decode == "text" else {}))
     requests = songs(seed)
@@ -139,7 +139,7 @@ def test_forced_tokens_and_trees_give_what_plain_constrained_greedy_gives(engine
             if self.forced[row]:
                 return [self.forced[row][0]]
             if isinstance(guide.part, Free):
-                return allowed_tokens([guide], grammar)[0].nonzero().flatten().tolist()
+                return allowed_tokens([guide], grammar, torch.device("cpu"))[0].nonzero().flatten().tolist()
             if isinstance(guide.part, Number):
                 return [reader.characters[ALPHABET.index(c)] for c in choices(guide.part.grid, self.number[row])]
             return [vocabulary_of(one).end_ids[0]]
@@ -284,7 +284,7 @@ def test_scores_takes_two_forwards_and_json_one_a_score_after_its_words(engine, 
 
     calls = []
     plain_prompt, plain_extend = Network.prompt, Network.extend
-    monkeypatch.setattr(Network, "prompt", lambda self, t: calls.append("prompt") or plain_prompt(self, t))
+    monkeypatch.setattr(Network, "prompt", lambda self, *a: calls.append("prompt") or plain_prompt(self, *a))
     monkeypatch.setattr(Network, "extend", lambda self, *a: calls.append("extend") or plain_extend(self, *a))
     one = engine("scores")
     one.reply(songs(1))

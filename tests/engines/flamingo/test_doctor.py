@@ -1,9 +1,13 @@
 """The points of `mfq doctor` that concern the model."""
 
+import re
+
 import pytest
 
 from musicflamingo_cli.engines.base import EngineSettings
-from musicflamingo_cli.engines.flamingo.doctor import check_engine
+from musicflamingo_cli.engines.flamingo import session
+from musicflamingo_cli.engines.flamingo.cuda_graph import CaptureFailed
+from musicflamingo_cli.engines.flamingo.doctor import _step, check_engine
 from musicflamingo_cli.intake.packs import load_pack
 
 
@@ -15,9 +19,31 @@ def points(**changes):
 def test_a_checkpoint_that_works_passes_every_point(checkpoints, decode):
     found = points(model=str(checkpoints["musicflamingo"]), device="cpu", decode=decode)
     assert all(check.ok is not False for check in found.values())
-    assert {"packages", "imports", "checkpoint", "device", "load", "reply"} <= set(found)
+    assert {"packages", "imports", "checkpoint", "device", "load", "step", "reply"} <= set(found)
+    assert found["step"].says.startswith("eager")
     assert "float32, sdpa" in found["device"].says
     assert '{"' in found["reply"].says
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_step_is_measured_where_it_is_replayed(engine, monkeypatch, broken):
+    """One song of three minutes, and as many as a batch takes, here 2."""
+    one = engine("json")
+    one.network.fixed = one.network.replays = True
+    one.batch_seconds, rows = 400.0, []
+
+    def captured(work, device):
+        if broken:
+            raise CaptureFailed("not here")
+        return lambda: rows.append(1) or work()
+
+    monkeypatch.setattr(session, "capture", captured)
+    found = _step(one)
+    assert (found.name, found.ok) == ("step", None)
+    path = "eager" if broken else "graph"
+    assert re.match(rf"{path}: [\d.]+ ms for 1 of 3 min .*, [\d.]+ ms for 2 of 3 min", found.says)
+    assert ("not here" in found.says) is broken
+    assert len(rows) == (0 if broken else 42)
 
 
 def test_parity_is_a_point_of_its_own(checkpoints):
