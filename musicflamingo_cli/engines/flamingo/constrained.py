@@ -58,7 +58,8 @@ class Guide:
         self._grammar = grammar
         self._plan = grammar.plan
         self._part = -1
-        self._matcher: Any = None
+        self.matcher: Any = None
+        """Of a free part."""
         self._spent_before = 0
         self._spent = 0
         self.said: list[int] = list(self._plan.opening)
@@ -71,16 +72,6 @@ class Guide:
     def part(self) -> Free | Number | None:
         """The part that is being said, None when all is."""
         return self._plan.parts[self._part] if self._part < len(self._plan.parts) else None
-
-    @property
-    def place(self) -> int:
-        """Index of that part."""
-        return self._part
-
-    @property
-    def matcher(self) -> Any:
-        """The matcher of a free part."""
-        return self._matcher
 
     def take(self, at_once: int | None = None) -> list[int]:
         """Return the tokens to feed, once; `at_once` of them at most."""
@@ -110,15 +101,15 @@ class Guide:
     def choose(self, token: int) -> None:
         """Take a token of a free part, and all that its grammar forces after it."""
         part = self.part
-        if not isinstance(part, Free) or not self._matcher.consume_token(token):
-            raise RuntimeError(f"token {token} is not allowed here: {self._matcher and self._matcher.get_error()}")
+        if not isinstance(part, Free) or not self.matcher.consume_token(token):
+            raise RuntimeError(f"token {token} is not allowed here: {self.matcher and self.matcher.get_error()}")
         self._spent += 1
         self._say([token])
-        forced = self._matcher.compute_ff_tokens()
+        forced = self.matcher.compute_ff_tokens()
         if forced:
-            self._matcher.consume_tokens(forced)
+            self.matcher.consume_tokens(forced)
             self._say(forced)
-        if self._matcher.is_accepting():
+        if self.matcher.is_accepting():
             self._spent_before += self._spent
             self._next_part()
 
@@ -137,4 +128,4 @@ class Guide:
     def _next_part(self) -> None:
         self._part += 1
         self._spent = 0
-        self._matcher = self._grammar.matcher(self._part) if isinstance(self.part, Free) else None
+        self.matcher = self._grammar.matcher(self._part) if isinstance(self.part, Free) else None

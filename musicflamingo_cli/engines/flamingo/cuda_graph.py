@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.engines.flamingo.memory import is_out_of_memory
 
@@ -18,6 +19,14 @@ class CaptureFailed(Exception):
     """The work can't be captured here; the device is sound, and the work can be run as it is."""
 
 
+@cache
+def side_stream(device: torch.device) -> Any:
+    """Return the stream for all captures of a device: what libraries allocate for a stream is never given back."""
+    import torch
+
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 def capture(work: Callable[[], None], device: torch.device) -> Callable[[], None]:
     """Return what does `work` again, over what its tensors hold then. The work may be done several times over.
 
@@ -27,9 +36,9 @@ def capture(work: Callable[[], None], device: torch.device) -> Callable[[], None
 
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.device(device):
-        side, here = torch.cuda.Stream(), torch.cuda.current_stream()  # type: ignore[no-untyped-call]
+        side, here = side_stream(device), torch.cuda.current_stream()
         side.wait_stream(here)
-        with torch.cuda.stream(side):  # one stream for both, since cuBLAS has a workspace for each
+        with torch.cuda.stream(side):
             for _ in range(WARM_UPS):
                 work()
             try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from musicflamingo_cli.engines.base import Engine, EngineSettings, OutOfMemory
 from musicflamingo_cli.engines.flamingo.checkpoint import DEFAULT_MODEL, LICENCE, cap_seconds, check_soon
-from musicflamingo_cli.engines.flamingo.guards import SAMPLE_RATE
+from musicflamingo_cli.engines.flamingo.inputs import SAMPLE_RATE
 from musicflamingo_cli.engines.flamingo.loading import DTYPES, Loaded, check_words, load
 from musicflamingo_cli.engines.flamingo.memory import (
     CPU_BATCH_SECONDS,

@@ -1,4 +1,7 @@
-"""From requests to tensors: guards, chat template, log-mel. Needs no GPU, so that it can run ahead of one."""
+"""From requests to tensors: guards, chat template, log-mel. Needs no GPU, so that it can run ahead of one.
+
+What would crash the model, or spoil another song of the batch, does not get past here.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from musicflamingo_cli.engines.flamingo.guards import WINDOW_SAMPLES, forbidden_token, safe_clip
 from musicflamingo_cli.engines.flamingo.memory import is_device_lost, is_out_of_memory
 from musicflamingo_cli.records import Failure, Request
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
+SAMPLE_RATE = 16_000
+WINDOW_SAMPLES = 480_000
+"""The encoder hears windows of 30 s."""
+TOKEN_SAMPLES = 321
+"""A window shorter than this gives no audio token (two mel frames of 160 samples are pooled away). In Music Flamingo of
+transformers 5.5 to 5.23 such a last window shifts the time stamps of every window after it: an index error where the
+song is the last of its batch, and a silently wrong next song where it is not."""
 MEL_WINDOWS = 64
 """Windows whose log-mel features are computed at once: on a GPU, 1 GB for a moment."""
 NAMES = ("input_ids", "attention_mask", "input_features", "input_features_mask")
@@ -90,6 +101,29 @@ class Prepared:
     """By index in the batch: what the model must not be given."""
 
 
+def safe_clip(clip: NDArray[np.float32], cap_seconds: float) -> NDArray[np.float32] | Failure:
+    """Return the part of a clip that the model can be given, float32 [n_samples], or why there is none.
+
+    Args:
+        clip: mono samples at 16 000 Hz.
+        cap_seconds: what comes later is cut away (whole windows are what the checkpoints take).
+
+    A remainder of 1 to 320 samples (at most 20 ms) after a whole window is dropped. A sample that is not finite would
+    make every logit of the song NaN; the song is refused instead.
+    """
+    import numpy as np
+
+    if clip.ndim != 1:
+        return Failure("engine", "bad_samples", f"the clip has {clip.ndim} dimensions; mono is one")
+    sound = np.asarray(clip, dtype=np.float32)[: int(cap_seconds * SAMPLE_RATE)]
+    if len(sound) < TOKEN_SAMPLES:
+        return Failure("engine", "too_short", f"{len(sound)} samples; the model needs {TOKEN_SAMPLES} (20 ms)")
+    if not np.isfinite(sound).all():
+        return Failure("engine", "bad_samples", "the clip holds samples that are not finite")
+    rest = len(sound) % WINDOW_SAMPLES
+    return sound[: len(sound) - rest] if 0 < rest < TOKEN_SAMPLES else sound
+
+
 def unexpected(problem: Exception) -> Failure:
     """Return the failure of a song that upset the model's code."""
     words = (str(problem).strip() or "no message").splitlines()[0][:200]
@@ -138,7 +172,7 @@ class Preparer:
 
     def mark_in(self, words: str | None) -> str | None:
         """Return a mark of the model's own that stands in some words, or None."""
-        return forbidden_token(words or "", self.special)
+        return next((mark for mark in self.special if mark in (words or "")), None)
 
     def _checked(self, request: Request) -> Any:
         mark = self.mark_in(request.prompt) or self.mark_in(request.system)

@@ -73,7 +73,10 @@ def engine(checkpoints: dict[str, Path], models: dict[str, Loaded]) -> Iterator[
         pack = changes.pop("pack", None) or load_pack("quality")
         settings = EngineSettings(pack, str(checkpoints[kind]), device="cpu", decode=decode, max_tokens=220)
         one = FlamingoEngine(replace(settings, **changes))
-        one.adopt(models[kind])
+        if changes.keys() & {"dtype", "attention"}:
+            one.load()
+        else:
+            one.adopt(models[kind])
         made.append(one)
         return one
 

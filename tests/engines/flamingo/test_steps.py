@@ -312,7 +312,8 @@ class Cuda:
 def captured(cuda, monkeypatch):
     import torch
 
-    for name in ("Stream", "CUDAGraph", "device", "stream", "current_stream", "synchronize", "graph"):
+    monkeypatch.setattr(cuda_graph, "side_stream", lambda device: cuda.Stream())
+    for name in ("CUDAGraph", "device", "stream", "current_stream", "synchronize", "graph"):
         monkeypatch.setattr(torch.cuda, name, getattr(cuda, name))
     return capture(cuda.work, torch.device("cuda:0"))
 

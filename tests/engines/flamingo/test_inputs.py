@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musicflamingo_cli.engines.flamingo.guards import TOKEN_SAMPLES, WINDOW_SAMPLES, forbidden_token, safe_clip
+from musicflamingo_cli.engines.flamingo.inputs import TOKEN_SAMPLES, WINDOW_SAMPLES, safe_clip
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.records import Failure, Pack, Reply
 from tests.engines.flamingo.conftest import RATE, request_for, sound
@@ -126,8 +126,8 @@ def test_a_mark_in_the_pack_is_refused_before_any_song(engine):
         engine("scores", pack=pack)
 
 
-def test_thinking_marks_are_words():
-    assert forbidden_token("Think in <think> tags", ["<sound>", "<|im_end|>"]) is None
+def test_thinking_marks_are_words(engine):
+    assert engine("scores")._preparer.mark_in("Think in <think> tags") is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
