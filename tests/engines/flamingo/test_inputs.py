@@ -95,12 +95,7 @@ def test_output_that_is_not_finite_fails_its_own_song_only(engine, decode, monke
             hidden[1] = torch.nan
         return hidden
 
-    def prompt(tensors):
-        out = plain_prompt(tensors)
-        out.last_hidden_state = spoil(out.last_hidden_state)
-        return out
-
-    monkeypatch.setattr(network, "prompt", prompt)
+    monkeypatch.setattr(network, "prompt", lambda *a: spoil(plain_prompt(*a)))
     monkeypatch.setattr(network, "extend", lambda *a: spoil(plain_extend(*a)))
     replies = one.reply(requests)
     assert (replies[1].stage, replies[1].reason) == ("engine", "not_finite")

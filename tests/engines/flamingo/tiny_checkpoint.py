@@ -47,10 +47,10 @@ class Shape:
     feed_forward: int = 128
     heads: int = 4
     key_heads: int = 2
-    sound_layers: int = 2
+    sound_layers: int = 1
     sound_width: int = 64
     sound_feed_forward: int = 128
-    sound_heads: int = 4
+    sound_heads: int = 2
     vocabulary: int = 0
     """Rows of the token table; 0 for a few more than the tokenizer has tokens."""
     spread: float = 0.2
