@@ -12,6 +12,7 @@ import typer
 from musicflamingo_cli import console
 from musicflamingo_cli.commands.caption import caption
 from musicflamingo_cli.commands.doctor import doctor
+from musicflamingo_cli.commands.eval import eval_
 from musicflamingo_cli.commands.filter import filter_
 from musicflamingo_cli.commands.merge import merge
 from musicflamingo_cli.commands.report import report
@@ -37,6 +38,7 @@ app.command(cls=Verb)(doctor)
 app.command(cls=Verb)(report)
 app.command(cls=Verb)(show)
 app.command(cls=Verb)(status)
+app.command("eval", cls=Verb)(eval_)
 app.command("filter", cls=Verb)(filter_)
 app.command(cls=Verb)(merge)
 

@@ -9,7 +9,8 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -213,6 +214,31 @@ def progress_line(tick: Tick, before: Tick, seconds: float) -> str:
         f"{tick.stage} {tick.done}/{tick.total} songs, {rate * 3600:.0f} songs/h{heard}, "
         f"{tick.cached} cached, {tick.failed} failed, ETA {_left(tick, before, seconds)}"
     )
+
+
+@contextmanager
+def counter(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of something are done: a bar on a terminal, elsewhere a line a minute."""
+    if sys.stderr is not None and sys.stderr.isatty() and not _VOICE.quiet:
+        from tqdm import tqdm
+
+        with tqdm(desc=what, file=sys.stderr, leave=False) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            yield show
+        return
+    told = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= LINE_SECONDS:
+            told = time.monotonic()
+            note(f"{what} {done}/{total}")
+
+    yield tell
 
 
 def plan(what: Plan) -> None:

@@ -15,6 +15,7 @@ PARTS = {
     "signal": ["musicflamingo_cli/intake/audio", "musicflamingo_cli/measure", "musicflamingo_cli/engines/flamingo"],
     "flamingo": ["musicflamingo_cli/engines/flamingo"],
     "report": ["musicflamingo_cli/results/report"],
+    "eval": ["musicflamingo_cli/evaluation"],
     "bench": ["scripts"],
     "test": ["tests"],
     "docs": ["docs"],
@@ -29,6 +30,8 @@ UNSEEN = {
     "sphinx": "make docs",
 }
 """Dependency that no code of ours imports -> what it is for."""
+CALLED = {"scikit-learn": "sklearn"}
+"""Dependency -> its package, where that has another name."""
 BROUGHT = {"huggingface_hub": "transformers", "tokenizers": "transformers", "markupsafe": "jinja2"}
 """Imported, and in the versions that another dependency asks for."""
 
@@ -54,7 +57,7 @@ def imported(folder: str) -> set[str]:
 
 
 def module(dependency: str) -> str:
-    return dependency.replace("-", "_")
+    return CALLED.get(dependency, dependency.replace("-", "_"))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +72,7 @@ def test_a_dependency_is_used_where_its_extra_is_for(extra: str, name: str) -> N
     "name", sorted(imported("musicflamingo_cli") - {"musicflamingo_cli", "_typeshed"} - sys.stdlib_module_names)
 )
 def test_what_the_package_imports_is_depended_on(name: str) -> None:
-    declared = {module(d) for extra in ("", "signal", "flamingo", "report") for d in dependencies(extra)}
+    declared = {module(d) for extra in ("", "signal", "flamingo", "report", "eval") for d in dependencies(extra)}
     assert BROUGHT.get(name, name) in declared
 
 

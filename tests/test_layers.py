@@ -58,6 +58,7 @@ MAY = {
     "results.schema results.spelling results.tables results.write",
     "results.report": "errors extras records results.join results.outcome_rows results.sandbox results.schema "
     "results.sweep results.tables results.write score_stats urls",
+    "evaluation": "errors extras results.report results.sandbox results.tables results.write",
     # A run, and questions about one.
     "console": "errors records summary",
     "score_options": "engines errors inference intake.audio intake.fetch intake.manifest intake.packs intake.settings "
@@ -70,15 +71,15 @@ MAY = {
     "inspection": "cache engines errors inference monitor records run_context score_options scoring summary",
     "api": "errors pipeline results.run_card score_options",
     "recommender": "errors ids results.filter results.sandbox results.tables",
-    "commands": "console engines engines.flamingo errors extras inspection intake.audio intake.packs nulls pipeline "
-    "records results.filter results.merge results.report results.sandbox results.write score_options signals",
+    "commands": "console engines engines.flamingo errors evaluation extras inspection intake.audio intake.packs nulls "
+    "pipeline records results.filter results.merge results.report results.sandbox results.write score_options signals",
     "cli": "commands console errors processes signals",
     "__main__": "cli processes",
     "__init__": "api recommender scoring.reply",
 }
 """Part -> the parts that it may import, beside itself. A module is of the part with the longest name that fits."""
 HEAVY = {"torch", "transformers", "accelerate", "torchaudio"}
-LATE = {"soundfile", "soxr", "av", "scipy", "pandas", "duckdb", *HEAVY}
+LATE = {"soundfile", "soxr", "av", "scipy", "sklearn", "pandas", "duckdb", *HEAVY}
 """Not imported at a module's top outside the parts named below."""
 
 

@@ -1,0 +1,95 @@
+"""`mfq eval`: set a table of scores against labels."""
+
+from typing import Annotated
+
+import typer
+
+
+def eval_(  # noqa: PLR0913 - a command's options
+    scores: Annotated[str, typer.Argument(metavar="SCORES", help="A table of scores, in any form that filter reads.")],
+    labels: Annotated[
+        str,
+        typer.Argument(metavar="LABELS", help="A table of ratings: a row a song, a row a rater, or a list in a cell."),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", show_default="print text", help="A page (.html), text (.txt) or .json."
+        ),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN", show_default="the only column of numbers", help="A column of LABELS; may repeat."
+        ),
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="COLUMN", show_default="song_id or id", help="Column of the id in SCORES.")
+    ] = None,
+    label_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN[:PART]",
+            show_default="song_id or id",
+            help="Column of the id in LABELS; of a path, :stem takes the name without suffix, :2 the last two parts.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,...", show_default="every score", help="Columns of SCORES that are judged."),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="What belongs together and is drawn together: artist, system.")
+    ] = None,
+    per: Annotated[str | None, typer.Option(metavar="COLUMN", help="Judge within each value of a column too.")] = None,
+    against: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Another table of scores: which ranks better?")
+    ] = None,
+    pairs: Annotated[bool, typer.Option("--pairs", help="LABELS holds pairs: columns winner and loser.")] = False,
+    good: Annotated[
+        str | None, typer.Option(metavar="LIMIT", help="Find a threshold: 'rating >= 4' says which songs are good.")
+    ] = None,
+    precision: Annotated[
+        float, typer.Option(min=0.0, max=1.0, metavar="SHARE", help="Share of kept songs that must be good.")
+    ] = 0.9,
+    resamples: Annotated[int, typer.Option(min=100, metavar="N", help="Bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
+) -> int:
+    """Tell how well scores agree with people's ratings, and which threshold they allow.
+
+    Examples:
+        mfq eval scores.parquet ratings.csv --label rating --good 'rating >= 4'
+        mfq eval scores.parquet ratings.csv --against last-week.parquet --group artist -o eval.html
+    """
+    from musicflamingo_cli import console
+    from musicflamingo_cli.evaluation.evaluate import evaluate
+    from musicflamingo_cli.evaluation.output import check_place, write_evaluation
+    from musicflamingo_cli.evaluation.records import EvalOptions
+    from musicflamingo_cli.evaluation.text import text_lines
+
+    if output is not None:
+        check_place(output, [name for name in (scores, labels, against) if name])
+
+    options = EvalOptions(
+        labels=tuple(label or ()),
+        on=on,
+        label_id=label_id,
+        columns=tuple(name for name in (columns or "").split(",") if name),
+        group=group,
+        per=per,
+        against=against,
+        pairs=pairs,
+        good=good,
+        precision=precision,
+        resamples=resamples,
+        seed=seed,
+    )
+    with console.counter("resamples") as told:
+        found = evaluate(scores, labels, options, told)
+    if output is None:
+        for line in text_lines(found):
+            console.data(console.safe(line))
+    else:
+        write_evaluation(found, output)
+        console.note(f"evaluation: {output}")
+    return 0

@@ -1,0 +1,158 @@
+"""What an evaluation is asked, and what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class EvalOptions:
+    """What a person asks of `mfq eval`."""
+
+    labels: tuple[str, ...] = ()
+    """Columns of LABELS; none: the only one that holds numbers."""
+    on: str | None = None
+    """Column of the id in SCORES; None: `song_id` or `id`."""
+    label_id: str | None = None
+    """Column of the id in LABELS, and with `:stem` or `:N` what of a path in it counts; None: as in SCORES."""
+    columns: tuple[str, ...] = ()
+    """Columns of SCORES that are judged; none: every score."""
+    group: str | None = None
+    """Column of what is drawn together: artist, system."""
+    per: str | None = None
+    """Column by whose values the agreement is told apart."""
+    against: str | None = None
+    """Another table of scores, which the first is set against."""
+    pairs: bool = False
+    """LABELS holds pairs, in the columns `winner` and `loser`."""
+    good: str | None = None
+    """`label >= 4`: which songs are good enough."""
+    precision: float = 0.9
+    """Share of the kept songs that must be good, by the lower end of its interval."""
+    resamples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A statistic and its 95 % interval; NaN where it can't be had."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnAgreement:
+    """How one column of scores agrees with one label."""
+
+    column: str
+    label: str
+    songs: int
+    """Songs that have both."""
+    missing: int
+    """Labelled songs whose score is null."""
+    distinct: int
+    """Values that the column takes on them."""
+    tied: float
+    """Share of the pairs of songs that the column can't tell apart, 0..1."""
+    statistics: dict[str, Estimate]
+    """`spearman`, `kendall`, `pearson` and `accuracy`; for pairs `accuracy` alone."""
+    baseline: bool = False
+    """True for what any better score must beat: loudness, length, bandwidth, chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """How far raters agree among themselves."""
+
+    label: str
+    songs: int
+    """Songs with two ratings or more."""
+    ratings: int
+    alpha: float
+    """Krippendorff's alpha, interval."""
+    reliability: float
+    """Spearman of the means of two halves of the ratings, stepped up to all (Spearman-Brown)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How much better a column ranks than the same one of another table, over the songs that both have."""
+
+    column: str
+    label: str
+    songs: int
+    spearman: Estimate
+    """Difference of the two."""
+
+    @property
+    def says(self) -> str:
+        """The finding in words."""
+        one = self.spearman
+        if one.low <= 0 <= one.high:
+            told = f"no difference can be told in {self.songs} songs ({one.value:+.3f})"
+        else:
+            told = f"ranks {'better' if one.value > 0 else 'worse'} by {abs(one.value):.3f}"
+        return f"{self.column} against {self.label}: {told}, 95 % {one.low:+.3f} to {one.high:+.3f} (Spearman)"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The lowest score from which songs are good enough often enough."""
+
+    column: str
+    good: str
+    """What makes a song good."""
+    wanted: float
+    """Precision asked for, 0..1."""
+    base: float
+    """Share of all labelled songs that are good, 0..1."""
+    at: float | None
+    """The score; None where no score reaches what was asked."""
+    precision: float
+    """Share of good songs among the labelled ones from there on (of the best reachable, where `at` is None)."""
+    lower: float
+    """Lower end of its 95 % interval (Wilson)."""
+    recall: float
+    """Share of the good songs that are kept."""
+    kept: int
+    """Songs of SCORES that reach the score, labelled or not."""
+    command: str | None
+    """The `mfq filter` line that keeps them."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAgreement:
+    """How the ranking score does within one group."""
+
+    group: str
+    songs: int
+    spearman: Estimate
+    shift: Estimate
+    """Mean of label less what songs of that score have over all groups, in the label's unit."""
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What an evaluation found."""
+
+    scores: str
+    """Name of the table."""
+    labels: str
+    """Name of the table."""
+    matched: int
+    """Songs, or pairs, that both tables have."""
+    unmatched: int
+    """Labelled songs, or pairs, that SCORES lacks."""
+    some_unmatched: tuple[str, ...]
+    """The first few of them."""
+    columns: tuple[ColumnAgreement, ...]
+    ceilings: tuple[Ceiling, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
+    groups: tuple[GroupAgreement, ...] = ()
+    notes: tuple[str, ...] = ()

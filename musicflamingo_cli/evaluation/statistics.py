@@ -1,0 +1,146 @@
+"""How well a column of scores puts songs into the order of their labels, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Places = NDArray[np.intp]
+
+NAMES = ("spearman", "kendall", "pearson", "accuracy")
+"""What `agreement` returns, in its order."""
+RESAMPLED_SONGS = 4000
+"""Of more songs, each resample draws about so many, and the spread is scaled (m out of n bootstrap)."""
+COVERAGE = 0.95
+
+
+def agreement(scores: Floats, labels: Floats, folds: Places) -> Floats:
+    """Return Spearman's rho, Kendall's tau-b, Pearson's r after an isotonic fit, and pairwise accuracy.
+
+    Accuracy is the share of pairs with different labels that the scores put in the same order; a tie counts one half.
+    All are NaN where scores or labels are all alike, and for fewer than two songs.
+
+    Args:
+        scores: [songs], finite.
+        labels: [songs], finite.
+        folds: [songs], 0 or 1: the half that each song is in, for the fit, which is judged on the other half.
+    """
+    import scipy.stats
+
+    if len(scores) < 2 or np.ptp(scores) == 0 or np.ptp(labels) == 0:
+        return np.full(len(NAMES), np.nan)
+    tau = scipy.stats.kendalltau(scores, labels).statistic
+    # tau-b is (concordant - discordant) / sqrt(pairs apart in scores * pairs apart in labels)
+    accuracy = 0.5 + tau / 2 * np.sqrt(_pairs_apart(scores) / _pairs_apart(labels))
+    rho = scipy.stats.spearmanr(scores, labels).statistic
+    return np.array([rho, tau, _pearson_after_fit(scores, labels, folds), accuracy])
+
+
+def _pairs_apart(values: Floats) -> float:
+    counts = np.unique(values, return_counts=True)[1].astype(np.float64)
+    songs = float(len(values))
+    return (songs * (songs - 1) - float((counts * (counts - 1)).sum())) / 2
+
+
+def _pearson_after_fit(scores: Floats, labels: Floats, folds: Places) -> float:
+    """Return the correlation of labels with the rising step function of scores that is nearest to the other half's."""
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = np.empty_like(labels)
+    for fold in (0, 1):
+        here = folds == fold
+        if here.all() or not here.any():
+            return float("nan")
+        fitted[here] = IsotonicRegression(out_of_bounds="clip").fit(scores[~here], labels[~here]).predict(scores[here])
+    return float(np.corrcoef(fitted, labels)[0, 1]) if np.ptp(fitted) > 0 else 0.0
+
+
+def resamples(songs: int, groups: Places | None, count: int, seed: int = 0) -> Iterator[Places]:
+    """Yield the places of `count` samples drawn with replacement: of songs, or of whole groups.
+
+    Args:
+        songs: How many there are.
+        groups: [songs], from 0: what belongs together (an artist, a system); None draws songs.
+        count: How many samples.
+        seed: Of the random numbers.
+    """
+    random = np.random.default_rng(seed)
+    if groups is None:
+        size = min(songs, RESAMPLED_SONGS)
+        for _ in range(count):
+            yield random.integers(songs, size=size)
+        return
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    drawn = max(1, round(len(members) * min(1.0, RESAMPLED_SONGS / songs)))
+    for _ in range(count):
+        yield np.concatenate([members[one] for one in random.integers(len(members), size=drawn)])
+
+
+def interval(value: float, resampled: Sequence[float] | Floats, shrink: float = 1.0) -> tuple[float, float]:
+    """Return the percentile interval around a value, for 95 %; NaN where a tenth of the resamples had none.
+
+    Args:
+        value: Of all songs.
+        resampled: Of each resample.
+        shrink: Square root of the share of the songs, or groups, that a resample drew.
+    """
+    known = np.asarray(resampled)[np.isfinite(resampled)]
+    if not np.isfinite(value) or len(known) < 0.9 * len(resampled):
+        return np.nan, np.nan
+    low, high = np.quantile(known, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    return value + shrink * (float(low) - value), value + shrink * (float(high) - value)
+
+
+def shrinkage(songs: int, groups: Places | None) -> float:
+    """Return the square root of the share that a resample draws of the songs, or of the groups."""
+    if groups is None:
+        return float(np.sqrt(min(1.0, RESAMPLED_SONGS / songs)))
+    total = len(np.unique(groups))
+    return float(np.sqrt(max(1, round(total * min(1.0, RESAMPLED_SONGS / songs))) / total))
+
+
+def wilson_lower(good: Floats, kept: Floats) -> Floats:
+    """Return the lower end of Wilson's 95 % interval for shares `good / kept` (JASA 22, 1927), elementwise; 0 of 0."""
+    z = 1.959963984540054
+    share = np.divide(good, kept, out=np.zeros_like(good), where=kept > 0)
+    total = np.maximum(kept, 1.0)
+    middle = share + z * z / (2 * total)
+    half = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return np.where(kept > 0, (middle - half) / (1 + z * z / total), 0.0)
+
+
+def rater_agreement(ratings: Floats, *, seed: int = 0, splits: int = 100) -> tuple[float, float]:
+    """Return Krippendorff's alpha (interval) and the reliability of the mean by split halves (Spearman-Brown).
+
+    Args:
+        ratings: [songs, raters], NaN where there is none; who a column is may change from song to song.
+        seed: Of the splits.
+        splits: How many ways to split the ratings of each song in two.
+    """
+    import scipy.stats
+
+    rated = ratings[(np.isfinite(ratings).sum(axis=1)) >= 2]
+    if len(rated) < 2 or np.nanmax(rated) == np.nanmin(rated):
+        return np.nan, np.nan
+    # Hayes and Krippendorff 2007 (doi 10.1080/19312450709336664): for squared differences, variances say it all. The
+    # package krippendorff takes memory in the square of the number of values.
+    counts, all_ratings = np.isfinite(rated).sum(axis=1), rated[np.isfinite(rated)]
+    within = (counts * np.nanvar(rated, axis=1, ddof=1)).sum() / counts.sum()
+    alpha = float(1 - within / all_ratings.var(ddof=1))
+    random, found = np.random.default_rng(seed), []
+    for _ in range(splits):
+        ordered = np.take_along_axis(rated, np.argsort(random.random(rated.shape), axis=1), axis=1)
+        ordered = np.take_along_axis(ordered, np.argsort(~np.isfinite(ordered), axis=1, kind="stable"), axis=1)
+        place, half = np.arange(ordered.shape[1]), np.isfinite(ordered).sum(axis=1, keepdims=True) // 2
+        first = np.nanmean(np.where(place < half, ordered, np.nan), axis=1)
+        second = np.nanmean(np.where((place >= half) & (place < 2 * half), ordered, np.nan), axis=1)
+        rho = scipy.stats.spearmanr(first, second).statistic if np.ptp(first) and np.ptp(second) else np.nan
+        found.append(2 * rho / (1 + rho))
+    return alpha, float(np.nanmean(found))

@@ -1,0 +1,172 @@
+"""`mfq eval` through the command line."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from musicflamingo_cli.cli import main
+
+SONGS = 120
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Path:
+    """Scores that follow a rating with some noise, an older table that does so less, and the rating in four forms."""
+    random = np.random.default_rng(0)
+    truth = random.random(SONGS)
+    ids = [f"s{i}" for i in range(SONGS)]
+
+    def scores(noise: float) -> list[float]:
+        return [float(v) for v in np.clip(truth + random.normal(0, noise, SONGS), 0, 1).round(3)]
+
+    columns: dict[str, Any] = {
+        "song_id": ids,
+        "overall_quality_score": [None, *scores(0.1)[1:]],
+        "production_quality": random.random(SONGS).tolist(),
+        "loudness_lufs": random.normal(-14, 2, SONGS).tolist(),
+        "genre": ["rock" if i % 3 else "pop" for i in range(SONGS)],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "scores.parquet")
+    pq.write_table(pa.table({"song_id": ids, "overall_quality_score": scores(0.6)}), tmp_path / "old.parquet")
+    ratings = [[max(1, min(5, round(1 + 4 * t + e))) for e in random.normal(0, 0.5, 3)] for t in truth]
+    mean = [float(np.mean(r)) for r in ratings]
+    lines = (f"{i},{m}\n" for i, m in zip(ids, mean, strict=True))
+    (tmp_path / "mean.csv").write_text("song_id,rating\n" + "".join(lines))
+    rows = [(i, rater, r) for i, each in zip(ids, ratings, strict=True) for rater, r in enumerate(each)]
+    (tmp_path / "rows.csv").write_text("song_id,rater,rating\n" + "".join(f"{i},{k},{r}\n" for i, k, r in rows))
+    lists = [{"data_path": f"/root/of/others/{i}.wav", "rating": r} for i, r in zip(ids, ratings, strict=True)]
+    (tmp_path / "lists.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lists))
+    better = [(ids[a], ids[b]) for a in range(0, SONGS, 2) for b in range(1, SONGS, 2) if mean[a] > mean[b]]
+    (tmp_path / "pairs.csv").write_text("winner,loser\n" + "".join(f"{a},{b}\n" for a, b in [*better, ("s0", "gone")]))
+    return tmp_path
+
+
+def found(folder: Path, labels: str, *options: str) -> dict[str, Any]:
+    place = folder / "found.json"
+    names = [str(folder / "scores.parquet"), str(folder / labels), "--resamples", "200", "-o", str(place)]
+    assert main(["eval", *names, *options]) == 0
+    answer: dict[str, Any] = json.loads(place.read_text("utf-8"))
+    return answer
+
+
+def test_the_forms_of_labels_give_the_same_order(tables: Path) -> None:
+    forms = (("mean.csv",), ("rows.csv",), ("lists.jsonl", "--label-id", "data_path:stem"))
+    rho = [found(tables, *form, "--columns", "overall_quality_score")["columns"][0] for form in forms]
+    assert len({one["statistics"]["spearman"]["value"] for one in rho}) == 1
+    assert all((one["songs"], one["missing"]) == (SONGS - 1, 1) for one in rho)
+
+
+def test_a_good_score_beats_its_baselines_and_not_the_raters(tables: Path) -> None:
+    answer = found(tables, "rows.csv")
+    by_name = {one["column"]: one for one in answer["columns"]}
+    assert list(by_name) == ["overall_quality_score", "loudness_lufs", "shuffled"]
+    assert [one["baseline"] for one in by_name.values()] == [False, True, True]
+    rho = by_name["overall_quality_score"]["statistics"]["spearman"]
+    assert rho["low"] < rho["value"] < rho["high"]
+    assert rho["low"] > max(by_name[name]["statistics"]["spearman"]["high"] for name in ("loudness_lufs", "shuffled"))
+    (ceiling,) = answer["ceilings"]
+    assert ceiling["songs"] == SONGS and ceiling["ratings"] == 3 * SONGS
+    assert 0.5 < ceiling["alpha"] < ceiling["reliability"] < 1
+
+
+def test_two_tables_are_set_against_each_other(tables: Path) -> None:
+    (one,) = found(tables, "mean.csv", "--against", str(tables / "old.parquet"))["differences"]
+    assert one["spearman"]["low"] > 0
+    assert one["songs"] == SONGS - 1
+
+
+def test_the_line_of_the_threshold_keeps_the_songs_that_it_says(
+    tables: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shlex
+
+    (one,) = found(tables, "mean.csv", "--good", "rating >= 3.5", "--precision", "0.8")["thresholds"]
+    assert one["lower"] >= 0.8 and one["precision"] >= one["lower"] > one["base"]
+    monkeypatch.chdir(tables)
+    assert main(shlex.split(one["command"])[1:]) == 0
+    kept = pq.read_table("kept.parquet")
+    assert kept.num_rows == one["kept"] > 0
+    assert min(kept["overall_quality_score"].to_pylist()) == one["at"]
+
+
+def test_a_precision_that_no_score_reaches_is_said(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [str(tables / "scores.parquet"), str(tables / "mean.csv"), "--resamples", "100"]
+    assert main(["eval", *names, "--columns", "production_quality", "--good", "rating >= 4.9"]) == 0
+    assert "No production_quality reaches a precision of 0.9" in capsys.readouterr().out
+
+
+def test_groups_are_told_apart_and_warned_of(tables: Path) -> None:
+    groups = found(tables, "mean.csv", "--per", "genre", "--columns", "production_quality")["groups"]
+    assert [(one["group"], one["songs"]) for one in groups] == [("rock", 80), ("pop", 40)]
+    assert all("its order is no better than chance" in one["warnings"] for one in groups)
+
+
+def test_pairs_count_how_often_the_winner_is_first(tables: Path) -> None:
+    answer = found(tables, "pairs.csv", "--pairs", "--columns", "overall_quality_score")
+    assert (answer["unmatched"], answer["some_unmatched"]) == (1, ["gone"])
+    scores = {
+        row["song_id"]: row["overall_quality_score"] for row in pq.read_table(tables / "scores.parquet").to_pylist()
+    }
+    pairs = [line.split(",") for line in (tables / "pairs.csv").read_text().splitlines()[1:-1]]
+    points = [
+        (np.sign(scores[a] - scores[b]) + 1) / 2 for a, b in pairs if scores[a] is not None and scores[b] is not None
+    ]
+    assert answer["columns"][0]["statistics"]["accuracy"]["value"] == pytest.approx(np.mean(points))
+
+
+def test_a_page_and_text(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [str(tables / "scores.parquet"), str(tables / "rows.csv"), "--resamples", "100"]
+    page = tables / "e.html"
+    assert main(["eval", *names, "-o", str(page), "--good", "rating >= 4", "--per", "genre"]) == 0
+    assert "Agreement with rating" in page.read_text("utf-8")
+    assert main(["eval", *names]) == 0
+    assert "overall_quality_score  119  1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--label", "nope"], "no column 'nope'"),
+        (["--columns", "genre"], "column 'genre' holds no numbers"),
+        (["--good", "rating"], "say a label and a limit, such as 'rating >= 4'"),
+        (["--good", "other >= 4"], "say a label and a limit, such as 'rating >= 4'"),
+        (["--label-id", "song_id:x"], "stands stem"),
+        (["-o", "found.parquet"], "a page (.html), text (.txt) or .json"),
+        (["--on", "genre"], "has ids more than once"),
+    ],
+)
+def test_what_can_not_be_asked_is_refused(
+    tables: Path, options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", str(tables / "scores.parquet"), str(tables / "mean.csv"), *options]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_two_paths_that_come_to_one_id_are_refused(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = tables / "twice.csv"
+    labels.write_text("path,rating\na/s1.wav,1\nb/s1.wav,5\n")
+    assert main(["eval", str(tables / "scores.parquet"), str(labels), "--label-id", "path:stem"]) == 2
+    assert "makes one id 's1' of a/s1.wav and b/s1.wav" in capsys.readouterr().err
+
+
+def test_labels_of_other_songs_are_refused_with_some_of_them(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tables / "others.csv").write_text("song_id,rating\nx,1\ny,2\n")
+    assert main(["eval", str(tables / "scores.parquet"), str(tables / "others.csv")]) == 2
+    assert "(not there: x, y)" in capsys.readouterr().err
+
+
+def test_no_figure_in_json_is_no_number(tables: Path) -> None:
+    (tables / "flat.csv").write_text("song_id,rating\n" + "".join(f"s{i},3\n" for i in range(SONGS)))
+    answer = found(tables, "flat.csv")
+    assert all(
+        value is None or math.isfinite(value)
+        for one in answer["columns"]
+        for figures in one["statistics"].values()
+        for value in figures.values()
+    )
