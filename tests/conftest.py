@@ -32,6 +32,7 @@ class Bench:
 
     folder: Path
     capture: pytest.CaptureFixture[str]
+    fork_server: ForkServer
 
     @property
     def manifest(self) -> Path:
@@ -87,11 +88,13 @@ def forked_workers(fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def bench(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Bench:
+def bench(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, fork_server: ForkServer
+) -> Bench:
     for name in [name for name in os.environ if name.startswith("MFQ_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("MFQ_FAKE_LOG", str(tmp_path / "fake.log"))
-    return Bench(tmp_path, capsys)
+    return Bench(tmp_path, capsys, fork_server)
 
 
 @pytest.fixture

@@ -30,9 +30,11 @@ class ForkServer:
 
     PIPE, TimeoutExpired = subprocess.PIPE, subprocess.TimeoutExpired
 
-    def __init__(self) -> None:
-        self._asking = threading.Lock()
+    def __init__(self, joined: int | None = None) -> None:
+        self._asking, self._joined = threading.Lock(), joined is not None
         self._channel, self._remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if joined is not None:
+            self._channel = socket.socket(fileno=joined)
         self._process: subprocess.Popen[bytes] | None = None
         self._start = (sys.executable, module_path(), os.environ.get("PYTHONPATH"))
 
@@ -42,14 +44,21 @@ class ForkServer:
             return subprocess.Popen(command, stderr=stderr, env=env, **rest)
         asked = {"words": command[7 + int(command[4]) :], "environment": env, "folder": str(Path.cwd())}
         with self._asking:
-            if self._process is None:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", __file__, str(self._remote.fileno())],
-                    pass_fds=[self._remote.fileno()],
-                    env=env,
-                )
-                self._remote.close()
+            self._begin()
             return ForkedProcess(self._channel, asked, stderr)
+
+    def share(self) -> tuple[str, int]:
+        """Return the code by which another process forks its workers here too, and the descriptor it is to inherit."""
+        with self._asking:
+            self._begin()
+        fd = self._channel.fileno()
+        return f"import runpy; runpy.run_path({__file__!r})['join']({fd})", fd
+
+    def _begin(self) -> None:
+        if self._process is None and not self._joined:
+            remote, env = self._remote.fileno(), os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+            self._process = subprocess.Popen([sys.executable, "-P", __file__, str(remote)], pass_fds=[remote], env=env)
+            self._remote.close()
 
     def close(self) -> None:
         """End the interpreter, and what is left of its workers with it."""
@@ -91,6 +100,13 @@ class ForkedProcess:
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+
+
+def join(fd: int) -> None:
+    """Fork this process's workers from an interpreter that another process has started."""
+    from musicflamingo_cli.intake.audio import worker
+
+    worker.subprocess = ForkServer(fd)  # type: ignore[assignment]
 
 
 def serve(channel: socket.socket) -> None:

@@ -19,8 +19,9 @@ CODE = "import sys; from musicflamingo_cli.cli import main; sys.exit(main())"
 
 def start(bench: Any, *words: object) -> subprocess.Popen[str]:
     command = ["score", bench.manifest, "--engine", "fake", "-o", bench.table, "--cache-dir", bench.folder / "cache"]
-    command = [sys.executable, "-c", CODE, *command, "--workers", "1", *words]
-    return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True)
+    code, channel = bench.fork_server.share()
+    command = [sys.executable, "-c", f"{code}; {CODE}", *command, "--workers", "1", *words]
+    return subprocess.Popen([str(word) for word in command], stderr=subprocess.PIPE, text=True, pass_fds=[channel])
 
 
 def run(bench: Any, *words: object) -> tuple[int, str]:
