@@ -100,7 +100,8 @@ class Verb(TyperCommand):
         try:
             return super().invoke(ctx)
         except UsageError as problem:
-            raise type(problem)(settings.explain(str(problem))) from None
+            problem.args = (settings.explain(str(problem)),)
+            raise
 
 
 class Verbs(TyperGroup):

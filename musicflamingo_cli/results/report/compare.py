@@ -66,7 +66,7 @@ def compare(sandbox: Sandbox, new: Columns, old: Columns, rank: Dimension | None
         scores=[_moved(sandbox, name, i, both) for i, name in enumerate(names)],
         status=[(str(a or "(none)"), str(b or "(none)"), int(n)) for a, b, n in statuses],
         settings=differing(old.table.card, new.table.card),
-        cautions=[*([few] if few else []), *_cautions(old.table.card, new.table.card)],
+        cautions=[*([few.removeprefix("warning: ")] if few else []), *_cautions(old.table.card, new.table.card)],
         few_match=few,
         crossing=crossing,
         movers=_movers(sandbox, new) if ranks else [],

@@ -167,7 +167,7 @@ class Reject:
 class NothingLeft(UsageError):
     """A file in which nothing is a row; `rejects` say why."""
 
-    def __init__(self, words: str, rejects: Sequence[Reject] = ()) -> None:
+    def __init__(self, words: str, rejects: Sequence[Reject]) -> None:
         super().__init__(words)
         self.rejects = tuple(rejects)
 
