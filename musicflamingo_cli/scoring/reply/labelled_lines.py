@@ -122,6 +122,8 @@ class _Collector:
             bare = line.strip()
             if not bare:
                 continue
+            if "{" in bare or "｛" in bare:
+                break  # of JSON that could not be read: who knows what the lines below are nested in
             if "|" in bare:
                 below = self.lines[number + 1] if number + 1 < len(self.lines) else ""
                 heads = "-" in below and _RULE.fullmatch(below) is not None
@@ -198,8 +200,6 @@ class _Collector:
             self._heading = Line(match, "", number)
             if match.field.kind == "text":
                 self.found.append(self._heading)
-        elif label and bare[-1] in "{[｛［":  # JSON that could not be read: what it nests is no line of its own
-            self._outer = [(-1, holder(name) is not None)]
         elif is_alone and (bare[0] == "#" or (bare[0] in "*_" and bare[-1] in "*_:") or bare[-1] in ":："):
             # nothing nests over a blank line
             following = self.lines[number + 1] if number + 1 < len(self.lines) else ""

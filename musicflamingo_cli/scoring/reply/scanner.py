@@ -140,8 +140,11 @@ class Scanner:
                 lead = text[max(start, before - 24) : before].rstrip(" \t")[-1:]
                 if lead in (",", "\n", ";"):
                     self.repairs["missing_quote"] = None
+                    raw = text[start + 1 : before]
+                    if "{" in raw:  # it swallowed a key with its object: what follows may stand in that
+                        break
                     self.pos = before
-                    return Scalar(self.text[start + 1 : before].rstrip(" \t\r\n,;"), True, "ambiguous")
+                    return Scalar(raw.rstrip(" \t\r\n,;"), True, "ambiguous")
                 if lead == "{":
                     return self._around_object(start, before)
         if mark in _SINGLE:

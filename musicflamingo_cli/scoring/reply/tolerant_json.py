@@ -29,7 +29,7 @@ _BRACES = re.compile(r"\{(?:\s*+\{)*+")
 _STRAYS = re.compile(r"\]++|\}++")
 _BRACE_LOST = re.compile(r"\"[^\"\\\n]{1,80}\"\s{0,4}:")
 _TORN = re.compile(
-    r"(?:^|[{,\[}\]\n])\s*+[\"']?(?P<name>\w[^\"'\n:{}\[\],]{0,60})\s{0,4}[\"']\s{0,4}[\s:=,\[({}\])'\"]{0,12}$(?!\n)"
+    r"(?:^|\n|[^\w\s\"':])\s*+[\"']?(?P<name>\w[^\"'\n:{}\[\],]{0,60})\s{0,4}[\"']\s{0,4}\W{0,8}\w?\W{0,4}$(?!\n)"
 )
 """A key right before a bracket, with perhaps a sign too many."""
 _CUT_KEY = re.compile(r"\"[^\"\n]{0,80}\s*+(?:```\w*\s*+)?(?=\{)")
