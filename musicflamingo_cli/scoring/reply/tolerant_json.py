@@ -138,6 +138,8 @@ class _Reader(Scanner):
         if not isinstance(self._stack[-1], kind):
             if not any(isinstance(node, kind) for node in self._stack):
                 self.repairs["stray_bracket"] = None
+                strays = _STRAYS.match(self.text, self.pos)
+                self.pos = strays.end() if strays else self.pos
                 return
             if char == "}" and isinstance(self._stack[-2], Object) and _NEXT_KEY.match(self.text, self.pos):
                 self.repairs["wrong_bracket"] = None
