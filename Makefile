@@ -62,6 +62,7 @@ bench: $(VENV)/.bench ## Measure: the signal engine on graded damage, decoding, 
 	$(BIN)/python scripts/bench_manifest.py
 	$(BIN)/python scripts/bench_offline.py
 	$(BIN)/python scripts/bench_filter.py
+	$(BIN)/python scripts/bench_eval.py
 	$(BIN)/python scripts/bench_start.py
 	$(BIN)/python scripts/bench_resources.py
 	$(BIN)/python scripts/bench_flamingo.py

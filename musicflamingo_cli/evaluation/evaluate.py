@@ -36,6 +36,8 @@ BASELINES = ("loudness_lufs", "audio_seconds", "bandwidth_hz")
 """Measures that tell nothing of how good a song is, so that a score must agree better than they do."""
 CHANCE = "shuffled"
 """The first column's scores in another order."""
+PACKAGES = {"sklearn": "scikit-learn", "scipy": "scipy"}
+"""Module -> the package of the extra `eval` that it is in."""
 COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
 GOOD = re.compile(r"\s*(.+?)\s*(>=|<=|>|<|=)\s*(-?[0-9.]+)\s*")
 LEAST_SONGS = 20
@@ -57,7 +59,7 @@ def evaluate(
     Raises:
         UsageError: for a table or column that can't be used, or without the extra `eval`.
     """
-    absent = [name for name in ("sklearn", "scipy") if find_spec(name) is None]
+    absent = [package for module, package in PACKAGES.items() if find_spec(module) is None]
     if absent:
         raise UsageError(f"mfq eval needs {' and '.join(absent)}: {install_command('eval')}")
     with work_folder() as work:
