@@ -176,13 +176,17 @@ def _step(engine: FlamingoEngine) -> Check:
 
     network = engine.network
     if network is None or not network.fixed:
-        return Check("step", None, "eager: a token at a time as it is, for there is no GPU")
+        return Check("step", None, "eager: a token at a time as it is, for the model is on a CPU")
     most = max(1, min(engine.batch_items, int(engine.batch_seconds / TYPICAL_SECONDS)))
     positions = PROMPT_TOKENS + int(TYPICAL_SECONDS * TOKENS_PER_SECOND)
     said = []
-    with translated_errors(), torch.inference_mode():
-        for songs in sorted({1, most}):
-            first, later = time_step(network, songs, positions)
+    for songs in sorted({1, most}):
+        try:
+            with translated_errors(), torch.inference_mode():
+                first, later = time_step(network, songs, positions)
+        except OutOfMemory:
+            said.append(f"{songs} of 3 min do not fit at once; a run halves such batches")
+        else:
             said.append(f"{1000 * later:.1f} ms for {songs} of 3 min (the first one {first:.2f} s)")
     notes = "".join(f"; {note}" for note in engine.notes)
     return Check("step", None, f"{network.step}: {', '.join(said)}{notes}")

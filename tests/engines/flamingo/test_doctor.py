@@ -46,6 +46,23 @@ def test_a_step_is_measured_where_it_is_replayed(engine, monkeypatch, broken):
     assert len(rows) == (0 if broken else 42)
 
 
+def test_a_batch_for_which_a_step_finds_no_room_is_no_fault(engine, monkeypatch):
+    import torch
+
+    def timed(network, songs, positions):
+        if songs > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return 0.5, 0.02
+
+    one = engine("json")
+    one.network.fixed = one.network.replays = True
+    one.batch_seconds = 400.0
+    monkeypatch.setattr(session, "time_step", timed)
+    found = _step(one)
+    assert found.ok is None
+    assert found.says.startswith("graph: 20.0 ms for 1 of 3 min (the first one 0.50 s), 2 of 3 min do not fit at once")
+
+
 def test_parity_is_a_point_of_its_own(checkpoints):
     settings = EngineSettings(load_pack("quality"), str(checkpoints["musicflamingo"]), device="cpu", decode="scores")
     last = list(check_engine(settings, songs=3))[-1]
