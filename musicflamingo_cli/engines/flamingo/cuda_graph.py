@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ def capture(work: Callable[[], None], device: torch.device) -> Callable[[], None
     """
     import torch
 
-    graph = torch.cuda.CUDAGraph()
+    graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
     with torch.cuda.device(device):
         side, here = side_stream(device), torch.cuda.current_stream()
         side.wait_stream(here)
@@ -43,9 +44,10 @@ def capture(work: Callable[[], None], device: torch.device) -> Callable[[], None
                 work()
             try:
                 # another thread prepares the next batch on this device meanwhile
-                with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
+                with torch.cuda.graph(graph, pool, side, capture_error_mode="thread_local"):
                     work()
             except Exception as problem:
+                end_allocation(pool, device)
                 cause: BaseException | None = problem  # the end of a capture that went wrong raises again
                 while cause is not None:
                     if is_out_of_memory(cause):
@@ -55,3 +57,17 @@ def capture(work: Callable[[], None], device: torch.device) -> Callable[[], None
                 raise CaptureFailed(f"{type(problem).__name__}: {problem}".splitlines()[0][:200]) from None
         here.wait_stream(side)
     return graph.replay
+
+
+def end_allocation(pool: Any, device: torch.device) -> None:
+    """Have the allocator leave a capture that went wrong, which torch does not where the capture can't be ended.
+
+    Else it takes the capture for underway as long as the process lives, and giving back memory is an internal error.
+    """
+    import torch
+
+    names = "_cuda_endAllocateToPool", "_cuda_endAllocateCurrentStreamToPool"  # the latter before torch 2.8
+    end: Any = next(getattr(torch._C, name) for name in names if hasattr(torch._C, name))
+    with suppress(RuntimeError):  # it was left, or not yet begun
+        end(device.index, pool)
+        torch._C._cuda_releasePool(device.index, pool)
