@@ -6,6 +6,7 @@ each step attention of another shape, of which no CUDA graph can be made.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -105,7 +106,9 @@ def _layer_class() -> Any:
         def __init__(self, whole: KVCache, keys: torch.Tensor, values: torch.Tensor) -> None:
             super().__init__()
             self.lazy_initialization(keys, values)
-            self.keys, self.values, self._whole = keys, values, whole
+            self.keys, self.values = keys, values
+            # not a cycle, whose gigabytes would wait on the device for Python's garbage collection
+            self._whole = weakref.proxy(whole)
 
         def get_seq_length(self) -> int:
             """Return 0: nothing stands before a prompt, and later tokens come with their mask and positions."""

@@ -38,6 +38,7 @@ class Session:
         )
         """Hidden state of each row's last token, [rows, width]."""
         self._step: Callable[[], None] | None = None
+        """The replay, once a step was captured. Never a method of this session, which would then be freed late."""
         self._inputs = self._columns = self.last
         self._settle()
 
@@ -68,8 +69,9 @@ class Session:
         self.cache.lengths = [n + len(c) for n, c in zip(self.cache.lengths, chunks, strict=True)]
         if width == 1 and tree is None:
             self._inputs.copy_(lines, non_blocking=True)
-            self._step = self._step or self._captured()
-            self._step()
+            if self._step is None and self.network.replays:
+                self._step = self._captured()
+            (self._step or self._run)()
             return None
         ids, slots, positions = lines.to(self.last.device, non_blocking=True).unbind(1)
         hidden = self._forward(ids, slots, positions, tree)
@@ -91,13 +93,12 @@ class Session:
         self._inputs = torch.zeros((self.rows, 3, 1), dtype=torch.long, device=self.last.device)
         self._columns = torch.arange(self.cache.size, device=self.last.device)
 
-    def _captured(self) -> Callable[[], None]:
-        if self.network.replays:
-            try:
-                return capture(self._run, self.last.device)
-            except CaptureFailed as problem:
-                self.network.forgo_graphs(str(problem))
-        return self._run
+    def _captured(self) -> Callable[[], None] | None:
+        try:
+            return capture(self._run, self.last.device)
+        except CaptureFailed as problem:
+            self.network.forgo_graphs(str(problem))
+            return None
 
     def _run(self) -> None:
         """Do a step over `_inputs`, a token a row: only the cache and `last` change, the same way if done again."""
@@ -170,12 +171,12 @@ def time_step(network: Network, rows: int, positions: int, steps: int = 20) -> t
 
     def timed(count: int) -> float:
         if network.device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(network.device)
         began = time.perf_counter()
         for _ in range(count):
             session.feed([[0]] * rows)
         if network.device.type == "cuda":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(network.device)
         return (time.perf_counter() - began) / count
 
     return timed(1), timed(steps)

@@ -4,6 +4,8 @@ On a CPU attention reads no more than the tokens that there are; here it reads w
 step is "captured" by a stand-in that does the work again.
 """
 
+import gc
+import weakref
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
@@ -278,6 +280,35 @@ def test_memory_that_runs_out_in_a_capture_is_the_batch_s(engine, monkeypatch):
     assert one.network.replays
 
 
+@pytest.mark.parametrize("decode", ["json", "text", "scores"])
+@pytest.mark.parametrize("tries_a_capture", [False, True])
+def test_a_batch_leaves_the_device_as_it_ends_not_with_python_s_garbage(engine, decode, tries_a_capture, monkeypatch):
+    """Keys and values of gigabytes: the next batch would not find room."""
+    held, plain = [], session.Session.__init__
+
+    def noted(self, *arguments):
+        plain(self, *arguments)
+        held.extend([weakref.ref(self), weakref.ref(self.cache)])
+
+    def failing(work):
+        raise CaptureFailed("not here")
+
+    monkeypatch.setattr(session.Session, "__init__", noted)
+    one = engine(decode, pack=SHORT, max_tokens=60)
+    if tries_a_capture:
+        replaying(one, monkeypatch, failing)
+    songs = ragged(2, 8, 3.0)
+    one.reply(songs)  # what torch makes on its first call is behind us
+    held.clear()
+    gc.disable()
+    try:
+        one.reply(songs)
+        assert held
+        assert all(one() is None for one in held)
+    finally:
+        gc.enable()
+
+
 class Cuda:
     """What `capture` asks of torch.cuda, noted in order."""
 
@@ -289,6 +320,7 @@ class Cuda:
             pass
 
     CUDAGraph = type("CUDAGraph", (), {"replay": lambda self: "replayed"})
+    graph_pool_handle = staticmethod(lambda: (0, 7))
     device = stream = staticmethod(lambda one: nullcontext())
 
     def current_stream(self):
@@ -298,13 +330,24 @@ class Cuda:
         self.events.append("synchronize")
 
     @contextmanager
-    def graph(self, graph, stream, capture_error_mode):
+    def graph(self, graph, pool, stream, capture_error_mode):
         self.events.append(capture_error_mode)
         try:
             yield
         finally:
             if self._end:
                 raise self._end
+            self.events.append("ended")
+
+    def end_allocation(self, device, pool):
+        assert (device, pool) == (0, (0, 7))
+        if "ended" in self.events:
+            raise RuntimeError("not currently recording to mempool_id")
+        self.events.append("allocator left")
+
+    def release(self, device, pool):
+        assert (device, pool) == (0, (0, 7))
+        self.events.append("released")
 
     def work(self):
         self.events.append("work")
@@ -316,15 +359,17 @@ def captured(cuda, monkeypatch):
     import torch
 
     monkeypatch.setattr(cuda_graph, "side_stream", lambda device: cuda.Stream())
-    for name in ("CUDAGraph", "device", "stream", "current_stream", "synchronize", "graph"):
+    for name in ("CUDAGraph", "device", "stream", "current_stream", "synchronize", "graph", "graph_pool_handle"):
         monkeypatch.setattr(torch.cuda, name, getattr(cuda, name))
+    monkeypatch.setattr(torch._C, "_cuda_endAllocateToPool", cuda.end_allocation, raising=False)
+    monkeypatch.setattr(torch._C, "_cuda_releasePool", cuda.release, raising=False)
     return capture(cuda.work, torch.device("cuda:0"))
 
 
 def test_a_capture_warms_up_and_leaves_other_threads_alone(monkeypatch):
     cuda = Cuda()
     assert captured(cuda, monkeypatch)() == "replayed"
-    assert cuda.events == ["work", "work", "thread_local", "work"]
+    assert cuda.events == ["work", "work", "thread_local", "work", "ended"]
 
 
 @pytest.mark.parametrize("end", [None, RuntimeError("operation failed due to a previous error during capture")])
@@ -334,7 +379,8 @@ def test_a_capture_that_goes_wrong_is_told_from_memory_that_runs_out(end, monkey
     cuda = Cuda(RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore"), end)
     with pytest.raises(CaptureFailed, match=r"^RuntimeError: "):
         captured(cuda, monkeypatch)
-    assert cuda.events[-1] == "synchronize"
+    left = ["allocator left", "released"] if end else ["ended"]
+    assert cuda.events[3:] == ["work", *left, "synchronize"]
     with pytest.raises(torch.OutOfMemoryError):
         captured(Cuda(torch.OutOfMemoryError("CUDA out of memory"), end), monkeypatch)
 
