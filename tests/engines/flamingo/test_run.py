@@ -162,11 +162,11 @@ def test_memory_that_runs_out_halves_the_batches_and_loses_nothing(bench, score,
     plain = Network.prompt
     tried = []
 
-    def tight(self, tensors):
+    def tight(self, tensors, cache):
         tried.append(len(tensors["input_ids"]))
         if len(tensors["input_ids"]) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return plain(self, tensors)
+        return plain(self, tensors, cache)
 
     monkeypatch.setattr(Network, "prompt", tight)
     assert score("--refresh") == 0
@@ -180,7 +180,7 @@ def test_a_song_that_does_not_fit_alone_fails_by_name(bench, score, monkeypatch)
 
     bench.songs(2)
 
-    def full(self, tensors):
+    def full(self, tensors, cache):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Network, "prompt", full)
