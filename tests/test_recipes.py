@@ -149,6 +149,11 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "w.toml").write_text("production_quality = 1\n")
     (home / "audiobox.jsonl").write_text(f"{json.dumps(dict.fromkeys(('CE', 'CU', 'PC', 'PQ'), 5))}\n" * 3)
     (home / "audiobox_input.jsonl").write_text("".join(f'{{"path": "{name}.wav"}}\n' for name in names))
+    rated = [(row["id"], row["artist"], 2 + n) for n, row in enumerate(rows)]
+    (home / "ratings.csv").write_text("song_id,artist,rating\n" + "".join(f"{i},{a},{r}\n" for i, a, r in rated))
+    (home / "preferred.csv").write_text(f"winner,loser\n{names[2]},{names[0]}\n{names[1]},{names[0]}\n")
+    raters = [{"data_path": name, "Production_Quality": [3 + n, 4 + n]} for n, name in enumerate(names)]
+    (home / "AES_natural_music.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in raters))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         for cache in (home / ".cache" / "mfq", home / "data" / "cache"):
@@ -170,6 +175,7 @@ def test_what_a_page_says_to_type(page: str, songs: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(songs)
     monkeypatch.setenv("HOME", str(songs))
     monkeypatch.setenv("MFQ_ENGINE", "signal")  # docs/gpu-box.md takes the default, whose weights are not here.
+    monkeypatch.setenv("MFQ_RESAMPLES", "100")  # docs/evaluate.md: what they tell is tested elsewhere.
     monkeypatch.delenv("MFQ_FAKE_SCRIPT", raising=False)
     write_pack(songs)
     for line in lines(page):

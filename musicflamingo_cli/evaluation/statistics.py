@@ -142,5 +142,5 @@ def rater_agreement(ratings: Floats, *, seed: int = 0, splits: int = 100) -> tup
         first = np.nanmean(np.where(place < half, ordered, np.nan), axis=1)
         second = np.nanmean(np.where((place >= half) & (place < 2 * half), ordered, np.nan), axis=1)
         rho = scipy.stats.spearmanr(first, second).statistic if np.ptp(first) and np.ptp(second) else np.nan
-        found.append(2 * rho / (1 + rho))
-    return alpha, float(np.nanmean(found))
+        found += [2 * rho / (1 + rho)] if rho > -0.5 else []  # of halves that contradict each other nothing follows
+    return alpha, float(np.mean(found)) if found else np.nan
