@@ -117,3 +117,14 @@ def _holds_floats(kind: pa.DataType) -> bool:
 def cast(values: Any, kind: pa.DataType) -> Any:
     """Return values in a type."""
     return values if values.type == kind else values.cast(kind)
+
+
+def comes_back(given: pa.DataType, kind: pa.DataType) -> bool:
+    """Return whether what DuckDB gives for a column can be cast to the type that it had."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return False
+    try:
+        cast(pa.array([], given), kind)
+    except pa.ArrowException:
+        return False
+    return True

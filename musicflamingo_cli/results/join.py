@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.columns import Column, Columns, cast
+from musicflamingo_cli.results.columns import Column, Columns, comes_back
 from musicflamingo_cli.results.run_card import CARD_KEY
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.spelling import is_twin, mark_of, own_name
@@ -190,13 +190,9 @@ def check_types(given: pa.Schema, columns: Sequence[Column], joined: Joined) -> 
     """Refuse a column that DuckDB does not give back as what it was. Raises `UsageError` naming it."""
     tables = {side.name: side.table.name for side in joined.sides}
     for column in columns:
-        try:
-            if isinstance(column.kind, pa.BaseExtensionType):
-                raise pa.ArrowNotImplementedError
-            cast(pa.array([], given.field(column.internal).type), column.kind)
-        except pa.ArrowException:
+        if not comes_back(given.field(column.internal).type, column.kind):
             where = f"{tables.get(column.side, column.side)}: column '{column.plain}'"
-            raise UsageError(f"{where} holds {column.kind}, which can't be joined; leave it out") from None
+            raise UsageError(f"{where} holds {column.kind}, which can't be joined; leave it out")
 
 
 def in_order(songs: Table, found: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, pa.Table]]:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.columns import comes_back
 from musicflamingo_cli.results.merge.cards import is_one_run, merged_card, unlike_rules
 from musicflamingo_cli.results.merge.columns import STAGED, known, read_as, score_names, sql_type, together, unreadable
 from musicflamingo_cli.results.merge.rejects import places_of
@@ -178,13 +179,9 @@ class Shards:
         names = ", ".join(f"c{i}" for i in range(len(self.schema)))
         given = self._sandbox.schema(f"SELECT {names} FROM all_rows")
         for one, found in zip(self.schema, given, strict=True):
-            try:
-                if isinstance(one.type, pa.BaseExtensionType):
-                    raise pa.ArrowNotImplementedError
-                pa.array([], found.type).cast(one.type)
-            except pa.ArrowException:
+            if not comes_back(found.type, one.type):
                 holder = next(table.name for table in self.tables if one.name in table.schema.names)
-                raise UsageError(f"{holder}: column '{one.name}' holds {one.type}, which can't be merged") from None
+                raise UsageError(f"{holder}: column '{one.name}' holds {one.type}, which can't be merged")
 
     def _find_unreadable(self, *, set_aside: bool) -> None:
         """Refuse cells of a text format that are not what their column holds in a table of ours; or set rows aside.

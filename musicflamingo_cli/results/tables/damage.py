@@ -11,7 +11,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.sandbox import first_line, text
 
 TROUBLE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, NotImplementedError, KeyError)
-"""What pyarrow raises over damaged files."""
+"""What pyarrow raises over damaged files: its own errors, and Python's where a value or type has no form in Python."""
 
 
 def unreadable(path: Path | str, problem: BaseException) -> UsageError:
