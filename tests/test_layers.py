@@ -60,7 +60,9 @@ MAY = {
     "results.sweep results.tables results.write score_stats urls",
     "evaluation": "errors extras results.report results.sandbox results.tables results.write",
     # A run, and questions about one.
-    "console": "errors records summary",
+    "console": "errors",
+    "progress": "console records",
+    "views": "console summary",
     "score_options": "engines errors inference intake.audio intake.fetch intake.manifest intake.packs intake.settings "
     "nulls records scoring",
     "run_context": "cache engines errors inference intake.fetch intake.manifest intake.packs records results.schema "
@@ -72,7 +74,8 @@ MAY = {
     "api": "errors pipeline results.run_card score_options",
     "recommender": "errors ids results.filter results.sandbox results.tables",
     "commands": "console engines engines.flamingo errors evaluation extras inspection intake.audio intake.packs nulls "
-    "pipeline records results.filter results.merge results.report results.sandbox results.write score_options signals",
+    "pipeline progress records results.filter results.merge results.report results.sandbox results.write "
+    "score_options signals views",
     "cli": "commands console errors processes signals",
     "__main__": "cli processes",
     "__init__": "api recommender scoring.reply",

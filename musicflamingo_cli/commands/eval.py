@@ -66,6 +66,7 @@ def eval_(  # noqa: PLR0913 - a command's options
     from musicflamingo_cli.evaluation.output import check_place, write_evaluation
     from musicflamingo_cli.evaluation.records import EvalOptions
     from musicflamingo_cli.evaluation.text import text_lines
+    from musicflamingo_cli.progress import counter
 
     if output is not None:
         check_place(output, [name for name in (scores, labels, against) if name])
@@ -84,7 +85,7 @@ def eval_(  # noqa: PLR0913 - a command's options
         resamples=resamples,
         seed=seed,
     )
-    with console.counter("resamples") as told:
+    with counter("resamples") as told:
         found = evaluate(scores, labels, options, told)
     if output is None:
         for line in text_lines(found):

@@ -8,10 +8,11 @@ from typing import Any
 
 import typer
 
-from musicflamingo_cli import console, inspection, pipeline
+from musicflamingo_cli import console, inspection, pipeline, views
 from musicflamingo_cli.commands.options import cache_folder
 from musicflamingo_cli.commands.verbs import settings_of
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.progress import Progress
 from musicflamingo_cli.records import Watch
 from musicflamingo_cli.score_options import OPTIONS, ScoreOptions, score_options
 from musicflamingo_cli.signals import Stops
@@ -21,13 +22,13 @@ def run(context: typer.Context, given: Mapping[str, Any]) -> int:
     """Do what the options of a command say and return the exit code. Raises `MfqError`."""
     options = chosen(given)
     if given["dry_run"]:
-        console.plan(inspection.plan(options))
+        views.plan(inspection.plan(options))
         return 0
-    with console.Progress() as progress:
+    with Progress() as progress:
         stops = context.find_object(Stops)
         watch = Watch(progress.tick, console.note, stops.holding) if stops else Watch(progress.tick, console.note)
         summary = pipeline.score(options, watch)
-    console.summary(summary)
+    views.summary(summary)
     return 1 if summary.failed and not summary.allowed else 0
 
 

@@ -18,12 +18,12 @@ def show(
         mfq show song-1
         mfq show song-1 --cache-dir data/cache --json
     """
-    from musicflamingo_cli import console, inspection
+    from musicflamingo_cli import inspection, views
     from musicflamingo_cli.errors import UsageError
 
     root = cache_folder(cache_dir)
     found = inspection.known_of(song_id, root)
     if not found:
         raise UsageError(f"the cache {root} holds nothing of song '{song_id}' (another one: --cache-dir)")
-    console.song(found, as_json=as_json)
+    views.song(found, as_json=as_json)
     return 0

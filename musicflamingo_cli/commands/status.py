@@ -25,7 +25,7 @@ def status(
         mfq status
         mfq status stats.json --json
     """
-    from musicflamingo_cli import console, inspection
+    from musicflamingo_cli import inspection, views
 
-    console.status(inspection.status_of(where or cache_folder(cache_dir)), as_json=as_json)
+    views.status(inspection.status_of(where or cache_folder(cache_dir)), as_json=as_json)
     return 0

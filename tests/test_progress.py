@@ -4,10 +4,9 @@ import time
 
 import pytest
 
-from musicflamingo_cli import console
-from musicflamingo_cli.console import Progress, progress_line
+from musicflamingo_cli import progress as progress_module
+from musicflamingo_cli.progress import Progress, progress_line
 from musicflamingo_cli.records import Tick
-from musicflamingo_cli.summary import Summary
 
 
 def test_a_line_of_progress_tells_the_rates_since_the_line_that_it_is_held_to() -> None:
@@ -25,7 +24,7 @@ def test_what_the_cache_held_does_not_speed_up_the_rest(
     """90 000 songs go by in the first minute, then one a minute: an hour later, 9 940 minutes are left."""
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(console, "LINE_SECONDS", 60.0)
+    monkeypatch.setattr(progress_module, "LINE_SECONDS", 60.0)
     progress = Progress()
     progress.tick(Tick("listening", 0, 100_000))
     for minute in range(61):
@@ -75,10 +74,3 @@ def test_a_terminal_shows_each_stage_by_its_name(monkeypatch: pytest.MonkeyPatch
         assert "loading {0}\\x1b[2J [01:00]" in shown
     else:
         assert f"{stage}:  50%" in shown and "20/40 [01:00<01:30]" in shown
-
-
-def test_the_speed_is_that_of_the_audio_that_was_heard(capsys: pytest.CaptureFixture[str]) -> None:
-    console.summary(Summary(audio_seconds=90.0, seconds=60.0))
-    assert "60.0 s for 1.5 min of audio heard, 1.5 x realtime" in capsys.readouterr().err
-    console.summary(Summary(audio_seconds=0.0, seconds=60.0))
-    assert "realtime" not in capsys.readouterr().err
