@@ -21,7 +21,8 @@ import orjson
 
 from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import PART, open_folder, read_regular, sweep_part, write_whole
-from musicflamingo_cli.records import Distribution, Failure, Fingerprint, LoadedAudio, Measures, Reply
+from musicflamingo_cli.measures import Measures
+from musicflamingo_cli.records import Distribution, Failure, Fingerprint, LoadedAudio, Reply
 
 ENTRY_FORMAT = 1
 MAX_ENTRY_BYTES = 64 * 1024 * 1024

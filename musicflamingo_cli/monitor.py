@@ -18,7 +18,7 @@ import orjson
 
 from musicflamingo_cli.errors import OutputError, Stopped
 from musicflamingo_cli.files import read_regular, write_whole
-from musicflamingo_cli.records import Tick
+from musicflamingo_cli.watch import Tick
 
 STATUS_NAME = "status.json"
 STATUS_FILES = "status*.json"

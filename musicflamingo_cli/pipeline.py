@@ -19,7 +19,7 @@ from musicflamingo_cli.inference.locks import locked
 from musicflamingo_cli.inference.model_pin import note_weights
 from musicflamingo_cli.intake.packs import pack_hash
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
-from musicflamingo_cli.records import RejectedRow, Song, Tick, Watch
+from musicflamingo_cli.records import RejectedRow, Song
 from musicflamingo_cli.rescore import Finder, Reader, find_ahead, rare_collections, read_back
 from musicflamingo_cli.results.outcome_rows import RunFacts
 from musicflamingo_cli.results.run_card import run_card
@@ -44,6 +44,7 @@ from musicflamingo_cli.score_options import ScoreOptions
 from musicflamingo_cli.score_stats import ColumnStatistics, bucket, narrow
 from musicflamingo_cli.scoring.scorer import has_scores
 from musicflamingo_cli.summary import Summary
+from musicflamingo_cli.watch import Tick, Watch
 
 if TYPE_CHECKING:
     from musicflamingo_cli.intake.manifest.parquet_typed import TypedColumns

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.console import draws, note, safe
-from musicflamingo_cli.records import Tick
+from musicflamingo_cli.watch import Tick
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -5,10 +5,11 @@ Frozen dataclasses; the line under a field says what it is, its unit and its ran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from musicflamingo_cli.measures import Measures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,83 +82,8 @@ class Fingerprint:
     """Of the whole file, hexadecimal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What was measured on the original, at its own rate and channels. None: not measured, or not measurable."""
-
-    loudness_lufs: float | None = None
-    """Integrated loudness, LUFS (ITU-R BS.1770-4)."""
-    true_peak_dbtp: float | None = None
-    """True peak, dBTP (4x oversampled)."""
-    clipped_share: float | None = None
-    """Share of the samples that lie in flat runs at the waveform's ceiling, 0..1."""
-    silence_share: float | None = None
-    """Share of the time in silence, 0..1."""
-    leading_silence_seconds: float | None = None
-    trailing_silence_seconds: float | None = None
-    dc_offset: float | None = None
-    """Mean of the samples, largest over the channels by magnitude, full scale = 1."""
-    loudness_range_lu: float | None = None
-    """Loudness range, LU (EBU Tech 3342)."""
-    bandwidth_hz: float | None = None
-    """Effective bandwidth, Hz: where the long-term spectrum falls away for good."""
-    mean_bandwidth_hz: float | None = None
-    """The same frequency, taken moment by moment and averaged, Hz: codecs drop their upper bands now and then."""
-    band_edge_db_per_octave: float | None = None
-    """How steeply the spectrum ends there; None where it reaches half the sample rate."""
-    band_edge_flatness_db: float | None = None
-    """How densely the half octave below that is filled, dB: 0 for a flat spectrum, -15 and less for lone tones."""
-    noise_floor_dbfs: float | None = None
-    """Level of the quietest moments, dBFS."""
-    steady_noise_db: float | None = None
-    """Upper bound of a steady white noise, dB relative to the programme's power."""
-    steady_hiss: bool | None = None
-    """True if an even, steady noise fills the upper end of the spectrum, so that the bound is no mere bound."""
-    hum_db: float | None = None
-    """Mains hum (50 or 60 Hz and harmonics), dB relative to the programme; None where none stands out."""
-    dropouts_per_minute: float | None = None
-    """Gaps of 2 to 500 ms with sound right before and after, per minute."""
-    dropout_share: float | None = None
-    """Their share of the time, 0..1."""
-    stereo_correlation: float | None = None
-    """Left with right, -1..1; None for mono."""
-    bass_correlation: float | None = None
-    """The same between 20 and 300 Hz, where sound stereo music is in phase."""
-    stereo_width: float | None = None
-    """Side energy over mid plus side energy, 0..1; None for mono."""
-    abrupt_end: bool | None = None
-    """True if the music stops without a decay."""
-    old_recording: bool | None = None
-    """True for mono with the light steady noise or the gentle loss of treble of old media, which are no faults."""
-    onset_rate_hz: float | None = None
-    """Onsets per second."""
-    spectral_entropy: float | None = None
-    """How evenly sound is spread over the frequency bands at each moment, 0..1."""
-    pitch_entropy: float | None = None
-    """How evenly sound is spread over the twelve pitch classes, 0..1."""
-    tempo_bpm: float | None = None
-    tempo_confidence: float | None = None
-    """0..1."""
-    key_tonic: str | None = None
-    """C, C#, D, Eb, E, F, F#, G, Ab, A, Bb or B."""
-    key_mode: str | None = None
-    """`major` or `minor`."""
-    key_confidence: float | None = None
-    """0..1."""
-
-
 CLAIMS = {"tempo": {"tempo_bpm": "float"}, "key": {"key_tonic": "str", "key_mode": "str"}}
 """Text field -> the typed columns that its text may fill where it is plain."""
-MEASURE_NAMES = tuple(f.name for f in fields(Measures))
-BASIC_MEASURES = (
-    *("loudness_lufs", "true_peak_dbtp", "clipped_share", "silence_share", "leading_silence_seconds"),
-    *("trailing_silence_seconds", "dc_offset", "loudness_range_lu", "noise_floor_dbfs", "stereo_correlation"),
-    *("stereo_width", "abrupt_end"),
-)
-"""What is always measured; the rest is for engines that need it and for `--measure`."""
-MEASURES_VERSION = "2"
-"""Goes up whenever a figure would come out differently. 1 differs where there are more than two channels
-(layouts) or several recordings in one file, of which it heard the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,39 +251,6 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """How far a run is."""
-
-    stage: Literal["loading", "listening", "writing"]
-    """The engine is made ready; songs are heard and answered; the table is written."""
-    done: int
-    """Songs (loading, listening) or rows (writing) that are finished."""
-    total: int
-    cached: int = 0
-    """Of them, served from the cache."""
-    failed: int = 0
-    audio_seconds: float = 0.0
-    """Audio heard in this run, seconds."""
-    tokens: int = 0
-    """Tokens generated in this run."""
-    left_seconds: float | None = None
-    """Time that the stage still takes; infinite while nobody can know; None where the rate so far tells it."""
-    model: str | None = None
-    """What is being loaded."""
-
-    def plus(self, cached: bool, failed: bool, audio_seconds: float, tokens: int) -> Tick:
-        """Return the tick after one more song."""
-        return replace(
-            self,
-            done=self.done + 1,
-            cached=self.cached + cached,
-            failed=self.failed + failed,
-            audio_seconds=self.audio_seconds + audio_seconds,
-            tokens=self.tokens + tokens,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Rules:
     """How replies become scores. None of it needs the model again."""
 
@@ -375,15 +268,3 @@ class Rules:
     """`null` leaves answers null beside which a model said more than a heading or a short line."""
     words: bool = False
     """Keep the whole text of each reply, for captions."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who is told how it goes, and how a batch is kept from being cut short."""
-
-    on_tick: Callable[[Tick], None] = lambda tick: None
-    """Told after every song and every row."""
-    say: Callable[[str], None] = lambda text: None
-    """Writes a line for a person."""
-    holding: Callable[[str], AbstractContextManager[None]] = lambda what: nullcontext()
-    """A block that a polite stop waits for."""

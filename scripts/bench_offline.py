@@ -29,16 +29,8 @@ from musicflamingo_cli.engines.registry import build_engine
 from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.audio.fingerprint import fingerprint
 from musicflamingo_cli.intake.packs import load_pack
-from musicflamingo_cli.records import (
-    MEASURES_VERSION,
-    Distribution,
-    Fingerprint,
-    LoadedAudio,
-    Measures,
-    Reply,
-    Rules,
-    Song,
-)
+from musicflamingo_cli.measures import MEASURES_VERSION, Measures
+from musicflamingo_cli.records import Distribution, Fingerprint, LoadedAudio, Reply, Rules, Song
 from musicflamingo_cli.run_context import identity_of
 from musicflamingo_cli.score_options import score_options
 from musicflamingo_cli.scoring.scorer import read_reply

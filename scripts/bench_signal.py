@@ -27,7 +27,7 @@ from scipy.stats import spearmanr
 
 from musicflamingo_cli.engines.signal import technical_scores
 from musicflamingo_cli.measure import measure
-from musicflamingo_cli.records import Measures
+from musicflamingo_cli.measures import Measures
 
 Wave = NDArray[np.float32]
 SAMPLES = Path(__file__).resolve().parent.parent / "data" / "sample"

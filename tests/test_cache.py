@@ -8,7 +8,8 @@ import pytest
 
 from musicflamingo_cli.cache import Cache, Entry, decode_entry, encode_entry, entry_in, escaped, folders
 from musicflamingo_cli.errors import OutputError
-from musicflamingo_cli.records import Distribution, Failure, Fingerprint, LoadedAudio, Measures, Reply
+from musicflamingo_cli.measures import Measures
+from musicflamingo_cli.records import Distribution, Failure, Fingerprint, LoadedAudio, Reply
 
 HEARD = LoadedAudio(
     Fingerprint("/music/a.wav", 1234, 1_700_000_000_000_000_000, "ab" * 32),

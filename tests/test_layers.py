@@ -10,7 +10,9 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "musicflamingo_cli"
 MAY = {
     # The ground: may be imported by anybody above it.
-    "records": "",
+    "measures": "",
+    "watch": "",
+    "records": "measures",
     "csv_records": "",
     "errors": "",
     "ids": "",
@@ -24,24 +26,25 @@ MAY = {
     "score_stats": "",
     "signals": "errors",
     "summary": "records",
-    "monitor": "errors files records",
+    "monitor": "errors files watch",
     # Stages that do not know each other.
-    "measure": "records",
-    "cache": "errors files records",
-    "engines": "errors records",
+    "measure": "measures",
+    "cache": "errors files measures records",
+    "engines": "errors measures records",
     "engines.flamingo": "engines errors extras files records",
     "intake.reasons": "records",
-    "intake.packs": "errors records",
+    "intake.packs": "errors measures records",
     "intake.manifest": "csv_records errors file_window ids nulls records urls",
-    "intake.audio": "errors extras file_window intake.reasons measure processes records urls",
+    "intake.audio": "errors extras file_window intake.reasons measure measures processes records urls",
     "intake.fetch": "errors files intake.audio intake.reasons records urls work_folder",
-    "intake.settings": "intake.audio intake.fetch records",
-    "inference": "cache engines errors files intake.audio intake.fetch intake.packs intake.settings records urls",
+    "intake.settings": "intake.audio intake.fetch measures",
+    "inference": "cache engines errors files intake.audio intake.fetch intake.packs intake.settings measures "
+    "records urls watch",
     "scoring.reply": "records",
     "scoring": "cache errors records scoring.reply urls",
     "results.sandbox": "errors work_folder",
-    "results.outcome_rows": "records",
-    "results.schema": "errors records results.outcome_rows",
+    "results.outcome_rows": "measures records",
+    "results.schema": "errors measures records results.outcome_rows",
     "results.run_card": "",
     "results.csv_text": "nulls",
     "results.spelling": "errors results.csv_text",
@@ -56,26 +59,27 @@ MAY = {
     "results.tables results.write",
     "results.merge": "errors results.columns results.join results.run_card results.sandbox "
     "results.schema results.spelling results.tables results.write",
-    "results.report": "errors extras records results.join results.outcome_rows results.sandbox results.schema "
-    "results.sweep results.tables results.write score_stats urls",
+    "results.report": "errors extras measures results.join results.outcome_rows results.sandbox "
+    "results.schema results.sweep results.tables results.write score_stats urls",
     "evaluation": "errors extras results.report results.sandbox results.tables results.write",
     # A run, and questions about one.
     "console": "errors",
-    "progress": "console records",
+    "progress": "console watch",
     "views": "console summary",
-    "score_options": "engines errors inference intake.audio intake.fetch intake.manifest intake.packs intake.settings "
-    "nulls records scoring",
+    "score_options": "engines errors inference intake.audio intake.fetch intake.manifest intake.packs "
+    "intake.settings nulls records scoring",
     "run_context": "cache engines errors inference intake.fetch intake.manifest intake.packs records results.schema "
     "score_options work_folder",
     "rescore": "cache inference processes records results.outcome_rows scoring",
     "pipeline": "errors inference intake.manifest intake.packs monitor records rescore results.outcome_rows "
-    "results.run_card results.schema results.write run_context score_options score_stats scoring summary",
+    "results.run_card results.schema results.write run_context score_options score_stats scoring summary "
+    "watch",
     "inspection": "cache engines errors inference monitor records run_context score_options scoring summary",
     "api": "errors pipeline results.run_card score_options",
     "recommender": "errors ids results.filter results.sandbox results.tables",
     "commands": "console engines engines.flamingo errors evaluation extras inspection intake.audio intake.packs nulls "
     "pipeline progress records results.filter results.merge results.report results.sandbox results.write "
-    "score_options signals views",
+    "score_options signals views watch",
     "cli": "commands console errors processes signals",
     "__main__": "cli processes",
     "__init__": "api recommender scoring.reply",

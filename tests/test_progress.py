@@ -6,7 +6,7 @@ import pytest
 
 from musicflamingo_cli import progress as progress_module
 from musicflamingo_cli.progress import Progress, progress_line
-from musicflamingo_cli.records import Tick
+from musicflamingo_cli.watch import Tick
 
 
 def test_a_line_of_progress_tells_the_rates_since_the_line_that_it_is_held_to() -> None:

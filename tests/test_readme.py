@@ -14,7 +14,7 @@ from musicflamingo_cli.cli import app, main
 from musicflamingo_cli.engines.fake import SCRIPT_KEYS
 from musicflamingo_cli.intake.packs import FIELD_KEYS, PACK_KEYS, load_pack, pack_names
 from musicflamingo_cli.intake.reasons import FLAGS, REASONS
-from musicflamingo_cli.records import BASIC_MEASURES, MEASURE_NAMES
+from musicflamingo_cli.measures import BASIC_MEASURES, MEASURE_NAMES
 from musicflamingo_cli.results.schema import HEAD, TableForm
 
 ROOT = Path(__file__).resolve().parent.parent

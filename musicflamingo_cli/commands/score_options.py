@@ -13,9 +13,9 @@ from musicflamingo_cli.commands.options import cache_folder
 from musicflamingo_cli.commands.verbs import settings_of
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.progress import Progress
-from musicflamingo_cli.records import Watch
 from musicflamingo_cli.score_options import OPTIONS, ScoreOptions, score_options
 from musicflamingo_cli.signals import Stops
+from musicflamingo_cli.watch import Watch
 
 
 def run(context: typer.Context, given: Mapping[str, Any]) -> int:

@@ -16,7 +16,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from musicflamingo_cli.engines.base import Engine
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, Measures, Reply, Request
+from musicflamingo_cli.measures import MEASURES_VERSION, Measures
+from musicflamingo_cli.records import Failure, Reply, Request
 
 VERSION = "1"
 """Goes up whenever a mapping would give another score for the same measures."""

@@ -14,7 +14,8 @@ from musicflamingo_cli.inference.attempts import Journal
 from musicflamingo_cli.inference.batching import audio_room, grouped
 from musicflamingo_cli.inference.limits import Limits, Pace
 from musicflamingo_cli.inference.progress import Progress
-from musicflamingo_cli.records import Failure, Reply, Request, Watch
+from musicflamingo_cli.records import Failure, Reply, Request
+from musicflamingo_cli.watch import Watch
 
 
 class EngineCalls:

@@ -8,7 +8,8 @@ from musicflamingo_cli.cache import Cache, Entry
 from musicflamingo_cli.inference.lookup import Found, LookupRules
 from musicflamingo_cli.inference.progress import Progress
 from musicflamingo_cli.inference.second_try import SecondTry
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, LoadedAudio, Reply, Request
+from musicflamingo_cli.measures import MEASURES_VERSION
+from musicflamingo_cli.records import Failure, LoadedAudio, Reply, Request
 
 
 class Entries:

@@ -12,7 +12,8 @@ from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.audio.fingerprint import fingerprint, same_file
 from musicflamingo_cli.intake.fetch.urls import UrlKey, is_url, url_facts, url_key
 from musicflamingo_cli.intake.settings import IntakeSettings
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, LoadedAudio, Pack, Song
+from musicflamingo_cli.measures import MEASURES_VERSION
+from musicflamingo_cli.records import Failure, LoadedAudio, Pack, Song
 
 State = Literal["hit", "failed", "hear", "measure"]
 """A reply that counts; a failure that is remembered; to be heard and answered; to be measured only."""

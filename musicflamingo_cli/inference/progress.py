@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from musicflamingo_cli.inference.limits import Limits
 from musicflamingo_cli.inference.time_left import TimeLeft
-from musicflamingo_cli.records import Failure, LoadedAudio, Tick, Watch
+from musicflamingo_cli.records import Failure, LoadedAudio
+from musicflamingo_cli.watch import Tick, Watch
 
 
 class Progress:

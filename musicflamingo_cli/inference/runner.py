@@ -23,7 +23,9 @@ from musicflamingo_cli.inference.progress import Progress
 from musicflamingo_cli.inference.second_try import Readable, SecondTry
 from musicflamingo_cli.inference.sources import Source, Sources
 from musicflamingo_cli.intake.audio.pool import DecodePool
-from musicflamingo_cli.records import MEASURES_VERSION, Failure, LoadedAudio, Pack, Reply, Request, Song, Tick, Watch
+from musicflamingo_cli.measures import MEASURES_VERSION
+from musicflamingo_cli.records import Failure, LoadedAudio, Pack, Reply, Request, Song
+from musicflamingo_cli.watch import Tick, Watch
 
 Prepared = tuple[list[Request], object | None]
 """A batch, and what its engine made of it ahead of time."""

@@ -10,7 +10,8 @@ import tomllib
 from pathlib import Path
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.records import MEASURE_NAMES, Field, Pack
+from musicflamingo_cli.measures import MEASURE_NAMES
+from musicflamingo_cli.records import Field, Pack
 
 PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """A place in a prompt for a manifest column. Braces around anything else are ordinary text."""

@@ -12,7 +12,7 @@ from typing import Any
 from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.fetch.settings import FetchSettings
 from musicflamingo_cli.intake.fetch.urls import is_url, login_mark
-from musicflamingo_cli.records import MEASURES_VERSION
+from musicflamingo_cli.measures import MEASURES_VERSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import soxr
 
 from musicflamingo_cli.measure import clipping, damage, hum, key, layouts, levels, loudness, noise, spectrum, tempo
-from musicflamingo_cli.records import MEASURES_VERSION, Measures
+from musicflamingo_cli.measures import MEASURES_VERSION, Measures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

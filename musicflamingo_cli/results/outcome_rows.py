@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from musicflamingo_cli.records import BASIC_MEASURES, MEASURE_NAMES, Outcome, Pack, RejectedRow
+from musicflamingo_cli.measures import BASIC_MEASURES, MEASURE_NAMES
+from musicflamingo_cli.records import Outcome, Pack, RejectedRow
 
 RENAMED = {
     name: f"measured_{name}" for name in ("tempo_bpm", "tempo_confidence", "key_tonic", "key_mode", "key_confidence")

@@ -10,7 +10,8 @@ import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.records import CLAIMS, MEASURE_NAMES, Field, Measures, Pack
+from musicflamingo_cli.measures import MEASURE_NAMES, Measures
+from musicflamingo_cli.records import CLAIMS, Field, Pack
 from musicflamingo_cli.results.outcome_rows import RowForm, finite, measure_column
 
 TIME = pa.timestamp("us", tz="UTC")

@@ -10,16 +10,8 @@ import pytest
 
 from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.signal import SignalEngine, losses, technical_scores
-from musicflamingo_cli.records import (
-    MEASURES_VERSION,
-    Failure,
-    Fingerprint,
-    LoadedAudio,
-    Measures,
-    Pack,
-    Reply,
-    Request,
-)
+from musicflamingo_cli.measures import MEASURES_VERSION, Measures
+from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, Pack, Reply, Request
 
 SOUND = Measures(
     loudness_lufs=-14.0,

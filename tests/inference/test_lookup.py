@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from musicflamingo_cli.cache import decode_entry, encode_entry
-from musicflamingo_cli.records import MEASURES_VERSION
+from musicflamingo_cli.measures import MEASURES_VERSION
 
 
 @pytest.mark.parametrize(("channels", "version"), [(2, "1"), (4, MEASURES_VERSION)])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from musicflamingo_cli.measure import MEASURES_VERSION, measure
-from musicflamingo_cli.records import Measures
+from musicflamingo_cli.measures import Measures
 
 RATE = 44_100
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
+from musicflamingo_cli.measures import Measures
 from musicflamingo_cli.records import (
     Answer,
     Failure,
@@ -11,7 +12,6 @@ from musicflamingo_cli.records import (
     FieldAnswer,
     Fingerprint,
     LoadedAudio,
-    Measures,
     Outcome,
     Pack,
     RejectedRow,

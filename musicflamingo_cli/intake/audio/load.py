@@ -29,7 +29,8 @@ from musicflamingo_cli.intake.audio.reader_chain import ChainReader
 from musicflamingo_cli.intake.audio.reader_soundfile import SoundfileReader
 from musicflamingo_cli.intake.audio.settings import MEASURED_SECONDS, AudioPlan
 from musicflamingo_cli.intake.reasons import IntakeError, fail
-from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, Measures
+from musicflamingo_cli.measures import Measures
+from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio
 
 if TYPE_CHECKING:
     import numpy as np

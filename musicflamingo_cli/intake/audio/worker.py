@@ -24,8 +24,9 @@ import orjson
 
 from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.reasons import fail
+from musicflamingo_cli.measures import Measures
 from musicflamingo_cli.processes import die_with, python_command, python_environment
-from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, Measures
+from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio
 
 Result = LoadedAudio | Failure
 Frame = tuple[dict[str, Any], memoryview]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.records import MEASURE_NAMES
+from musicflamingo_cli.measures import MEASURE_NAMES
 from musicflamingo_cli.results.outcome_rows import measure_column
 from musicflamingo_cli.results.report.card import asks_no_scores, stated_scores
 from musicflamingo_cli.results.report.records import ReportOptions
