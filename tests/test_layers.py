@@ -71,8 +71,9 @@ MAY = {
     "run_context": "cache engines errors inference intake.fetch intake.manifest intake.packs records results.schema "
     "score_options work_folder",
     "rescore": "cache inference processes records results.outcome_rows scoring",
-    "pipeline": "errors inference intake.manifest intake.packs monitor records rescore results.outcome_rows "
-    "results.run_card results.schema results.write run_context score_options score_stats scoring summary "
+    "score_table": "intake.manifest intake.packs monitor records rescore results.outcome_rows results.run_card "
+    "results.schema results.write run_context score_stats summary watch",
+    "pipeline": "errors inference monitor rescore results.write run_context score_options score_table scoring summary "
     "watch",
     "inspection": "cache engines errors inference monitor records run_context score_options scoring summary",
     "api": "errors pipeline results.run_card score_options",
