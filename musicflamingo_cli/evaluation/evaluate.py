@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import operator
-import re
-import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation import statistics
+from musicflamingo_cli.evaluation.groups import group_agreements
 from musicflamingo_cli.evaluation.records import (
     Ceiling,
     ColumnAgreement,
@@ -22,10 +20,10 @@ from musicflamingo_cli.evaluation.records import (
     Estimate,
     EvalOptions,
     Evaluation,
-    GroupAgreement,
-    Threshold,
 )
-from musicflamingo_cli.evaluation.samples import Floats, Samples, is_number, read_pairs, read_samples
+from musicflamingo_cli.evaluation.samples import Floats, Places, is_number, read_pairs, read_samples
+from musicflamingo_cli.evaluation.statistics import Progress
+from musicflamingo_cli.evaluation.threshold import find_threshold
 from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.tables.ids import nearest
@@ -38,11 +36,6 @@ CHANCE = "shuffled"
 """The first column's scores in another order."""
 PACKAGES = {"sklearn": "scikit-learn", "scipy": "scipy"}
 """Module -> the package of the extra `eval` that it is in."""
-COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
-GOOD = re.compile(r"\s*(.+?)\s*(>=|<=|>|<|=)\s*(-?[0-9.]+)\s*")
-LEAST_SONGS = 20
-"""Groups of fewer songs are not judged."""
-Progress = Callable[[int, int], None]
 
 
 def evaluate(
@@ -93,32 +86,81 @@ def _evaluate(
         )
     means = {name: _mean(ratings) for name, ratings in samples.ratings.items()}
     known = {**samples.scores, CHANCE: np.random.default_rng(options.seed).permutation(samples.scores[columns[0]])}
-    tests = [_Test(column, label, known[column], mean) for label, mean in means.items() for column in known]
-    tests += [
-        _Test(column, label, samples.scores[column], mean, samples.older[column])
+    trials = [Trial(column, label, known[column], mean) for label, mean in means.items() for column in known]
+    trials += [
+        Trial(column, label, samples.scores[column], mean, samples.older[column])
         for label, mean in means.items()
         for column in samples.older
         if column in columns
     ]
-    _resample(tests, samples.drawn, options, progress)
+
+    def every(places: Places) -> Floats:
+        return np.concatenate([trial.of(places) for trial in trials])
+
+    figures = statistics.bootstrap(every, samples.songs, samples.drawn, options, progress)
+    size = len(statistics.NAMES)
+    tried = [(trial, figures[i * size : (i + 1) * size]) for i, trial in enumerate(trials)]
     notes = []
     if options.group is None:
         notes.append("intervals take songs for independent; --group names what belongs together (artist, system)")
     first = columns[0]
+    thresholds = [find_threshold(sandbox, scores, first, samples.scores[first], means, options)] if options.good else []
     return Evaluation(
         scores=scores.name,
         labels=labels.name,
         matched=samples.songs,
         unmatched=samples.unmatched,
         some_unmatched=samples.some_unmatched,
-        columns=tuple(
-            _agreement(test, samples.drawn, baseline=test.column not in columns) for test in tests if test.older is None
-        ),
+        columns=tuple(_agreement(t, of, columns) for t, of in tried if t.older is None),
         ceilings=tuple(_ceiling(name, ratings) for name, ratings in samples.ratings.items() if ratings.shape[1] > 1),
-        differences=tuple(_difference(test, samples.drawn) for test in tests if test.older is not None),
-        thresholds=(_threshold(sandbox, scores, first, samples.scores[first], means, options),) if options.good else (),
-        groups=_groups(samples, first, next(iter(means.values())), options) if options.per else (),
+        differences=tuple(
+            Difference(t.column, t.label, int(t.known.sum()), of[0]) for t, of in tried if t.older is not None
+        ),
+        thresholds=tuple(thresholds),
+        groups=group_agreements(samples, first, next(iter(means.values())), options) if options.per else (),
         notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A column beside a label."""
+
+    column: str
+    label: str
+    scores: Floats
+    labels: Floats
+    older: Floats | None = None
+    """Where the same column of another table is set against it."""
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """[songs]: whether all are there."""
+        found = np.isfinite(self.scores) & np.isfinite(self.labels)
+        return found if self.older is None else found & np.isfinite(self.older)
+
+    def of(self, places: Places) -> Floats:
+        """Return the statistics of some songs, or their difference."""
+        places = places[self.known[places]]
+        found = statistics.agreement(self.scores[places], self.labels[places], places % 2)
+        if self.older is None:
+            return found
+        return found - statistics.agreement(self.older[places], self.labels[places], places % 2)
+
+
+def _agreement(trial: Trial, figures: Sequence[Estimate], columns: Sequence[str]) -> ColumnAgreement:
+    values = trial.scores[trial.known]
+    counts = np.unique(values, return_counts=True)[1].astype(float)
+    pairs = len(values) * (len(values) - 1)
+    return ColumnAgreement(
+        column=trial.column,
+        label=trial.label,
+        songs=len(values),
+        missing=int((np.isfinite(trial.labels) & ~np.isfinite(trial.scores)).sum()),
+        distinct=len(counts),
+        tied=float((counts * (counts - 1)).sum() / pairs) if pairs else 0.0,
+        statistics=dict(zip(statistics.NAMES, figures, strict=True)),
+        baseline=trial.column not in columns,
     )
 
 
@@ -146,152 +188,10 @@ def _mean(ratings: Floats) -> Floats:
     return np.where(rated > 0, np.nansum(ratings, axis=1) / np.maximum(rated, 1), np.nan)
 
 
-@dataclass(slots=True)
-class _Test:
-    """A column beside a label, and what its resamples gave."""
-
-    column: str
-    label: str
-    scores: Floats
-    labels: Floats
-    older: Floats | None = None
-    """Where the same column of another table is set against it."""
-    value: Floats = field(default_factory=lambda: np.empty(0))
-    """[statistics], of all songs."""
-    resampled: list[Floats] = field(default_factory=list)
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """[songs]: whether all are there."""
-        found = np.isfinite(self.scores) & np.isfinite(self.labels)
-        return found if self.older is None else found & np.isfinite(self.older)
-
-    def of(self, places: NDArray[np.intp]) -> Floats:
-        """Return the statistics of some songs, or their difference."""
-        places = places[self.known[places]]
-        found = statistics.agreement(self.scores[places], self.labels[places], places % 2)
-        if self.older is None:
-            return found
-        return found - statistics.agreement(self.older[places], self.labels[places], places % 2)
-
-
-def _resample(tests: Sequence[_Test], drawn: NDArray[np.intp] | None, options: EvalOptions, progress: Progress) -> None:
-    """Fill in values and resamples; each resample is the same for all tests, so that differences are of pairs."""
-    songs = len(tests[0].labels)
-    for test in tests:
-        test.value = test.of(np.arange(songs))
-    for done, places in enumerate(statistics.resamples(songs, drawn, options.resamples, options.seed), 1):
-        for test in tests:
-            test.resampled.append(test.of(places))
-        progress(done, options.resamples)
-
-
-def _estimates(test: _Test, drawn: NDArray[np.intp] | None) -> dict[str, Estimate]:
-    shrink = statistics.shrinkage(len(test.labels), drawn)
-    resampled = np.array(test.resampled).reshape(-1, len(statistics.NAMES))
-    return {
-        name: Estimate(float(value), *statistics.interval(float(value), resampled[:, i], shrink))
-        for i, (name, value) in enumerate(zip(statistics.NAMES, test.value, strict=True))
-    }
-
-
-def _agreement(test: _Test, drawn: NDArray[np.intp] | None, *, baseline: bool) -> ColumnAgreement:
-    values = test.scores[test.known]
-    counts = np.unique(values, return_counts=True)[1].astype(float)
-    pairs = len(values) * (len(values) - 1)
-    return ColumnAgreement(
-        column=test.column,
-        label=test.label,
-        songs=len(values),
-        missing=int((np.isfinite(test.labels) & ~np.isfinite(test.scores)).sum()),
-        distinct=len(counts),
-        tied=float((counts * (counts - 1)).sum() / pairs) if pairs else 0.0,
-        statistics=_estimates(test, drawn),
-        baseline=baseline,
-    )
-
-
 def _ceiling(name: str, ratings: Floats) -> Ceiling:
     rated = np.isfinite(ratings).sum(axis=1)
     alpha, reliability = statistics.rater_agreement(ratings)
     return Ceiling(name, int((rated >= 2).sum()), int(rated.sum()), alpha, reliability)
-
-
-def _difference(test: _Test, drawn: NDArray[np.intp] | None) -> Difference:
-    return Difference(test.column, test.label, int(test.known.sum()), _estimates(test, drawn)["spearman"])
-
-
-def _threshold(
-    sandbox: Sandbox, table: Table, column: str, scores: Floats, labels: Mapping[str, Floats], options: EvalOptions
-) -> Threshold:
-    """Find the lowest score from which on the good songs' share is high enough, by its interval's lower end."""
-    said = GOOD.fullmatch(options.good or "")
-    if said is None or said[1] not in labels:
-        raise UsageError(f"--good '{options.good}': say a label and a limit, such as '{next(iter(labels))} >= 4'")
-    known = np.isfinite(scores) & np.isfinite(labels[said[1]])
-    if not known.any():
-        raise UsageError(f"no labelled song has a {column}")
-    values = scores[known]
-    good = COMPARISONS[said[2]](labels[said[1]][known], float(said[3])).astype(float)
-    steps = np.unique(values)[::-1]
-    order = np.argsort(-values, kind="stable")
-    kept = np.searchsorted(-values[order], -steps, side="right")
-    hits = np.concatenate([[0.0], np.cumsum(good[order])])[kept]
-    lower = statistics.wilson_lower(hits, kept.astype(float))
-    enough = np.flatnonzero(lower >= options.precision)
-    place = int(enough[-1]) if len(enough) else int(np.argmax(lower))
-    at = float(steps[place]) if len(enough) else None
-    number = table.schema.names.index(column)
-    reach = sandbox.rows(f"SELECT count(*) FROM ({table.relation(sandbox, [number], 't')}) WHERE t{number} >= ?", [at])
-    command = ["mfq", "filter", table.name, "--min", f"{column}={at!r}", "-o", "kept.parquet"]
-    return Threshold(
-        column=column,
-        good=str(options.good),
-        wanted=options.precision,
-        base=float(good.mean()),
-        at=at,
-        precision=float(hits[place] / kept[place]),
-        lower=float(lower[place]),
-        recall=float(hits[place] / max(1.0, good.sum())),
-        kept=int(reach[0][0]) if at is not None else 0,
-        command=shlex.join(command) if at is not None else None,
-    )
-
-
-def _groups(samples: Samples, column: str, labels: Floats, options: EvalOptions) -> tuple[GroupAgreement, ...]:
-    """Judge the ranking score within each group, the largest first."""
-    from sklearn.isotonic import IsotonicRegression
-
-    scores, per = samples.scores[column], samples.per
-    known = np.isfinite(scores) & np.isfinite(labels)
-    if per is None or known.sum() < 2:
-        return ()
-    left = np.full(len(labels), np.nan)
-    left[known] = labels[known] - IsotonicRegression().fit_transform(scores[known], labels[known])
-    found = []
-    names, counts = np.unique([str(one) for one in per[known] if one is not None], return_counts=True)
-    for name, count in sorted(zip(names, counts, strict=True), key=lambda item: (-item[1], item[0])):
-        if count < LEAST_SONGS:
-            continue
-        places = np.flatnonzero(known & (per == name))
-        drawn = None if samples.drawn is None else np.unique(samples.drawn[places], return_inverse=True)[1]
-        test = _Test(column, "", scores[places], labels[places])
-        shifts: list[float] = []
-        test.value = test.of(np.arange(count))
-        for chosen in statistics.resamples(int(count), drawn, options.resamples, options.seed):
-            test.resampled.append(test.of(chosen))
-            shifts.append(float(left[places][chosen].mean()))
-        order, mean = _estimates(test, drawn)["spearman"], float(left[places].mean())
-        shift = Estimate(mean, *statistics.interval(mean, shifts, statistics.shrinkage(int(count), drawn)))
-        warnings = []
-        if not order.low > 0:
-            warnings.append("its order is no better than chance")
-        if shift.low > 0 or shift.high < 0:
-            warnings.append(
-                f"its songs are rated {abs(mean):.2f} {'higher' if mean > 0 else 'lower'} than their scores say"
-            )
-        found.append(GroupAgreement(str(name), int(count), order, shift, tuple(warnings)))
-    return tuple(found)
 
 
 def _of_pairs(
@@ -304,30 +204,29 @@ def _of_pairs(
 ) -> Evaluation:
     """Count how often a column puts the preferred song first; a tie counts one half."""
     names = [*columns, *_baselines(scores, columns)]
-    pairs = read_pairs(sandbox, scores, labels, options, names)
-    found = []
-    for done, name in enumerate(names, 1):
+    pairs, found = read_pairs(sandbox, scores, labels, options, names), []
+    for name in names:
         better, worse = pairs.better[name], pairs.worse[name]
         known = np.isfinite(better) & np.isfinite(worse)
+        if not known.any():
+            continue
         points = (np.sign(better[known] - worse[known]) + 1) / 2
-        value = float(points.mean()) if len(points) else np.nan
-        drawn = statistics.resamples(len(points), None, options.resamples, options.seed) if len(points) else ()
-        resampled = [float(points[places].mean()) for places in drawn]
-        shrink = statistics.shrinkage(len(points), None) if len(points) else 1.0
-        accuracy = Estimate(value, *statistics.interval(value, resampled, shrink))
-        distinct = len(np.unique(np.concatenate([better[known], worse[known]])))
+        (accuracy,) = statistics.bootstrap(_mean_of(points), len(points), None, options, progress)
         found.append(
             ColumnAgreement(
-                name,
-                "winner",
-                len(points),
-                int((~known).sum()),
-                distinct,
-                float((points == 0.5).mean()) if len(points) else 0.0,
-                {"accuracy": accuracy},
-                name not in columns,
+                column=name,
+                label="winner",
+                songs=len(points),
+                missing=int((~known).sum()),
+                distinct=len(np.unique(np.concatenate([better[known], worse[known]]))),
+                tied=float((points == 0.5).mean()),
+                statistics={"accuracy": accuracy},
+                baseline=name not in columns,
             )
         )
-        progress(done, len(names))
     matched = len(next(iter(pairs.better.values())))
     return Evaluation(scores.name, labels.name, matched, pairs.unmatched, pairs.some_unmatched, tuple(found))
+
+
+def _mean_of(points: Floats) -> Callable[[Places], Floats]:
+    return lambda places: np.array([points[places].mean()])

@@ -18,6 +18,7 @@ from musicflamingo_cli.results.tables.open import id_column
 from musicflamingo_cli.results.tables.table import Table
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 NAMED = 3
 """So many ids are named where some have no match."""
 

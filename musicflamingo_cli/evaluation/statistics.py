@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from musicflamingo_cli.evaluation.records import Estimate, EvalOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Places = NDArray[np.intp]
 
+Progress = Callable[[int, int], None]
 NAMES = ("spearman", "kendall", "pearson", "accuracy")
 """What `agreement` returns, in its order."""
 RESAMPLED_SONGS = 4000
@@ -96,6 +99,31 @@ def interval(value: float, resampled: Sequence[float] | Floats, shrink: float = 
         return np.nan, np.nan
     low, high = np.quantile(known, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
     return value + shrink * (float(low) - value), value + shrink * (float(high) - value)
+
+
+def bootstrap(
+    statistic: Callable[[Places], Floats],
+    songs: int,
+    drawn: Places | None,
+    options: EvalOptions,
+    progress: Progress = lambda done, total: None,
+) -> list[Estimate]:
+    """Return each figure of a statistic with its interval; all figures are taken of the same resamples.
+
+    Args:
+        statistic: Of the songs at some places, [figures].
+        songs: How many there are.
+        drawn: [songs], from 0: what is drawn together; None draws songs.
+        options: How many resamples, and their seed.
+        progress: Told how many resamples are done, and how many there are.
+    """
+    whole, found = statistic(np.arange(songs)), []
+    for done, places in enumerate(resamples(songs, drawn, options.resamples, options.seed), 1):
+        found.append(statistic(places))
+        progress(done, options.resamples)
+    shrink = shrinkage(songs, drawn)
+    columns = np.array(found).T
+    return [Estimate(float(v), *interval(float(v), column, shrink)) for v, column in zip(whole, columns, strict=True)]
 
 
 def shrinkage(songs: int, groups: Places | None) -> float:
