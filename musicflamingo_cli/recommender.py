@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard, cast, get_args, overload
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import id_text
+from musicflamingo_cli.quality_scores import column_of, ids_of, is_frame, scores_of, scores_of_frame
 from musicflamingo_cli.results.filter.rules import number_text
-from musicflamingo_cli.results.sandbox import work_folder
-from musicflamingo_cli.results.tables.open import OVERALL, Table, id_column, nearest, open_table
-from musicflamingo_cli.results.tables.values import NO_NUMBER, OUTSIDE, as_written, decimal, is_number, unusable
+from musicflamingo_cli.results.tables.open import OVERALL
+from musicflamingo_cli.results.tables.values import decimal, is_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,15 +83,8 @@ class QualityFilter:
         self._why: dict[str, str] = {}
         self._scores: dict[str, float] | None = None
         source = scores if scores is not None else quality_scores_file
-        if isinstance(source, Mapping):
-            self._scores = self._valid(((id_text(k), v) for k, v in source.items()), "scores")
-        elif isinstance(source, str | Path):
-            self._scores = self._read(str(source))
-        elif _is_frame(source):
-            self._scores = self._of_frame(source, "scores")
-        elif source is not None:
-            kind = type(source).__name__
-            raise UsageError(f"scores is a {kind}; give a file's name, a DataFrame, or a mapping of ids to scores")
+        if source is not None:
+            self._scores, self._why = scores_of(source, column)
 
     def fit(self, songs: pd.DataFrame) -> QualityFilter:
         """Take note of the catalogue; without a table of scores, its own column is the scores. Returns itself.
@@ -104,13 +93,13 @@ class QualityFilter:
             UsageError: `songs` has no id column, or no scores where there are no others.
             MissingScoreError: A song of it has no score, and `missing` is `fail`.
         """
-        if not _is_frame(songs):
+        if not is_frame(songs):
             raise UsageError(f"the songs are a {type(songs).__name__}; give a DataFrame with a column 'song_id'")
-        ids = _ids_of(songs, "the songs")
+        ids = ids_of(songs, "the songs")
         if self._scores is None:
             if self.column not in songs.columns:
                 raise UsageError(f"no scores: give scores=..., or songs with a column '{self.column}'")
-            self._scores = self._of_frame(songs, "the songs")
+            self._scores, self._why = scores_of_frame(songs, self.column, "the songs", repeats=True)
         if self.missing == "fail":
             self._present(ids)
         return self
@@ -159,7 +148,7 @@ class QualityFilter:
             UsageError: One has no id, or no score to boost.
             MissingScoreError: One has no quality, and `missing` is `fail`.
         """
-        if _is_frame(recommendations):
+        if is_frame(recommendations):
             return self._apply_to_frame(recommendations, boost, score)
         several = cast("Iterable[Mapping[str, Any]]", recommendations)
         listed = [(self._id_of(one), dict(one)) for one in several]
@@ -176,13 +165,13 @@ class QualityFilter:
         return sorted((one for _, one in kept), key=lambda one: -one[score])
 
     def _apply_to_frame(self, frame: pd.DataFrame, boost: bool, score: str) -> pd.DataFrame:
-        ids = _ids_of(frame, "the recommendations")
+        ids = ids_of(frame, "the recommendations")
         self._present(ids)
         keeps = [self._keeps(song_id) for song_id in ids]
         kept = frame.loc[keeps].copy()
         if not boost:
             return kept
-        values = _column(kept, score, "the recommendations").tolist()
+        values = column_of(kept, score, "the recommendations").tolist()
         rows = zip([one for one, keep in zip(ids, keeps, strict=True) if keep], values, strict=True)
         boosted = []
         for song_id, value in rows:
@@ -227,75 +216,3 @@ class QualityFilter:
             if isinstance(one, Mapping) and one.get(name) is not None:
                 return one[name]
         raise UsageError(f"a recommendation without song_id: {str(one)[:80]}")
-
-    def _read(self, source: str) -> dict[str, float]:
-        with work_folder() as work:
-            table = open_table(source, work)
-            names = table.schema.names
-            if self.column not in names:
-                raise UsageError(f"{source}: no column '{self.column}'{nearest(self.column, names)}")
-            return self._valid(_pairs(table, id_column(table, None, "column"), names.index(self.column)), source)
-
-    def _of_frame(self, frame: pd.DataFrame, name: str) -> dict[str, float]:
-        ids = [id_text(one) for one in _ids_of(frame, name)]
-        return self._valid(zip(ids, as_written(_column(frame, self.column, name)), strict=True), name)
-
-    def _valid(self, pairs: Iterable[tuple[str | None, Any]], name: str) -> dict[str, float]:
-        """Return the usable scores by id; note why others are not. Raises `UsageError` for a wrong scale or repeats."""
-        found: dict[str, float] = {}
-        unfit: Counter[str] = Counter()
-        for song_id, value in pairs:
-            if song_id is None:
-                continue
-            why = unusable(value)
-            if song_id in found or song_id in self._why:
-                same = self._why.get(song_id) == why and (why is not None or found[song_id] == decimal(value))
-                if name != "the songs" or not same:
-                    raise UsageError(
-                        f"{name}: the id {song_id} has more than one score; mfq merge makes one row of each"
-                    )
-            elif why is None:
-                found[song_id] = decimal(value)
-            else:
-                self._why[song_id] = why
-                unfit[why] += 1
-        if unfit[OUTSIDE] and not found:
-            said = f"{name}: no {self.column} is in 0..1 ({unfit[OUTSIDE]} are outside)"
-            raise UsageError(f"{said}; mfq merge --scale maps another scale")
-        if unfit[NO_NUMBER] and not found:
-            raise UsageError(f"{name}: no {self.column} is a number ({unfit[NO_NUMBER]} are something else)")
-        return found
-
-
-def _is_frame(songs: object) -> TypeGuard[pd.DataFrame]:
-    """Say if something is a DataFrame, without importing pandas where nobody else did."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and isinstance(songs, pandas.DataFrame)
-
-
-def _ids_of(frame: pd.DataFrame, what: str) -> list[Any]:
-    """Return the ids of a DataFrame's rows. Raises `UsageError` if neither a column nor the index holds them."""
-    key = next((name for name in ("song_id", "id") if name in frame.columns), None)
-    index = frame.index
-    if key is None and index.nlevels == 1 and (index.name in ("song_id", "id") or type(index).__name__ != "RangeIndex"):
-        return list(index.tolist())
-    return list(_column(frame, key or "song_id", what).tolist())
-
-
-def _column(frame: pd.DataFrame, name: str, what: str) -> pd.Series[Any]:
-    """Return a column. Raises `UsageError` if `what` has none of that name, or several."""
-    names = [str(one) for one in frame.columns]
-    if names.count(name) != 1:
-        said = f"no column '{name}'{nearest(name, names)}" if name not in names else f"more than one column '{name}'"
-        raise UsageError(f"{what} have {said}")
-    return frame[name]
-
-
-def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str | None, Any]]:
-    for batch in table.batches():
-        values = batch.column(column)
-        if pa.types.is_float32(values.type):
-            values = values.cast(pa.string()).cast(pa.float64())
-        for song_id, value in zip(batch.column(key).to_pylist(), values.to_pylist(), strict=True):
-            if song_id is not None:
-                yield id_text(song_id), value

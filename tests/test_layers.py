@@ -77,7 +77,8 @@ MAY = {
     "watch",
     "inspection": "cache engines errors inference monitor records run_context score_options scoring summary",
     "api": "errors pipeline results.run_card score_options",
-    "recommender": "errors ids results.filter results.sandbox results.tables",
+    "quality_scores": "errors ids results.sandbox results.tables",
+    "recommender": "errors ids quality_scores results.filter results.tables",
     "commands": "console engines engines.flamingo errors evaluation extras inspection intake.audio intake.packs nulls "
     "pipeline progress records results.filter results.merge results.report results.sandbox results.write "
     "score_options signals views watch",
