@@ -11,13 +11,13 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.columns import comes_back
+from musicflamingo_cli.results.merge.bad_cells import bad_cells, id_in
 from musicflamingo_cli.results.merge.cards import is_one_run, merged_card, unlike_rules
-from musicflamingo_cli.results.merge.columns import STAGED, known, read_as, score_names, sql_type, together, unreadable
-from musicflamingo_cli.results.merge.rejects import places_of
+from musicflamingo_cli.results.merge.columns import STAGED, known, read_as, score_names, sql_type, together
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
 from musicflamingo_cli.results.spelling import is_twin, own_name, without_twins
 from musicflamingo_cli.results.tables.kinds import nullable
-from musicflamingo_cli.results.tables.open import OVERALL, Reject, Table, id_column, id_sql
+from musicflamingo_cli.results.tables.open import OVERALL, Reject, Table, id_column
 
 KIND = ("engine", "model", "revision", "prompt", "prompt_hash", "decode_mode")
 """What must be equal in all rows of tables that are merged."""
@@ -62,10 +62,9 @@ class Shards:
         self.id_name = self.tables[0].schema.names[self._ids[0]]
         self.schema = self._unified()
         self._numbered = all(LINE in t.schema.names and pa.types.is_integer(t.schema.field(LINE).type) for t in tables)
-        self._unreadable: list[Reject] = []
-        self._set_aside: dict[int, str] = {}
-        """By the table's position: SQL that tells which of its rows are rejects for a cell."""
-        self._find_unreadable(set_aside=set_aside)
+        self._bad = [
+            bad_cells(*one, self.schema, sandbox, set_aside=set_aside) for one in zip(tables, self._ids, strict=True)
+        ]
         self._create()
         self._check_types()
         if not allow_mixed:
@@ -183,50 +182,9 @@ class Shards:
                 holder = next(table.name for table in self.tables if one.name in table.schema.names)
                 raise UsageError(f"{holder}: column '{one.name}' holds {one.type}, which can't be merged")
 
-    def _find_unreadable(self, *, set_aside: bool) -> None:
-        """Refuse cells of a text format that are not what their column holds in a table of ours; or set rows aside.
-
-        Raises `UsageError`.
-        """
-        for t, table in enumerate(self.tables):
-            own = table.schema if table.form in STAGED else pa.schema([])
-            kinds = {i: self.schema.field(one.name).type for i, one in enumerate(own) if one.name in self.schema.names}
-            odd = {i: kind for i, kind in kinds.items() if kind not in (own.field(i).type, pa.string())}
-            if not odd:
-                continue
-            wanted = sorted({self._ids[t], *odd})
-            failing = {i: unreadable(table, i, kind) for i, kind in odd.items()}
-            cells = ", ".join(f"CASE WHEN {lost} THEN left(x{i}::VARCHAR, 60) END" for i, lost in failing.items())
-            query = (
-                f"SELECT row, {self._key(t)}, {cells} FROM ({table.relation(self._sandbox, wanted, 'x')}) "
-                f"WHERE {' OR '.join(failing.values())} ORDER BY row"
-            )
-            found = self._sandbox.rows(query if set_aside else f"{query} LIMIT 1")
-            for row, _, *held in found if not set_aside else ():
-                i, cell = next((i, cell) for i, cell in zip(odd, held, strict=True) if cell is not None)
-                where = f"{table.name} row {row + 1}: column '{own.names[i]}'"
-                remedy = f"--null-values {cell} makes such cells null, --rejects FILE sets such rows aside"
-                raise UsageError(f"{where} holds {cell!r}, which can't be read as {odd[i]}; {remedy}")
-            if found:
-                self._set_aside[t] = " OR ".join(failing.values())
-                places = places_of(table, [int(row[0]) for row in found])
-                for place, (_, song_id, *held) in zip(places, found, strict=True):
-                    named = zip(odd.items(), held, strict=True)
-                    why = [
-                        f"column '{own.names[i]}' holds {cell!r}, which can't be read as {kind}"
-                        for (i, kind), cell in named
-                        if cell is not None
-                    ]
-                    self._unreadable.append(Reject(table.name, place, song_id, "bad_cell", "; ".join(why)))
-
-    def _key(self, t: int) -> str:
-        """Return SQL for the id, as text, in the relation of a table."""
-        table, at = self.tables[t], self._ids[t]
-        return id_sql(f"x{at}", table.schema.field(at).type, f"{table.name}: its id")
-
     def _select(self, t: int, table: Table, start: int) -> str:
         names = table.schema.names
-        key = self._key(t)
+        key = id_in(table, self._ids[t])
         wanted = [f"{key} AS id", f"{t} AS t", f"row + {start} AS pos"]
         for i, one in enumerate(self.schema):
             try:
@@ -240,7 +198,7 @@ class Shards:
                 holder = next(t.name for t in self.tables if one.name in t.schema.names)
                 raise UsageError(f"{holder}: column '{one.name}' {problem}") from None
             wanted.append(f"{value} AS c{i}")
-        kept = f" WHERE NOT ({self._set_aside[t]})" if t in self._set_aside else ""
+        kept = f" WHERE NOT ({self._bad[t].where})" if self._bad[t].rejects else ""
         return f"SELECT {', '.join(wanted)} FROM ({table.relation(self._sandbox, range(len(names)), 'x')}){kept}"
 
     def _score_row(self) -> str:
@@ -305,7 +263,8 @@ class Shards:
     def _rejects(self) -> Iterator[Reject]:
         for table in self.tables:
             yield from table.rejects
-        yield from self._unreadable
+        for bad in self._bad:
+            yield from bad.rejects
         starts = list(accumulate((table.rows for table in self.tables), initial=0))
         if self._nameless():
             return
