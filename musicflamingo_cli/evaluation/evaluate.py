@@ -21,10 +21,11 @@ from musicflamingo_cli.evaluation.records import (
     EvalOptions,
     Evaluation,
 )
-from musicflamingo_cli.evaluation.samples import Floats, Places, is_number, read_pairs, read_samples
+from musicflamingo_cli.evaluation.samples import Floats, Places, read_pairs, read_samples
 from musicflamingo_cli.evaluation.statistics import Progress
 from musicflamingo_cli.evaluation.threshold import find_threshold
 from musicflamingo_cli.extras import install_command
+from musicflamingo_cli.results.columns import is_number
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.tables.ids import nearest
 from musicflamingo_cli.results.tables.open import open_table

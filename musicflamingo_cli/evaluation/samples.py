@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation.records import EvalOptions
+from musicflamingo_cli.results.columns import clean, is_number
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.tables.ids import id_sql, nearest
 from musicflamingo_cli.results.tables.open import id_column
@@ -119,25 +120,25 @@ def label_names(labels: Table, options: EvalOptions) -> tuple[str, ...]:
     if options.labels:
         return options.labels
     taken = {options.group, options.per, (options.label_id or "").partition(":")[0], "song_id", "id", "rater"}
-    numbers = [one.name for one in labels.schema if is_number(one.type) and one.name not in taken]
+    kinds = {one.name: one.type.value_type if pa.types.is_list(one.type) else one.type for one in labels.schema}
+    numbers = [name for name, kind in kinds.items() if is_number(kind) and name not in taken]
     if len(numbers) != 1:
         known = f"columns of numbers: {', '.join(numbers)}" if numbers else "none holds numbers"
         raise UsageError(f"{labels.name}: name the label with --label ({known})")
     return tuple(numbers)
 
 
-def is_number(kind: pa.DataType) -> bool:
-    """Return whether a column of this type holds numbers, or lists of them."""
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        kind = kind.value_type
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+def score_sql(table: Table, column: str, prefix: str) -> str:
+    """Return SQL for a score as a DOUBLE, null where it is missing to `mfq filter`: not finite, or out of its range."""
+    place = _position(table, column)
+    return f"{clean(f'{prefix}{place}', table.schema.field(place).type, table.ranges().get(column))}::DOUBLE"
 
 
 def _stage_scores(
     sandbox: Sandbox, name: str, table: Table, options: EvalOptions, columns: Sequence[str], told: Mapping[str, str]
 ) -> None:
     place = id_column(table, options.on)
-    values = {f"c{i}": _number(f"t{_position(table, column)}") for i, column in enumerate(columns)}
+    values = {f"c{i}": score_sql(table, column, "t") for i, column in enumerate(columns)}
     values |= {alias: f"t{_position(table, column)}::VARCHAR" for alias, column in told.items()}
     _stage(
         sandbox,

@@ -12,8 +12,9 @@ import numpy as np
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation import statistics
 from musicflamingo_cli.evaluation.records import EvalOptions, Threshold
-from musicflamingo_cli.evaluation.samples import Floats
+from musicflamingo_cli.evaluation.samples import Floats, score_sql
 from musicflamingo_cli.results.sandbox import Sandbox
+from musicflamingo_cli.results.sweep import kept_at
 from musicflamingo_cli.results.tables.table import Table
 
 COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
@@ -40,8 +41,8 @@ def find_threshold(
     enough = np.flatnonzero(lower >= options.precision)
     place = int(enough[-1]) if len(enough) else int(np.argmax(lower))
     at = float(steps[place]) if len(enough) else None
-    number = table.schema.names.index(column)
-    reach = sandbox.rows(f"SELECT count(*) FROM ({table.relation(sandbox, [number], 't')}) WHERE t{number} >= ?", [at])
+    place_of_column = table.schema.names.index(column)
+    every = f"SELECT {score_sql(table, column, 't')} AS v FROM ({table.relation(sandbox, [place_of_column], 't')})"
     command = ["mfq", "filter", table.name, "--min", f"{column}={at!r}", "-o", "kept.parquet"]
     return Threshold(
         column=column,
@@ -52,6 +53,6 @@ def find_threshold(
         precision=float(hits[place] / kept[place]),
         lower=float(lower[place]),
         recall=float(hits[place] / max(1.0, good.sum())),
-        kept=int(reach[0][0]) if at is not None else 0,
+        kept=0 if at is None else kept_at(sandbox, every, [at])[0],
         command=shlex.join(command) if at is not None else None,
     )

@@ -95,6 +95,15 @@ def test_the_line_of_the_threshold_keeps_the_songs_that_it_says(
     assert min(kept["overall_quality_score"].to_pylist()) == one["at"]
 
 
+def test_what_filter_takes_for_missing_is_neither_judged_nor_kept(tables: Path) -> None:
+    rows = pq.read_table(tables / "scores.parquet").to_pylist()
+    rows[1]["overall_quality_score"], rows[2]["overall_quality_score"] = math.nan, 7.0
+    pq.write_table(pa.Table.from_pylist(rows), tables / "scores.parquet")
+    answer = found(tables, "mean.csv", "--good", "rating >= 1", "--precision", "0.5")
+    assert [(one["songs"], one["missing"]) for one in answer["columns"][:1]] == [(SONGS - 3, 3)]
+    assert answer["thresholds"][0]["kept"] == SONGS - 3
+
+
 def test_a_precision_that_no_score_reaches_is_said(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [str(tables / "scores.parquet"), str(tables / "mean.csv"), "--resamples", "100"]
     assert main(["eval", *names, "--columns", "production_quality", "--good", "rating >= 4.9"]) == 0

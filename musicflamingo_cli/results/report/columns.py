@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.measures import MEASURE_NAMES
+from musicflamingo_cli.results.columns import is_number
 from musicflamingo_cli.results.outcome_rows import measure_column
 from musicflamingo_cli.results.report.card import asks_no_scores, stated_scores
 from musicflamingo_cli.results.report.records import ReportOptions
@@ -132,7 +133,7 @@ def measures_of(columns: Columns) -> list[tuple[Dimension, str]]:
         # Without its prefix or a detail column, a tempo is what a model claims.
         own = [n for n in (measure_column(measure), measure) if n in names]
         name = next((n for n in own if n == measure_column(measure) or f"{n}_detail" in names), None)
-        if name is not None and name not in taken and _is_number(columns.kind(name)):
+        if name is not None and name not in taken and is_number(columns.kind(name)):
             found.append((Dimension(name, names.index(name)), unit))
     return found
 
@@ -174,7 +175,7 @@ def missing_of(columns: Columns) -> list[str]:
 
 def _score_names(table: Table, wanted: str | None) -> list[str]:
     schema = table.schema
-    names = [n for n in schema.names if _is_number(schema.field(n).type)]
+    names = [n for n in schema.names if is_number(schema.field(n).type)]
     if wanted is not None and wanted not in names:
         raise UsageError(f"{table.name}: column '{wanted}' holds {schema.field(wanted).type}, which can't rank songs")
     stated = list(stated_scores(table.card))
@@ -196,10 +197,6 @@ def _score_names(table: Table, wanted: str | None) -> list[str]:
 
 def _measures() -> set[str]:
     return {*MEASURE_NAMES, *(measure_column(name) for name in MEASURE_NAMES)}
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind))
 
 
 def _is_text(kind: pa.DataType) -> bool:
