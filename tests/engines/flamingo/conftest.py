@@ -14,7 +14,7 @@ from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.flamingo.engine import FlamingoEngine
 from musicflamingo_cli.engines.flamingo.loading import Loaded, load
 from musicflamingo_cli.intake.packs import load_pack
-from musicflamingo_cli.records import Fingerprint, LoadedAudio, Request
+from musicflamingo_cli.records import Fingerprint, LoadedAudio, Reply, Request
 
 RATE = 16_000
 
@@ -83,3 +83,18 @@ def engine(checkpoints: dict[str, Path], models: dict[str, Loaded]) -> Iterator[
     yield make
     for one in made:
         one.close()
+
+
+def same(one: object, other: object) -> None:
+    """Hold one reply to another: the text to the letter, the probabilities to what rounding in float32 moves."""
+    assert isinstance(one, Reply)
+    assert isinstance(other, Reply)
+    assert (one.text, one.finish_reason, one.generated_tokens) == (
+        other.text,
+        other.finish_reason,
+        other.generated_tokens,
+    )
+    assert list(one.scores) == list(other.scores)
+    for name, spread in one.scores.items():
+        assert spread.written == other.scores[name].written
+        np.testing.assert_allclose(spread.probabilities, other.scores[name].probabilities, rtol=2e-3, atol=1e-18)

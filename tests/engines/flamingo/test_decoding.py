@@ -15,7 +15,7 @@ from musicflamingo_cli.engines.flamingo.reply_plan import Free, Number
 from musicflamingo_cli.engines.flamingo.score_grid import ALPHABET, choices
 from musicflamingo_cli.engines.flamingo.vocabulary import Vocabulary
 from musicflamingo_cli.records import Field, Pack, Reply
-from tests.engines.flamingo.conftest import request_for, sound
+from tests.engines.flamingo.conftest import request_for, same, sound
 
 KINDS = ["musicflamingo", "audioflamingo3"]
 SCORES = (
@@ -49,20 +49,6 @@ def whole(engine, requests):
 def vocabulary_of(engine):
     model, tokenizer = engine._loaded.model, engine._loaded.processor.tokenizer
     return Vocabulary(tokenizer, model.config.text_config.vocab_size, (tokenizer.eos_token_id,))
-
-
-def same(one, other):
-    assert isinstance(one, Reply)
-    assert isinstance(other, Reply)
-    assert (one.text, one.finish_reason, one.generated_tokens) == (
-        other.text,
-        other.finish_reason,
-        other.generated_tokens,
-    )
-    assert list(one.scores) == list(other.scores)
-    for name, spread in one.scores.items():
-        assert spread.written == other.scores[name].written
-        np.testing.assert_allclose(spread.probabilities, other.scores[name].probabilities, rtol=2e-3, atol=1e-18)
 
 
 @pytest.mark.parametrize("kind", KINDS)

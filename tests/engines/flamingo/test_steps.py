@@ -17,8 +17,8 @@ from musicflamingo_cli.engines.base import OutOfMemory
 from musicflamingo_cli.engines.flamingo import cuda_graph, kv_cache, model, session
 from musicflamingo_cli.engines.flamingo.cuda_graph import CaptureFailed, capture
 from musicflamingo_cli.engines.flamingo.free_text import FreeSettings, generate
-from musicflamingo_cli.records import Field, Pack, Reply
-from tests.engines.flamingo.conftest import request_for, sound
+from musicflamingo_cli.records import Field, Pack
+from tests.engines.flamingo.conftest import request_for, same, sound
 
 WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "_to_copy", "item"}
 """Operations that wait for a device or copy to it."""
@@ -182,19 +182,6 @@ def test_the_mask_of_a_step_is_made_in_one_call_before_anything_waits_for_the_st
             assert (before, after) == ("step", "choice")
 
 
-def alike(one, other):
-    assert isinstance(one, Reply)
-    assert (one.text, one.finish_reason, one.generated_tokens) == (
-        other.text,
-        other.finish_reason,
-        other.generated_tokens,
-    )
-    assert list(one.scores) == list(other.scores)
-    for name, spread in one.scores.items():
-        assert spread.written == other.scores[name].written
-        np.testing.assert_allclose(spread.probabilities, other.scores[name].probabilities, rtol=2e-3, atol=1e-18)
-
-
 @pytest.mark.parametrize("kind", ["musicflamingo", "audioflamingo3"])
 @pytest.mark.parametrize("decode", ["text", "json", "scores"])
 def test_a_batch_that_is_replayed_answers_as_its_songs_do_alone(engine, kind, decode, monkeypatch):
@@ -219,7 +206,7 @@ def test_a_batch_that_is_replayed_answers_as_its_songs_do_alone(engine, kind, de
     replaying(one, monkeypatch, lambda work: captures.append(1) or work)
     together = [reply for start in (0, 17) for reply in one.reply(songs[start : start + 17])]
     for reply, expected in zip(together, alone, strict=True):
-        alike(reply, expected)
+        same(reply, expected)
     assert len(captures) > 2 or decode == "scores"
     if decode == "text":
         assert {reply.finish_reason for reply in alone} == {"stop", "length"}
@@ -261,7 +248,7 @@ def test_where_a_step_cannot_be_captured_it_runs_as_it_is_and_that_is_said(engin
     assert one.network.step == "graph"
     for _ in range(2):
         for reply, expected in zip(one.reply(songs), plain, strict=True):
-            alike(reply, expected)
+            same(reply, expected)
     assert len(tries) == 1
     assert one.provenance["step"] == "eager"
     assert said == list(one.notes)
