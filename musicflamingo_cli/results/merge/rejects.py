@@ -12,20 +12,10 @@ from musicflamingo_cli.results.tables.json_table import json_lines_of_rows
 from musicflamingo_cli.results.tables.open import Reject, Table
 from musicflamingo_cli.results.write.formats import rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
-from musicflamingo_cli.results.write.parquet import ParquetSink, write_text
+from musicflamingo_cli.results.write.parquet import write_rows
 
 REJECTS = pa.schema([(name, pa.string()) for name in ("table", "place", "song_id", "reason", "error")])
-
-
 SHOWN = 8
-
-
-def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, *, typed: bool = False) -> None:
-    """Write batches to a Parquet file; `typed` as in `ParquetSink`."""
-    sink = ParquetSink(path, schema, typed=typed)
-    for batch in batches:
-        sink.write(batch)
-    sink.close()
 
 
 def write_rejects(name: str, rejects: Sequence[Reject], outputs: Outputs, work: Path) -> None:
@@ -34,12 +24,8 @@ def write_rejects(name: str, rejects: Sequence[Reject], outputs: Outputs, work: 
         {"table": r.table, "place": r.place, "song_id": r.song_id, "reason": r.reason, "error": r.error}
         for r in rejects
     ]
-    part, form = outputs.part(name, work), rows_format("--rejects", name)
-    rows = part if form == "parquet" else work / "rejects.parquet"
-    write_batches(iter([pa.RecordBatch.from_pylist(listed, schema=REJECTS)]), REJECTS, rows)
-    if form != "parquet":
-        with part.open("wb") as file:
-            write_text(rows, file, form, ())
+    batch = pa.RecordBatch.from_pylist(listed, schema=REJECTS)
+    write_rows(iter([batch]), REJECTS, outputs.part(name, work), rows_format("--rejects", name), work)
 
 
 def places_of(table: Table, rows: Sequence[int]) -> list[str]:

@@ -12,14 +12,14 @@ import orjson
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.merge.columns import score_names
 from musicflamingo_cli.results.merge.options import MergeOptions, MergeResult
-from musicflamingo_cli.results.merge.rejects import SHOWN, reject_lines, write_batches, write_rejects
+from musicflamingo_cli.results.merge.rejects import SHOWN, reject_lines, write_rejects
 from musicflamingo_cli.results.merge.shards import Merged, Shards
 from musicflamingo_cli.results.sandbox import Sandbox, work_folder
 from musicflamingo_cli.results.tables.open import Reject, open_table
 from musicflamingo_cli.results.tables.table import NothingLeft, naming_damage
 from musicflamingo_cli.results.write.formats import check_output, format_of, rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
-from musicflamingo_cli.results.write.parquet import left_out, write_text
+from musicflamingo_cli.results.write.parquet import left_out, write_batches, write_rows, write_text
 from musicflamingo_cli.results.write.places import check_outputs
 
 
@@ -90,11 +90,7 @@ def _side_outputs(options: MergeOptions, sandbox: Sandbox, merged: Merged, work:
     with Outputs(if_changed=options.if_changed) as outputs:
         if options.conflicts:
             part, form = outputs.part(options.conflicts, work), rows_format("--conflicts", options.conflicts)
-            rows = part if form == "parquet" else work / "conflicts.parquet"
-            write_batches(sandbox.batches(merged.conflicts), sandbox.schema(merged.conflicts), rows)
-            if form != "parquet":
-                with part.open("wb") as file:
-                    write_text(rows, file, form, ())
+            write_rows(sandbox.batches(merged.conflicts), sandbox.schema(merged.conflicts), part, form, work)
         if options.rejects:
             write_rejects(options.rejects, merged.rejects, outputs, work)
 

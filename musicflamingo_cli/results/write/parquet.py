@@ -76,6 +76,23 @@ class ParquetSink:
         return self._writer
 
 
+def write_batches(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, *, typed: bool = False) -> None:
+    """Write batches to a Parquet file; `typed` as in `ParquetSink`."""
+    sink = ParquetSink(path, schema, typed=typed)
+    for batch in batches:
+        sink.write(batch)
+    sink.close()
+
+
+def write_rows(batches: Iterator[pa.RecordBatch], schema: pa.Schema, path: Path, form: str, work: Path) -> None:
+    """Write batches in a form that keeps all columns; for text by way of a Parquet file in the folder `work`."""
+    rows = path if form == "parquet" else work / f"{path.name}.parquet"
+    write_batches(batches, schema, rows)
+    if form != "parquet":
+        with path.open("wb") as file:
+            write_text(rows, file, form, ())
+
+
 def _repeating(batch: pa.RecordBatch) -> list[str]:
     """Return the leaf columns that are worth a dictionary: one whose values hardly repeat is written faster without."""
     head = batch.slice(0, 4096)
