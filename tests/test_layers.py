@@ -63,7 +63,7 @@ MAY = {
     "results.sandbox results.schema results.sweep results.tables results.write score_stats "
     "urls",
     "evaluation": "errors extras results.columns results.report results.sandbox results.sweep results.tables "
-    "results.write",
+    "results.write scoring",
     # A run, and questions about one.
     "console": "errors",
     "progress": "console watch",

@@ -36,7 +36,7 @@ TABLE_OF = {
     "filter": ("docs/filter-and-merge.md", "mfq filter"),
     "merge": ("docs/filter-and-merge.md", "mfq merge"),
     "report": ("docs/report.md", "Report"),
-    "eval": ("docs/evaluate.md", "Scores and people"),
+    "eval": ("docs/evaluate.md", "mfq eval"),
     "doctor": ("docs/gpu-box.md", "mfq doctor"),
 }
 """Command -> the page and the section that hold the table of its options."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import json
 import re
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -42,6 +44,12 @@ def test_manifest_rows_name_files_and_have_unique_ids() -> None:
     named = {row["audio"] for row in ROWS}
     audio = {path.name for path in SAMPLE.iterdir() if path.suffix in {".wav", ".flac", ".mp3", ".ogg", ".m4a"}}
     assert named == audio
+
+
+def test_the_labels_say_which_songs_are_clean_and_whose_twins_they_are() -> None:
+    rows = [line.split(",") for line in (SAMPLE / "labels.csv").read_text("utf-8").splitlines()]
+    told = [[row["id"], str(int(row["damage"] is None)), row["twin_of"] or row["id"]] for row in ROWS]
+    assert rows == [["id", "clean", "song"], *told]
 
 
 def test_there_is_enough_of_everything() -> None:
@@ -139,3 +147,21 @@ def test_the_docs_show_what_the_demo_prints(tmp_path: Path, capsys: pytest.Captu
         names = ("overall_quality_score", "production_quality", "production_complexity")
         assert [row[name] for name in names] == pytest.approx([float(score) for score in scores], abs=0.005)
         assert (row["status"], row["audio_flags"]) == (status, [flag] if flag else [])
+    _the_page_of_the_evaluation_is_as_the_docs_tell(table, tmp_path)
+
+
+def _the_page_of_the_evaluation_is_as_the_docs_tell(table: Path, folder: Path) -> None:
+    """The command of docs/evaluate.md, and the line that its page prints: 13 clean songs and two damaged ones."""
+    text = (ROOT / "docs" / "evaluate.md").read_text("utf-8")
+    command = text[text.index("mfq eval data/out") :].partition("\n```")[0].replace("\\\n", "")
+    places = {"data/out/scores.parquet": table, "data/sample/labels.csv": SAMPLE / "labels.csv"}
+    words = [str(places.get(word, word)) for word in shlex.split(command)[1:-1]]
+    page, kept = folder / "eval.html", folder / "kept.jsonl"
+    assert main([*words, str(page), "--resamples", "100"]) == 0
+    told = page.read_text("utf-8")
+    assert "15 songs in all" in told
+    line = shlex.split(html.unescape(told.partition("<pre>")[2].partition("</pre>")[0]))
+    assert main([*line[1:-1], str(kept)]) == 0
+    songs = {json.loads(row)["song_id"] for row in kept.read_text("utf-8").splitlines()}
+    assert songs - {row["id"] for row in CLEAN} == {"bach-cello-suite-1-very-quiet", "korobeiniki-cut-off"}
+    assert len(songs) == len(CLEAN) + 2

@@ -17,10 +17,13 @@ def eval_(  # noqa: PLR0913 - a command's options
             "--output", "-o", metavar="FILE", show_default="print text", help="A page (.html), text (.txt) or .json."
         ),
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")] = False,
     label: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="COLUMN", show_default="the only column of numbers", help="A column of LABELS; may repeat."
+            metavar="COLUMN",
+            show_default="the only column of numbers",
+            help="A column of LABELS, or column.field; with --text also what it says, as bpm:tempo. May repeat.",
         ),
     ] = None,
     on: Annotated[
@@ -36,14 +39,25 @@ def eval_(  # noqa: PLR0913 - a command's options
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN,...", show_default="every score", help="Columns of SCORES that are judged."),
+        typer.Option(
+            metavar="COLUMN,...",
+            show_default="every score",
+            help="Columns of SCORES that are judged; '*' is any number.",
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column of SCORES that says a tempo, key or genre. May repeat."),
     ] = None,
     group: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="What belongs together and is drawn together: artist, system.")
+        str | None,
+        typer.Option(metavar="COLUMN[:PATTERN]", help="What belongs together and is drawn together: artist, system."),
     ] = None,
-    per: Annotated[str | None, typer.Option(metavar="COLUMN", help="Judge within each value of a column too.")] = None,
+    per: Annotated[
+        str | None, typer.Option(metavar="COLUMN[:PATTERN]", help="Judge within each value of a column too.")
+    ] = None,
     against: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Another table of scores: which ranks better?")
+        str | None, typer.Option(metavar="FILE|COLUMN", help="Another table or column: which ranks better?")
     ] = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="LABELS holds pairs: columns winner and loser.")] = False,
     good: Annotated[
@@ -63,14 +77,13 @@ def eval_(  # noqa: PLR0913 - a command's options
     """
     from musicflamingo_cli import console
     from musicflamingo_cli.evaluation.evaluate import evaluate
-    from musicflamingo_cli.evaluation.output import check_place, write_evaluation
+    from musicflamingo_cli.evaluation.output import check_place, json_text, write_evaluation
     from musicflamingo_cli.evaluation.records import EvalOptions
     from musicflamingo_cli.evaluation.text import text_lines
     from musicflamingo_cli.progress import counter
 
     if output is not None:
         check_place(output, [name for name in (scores, labels, against) if name])
-
     options = EvalOptions(
         labels=tuple(label or ()),
         on=on,
@@ -80,6 +93,7 @@ def eval_(  # noqa: PLR0913 - a command's options
         per=per,
         against=against,
         pairs=pairs,
+        texts=tuple(text or ()),
         good=good,
         precision=precision,
         resamples=resamples,
@@ -87,10 +101,12 @@ def eval_(  # noqa: PLR0913 - a command's options
     )
     with counter("resamples") as told:
         found = evaluate(scores, labels, options, told)
-    if output is None:
+    if json:
+        console.data(json_text(found))
+    elif output is None:
         for line in text_lines(found):
             console.data(console.safe(line))
-    else:
+    if output is not None:
         write_evaluation(found, output)
         console.note(f"evaluation: {output}")
     return 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation import statistics
+from musicflamingo_cli.evaluation.claims import judge_texts
 from musicflamingo_cli.evaluation.groups import group_agreements
+from musicflamingo_cli.evaluation.picked import pick
 from musicflamingo_cli.evaluation.records import (
     Ceiling,
     ColumnAgreement,
@@ -22,21 +25,28 @@ from musicflamingo_cli.evaluation.records import (
     Evaluation,
 )
 from musicflamingo_cli.evaluation.samples import Floats, Places, read_pairs, read_samples
+from musicflamingo_cli.evaluation.staging import opened
 from musicflamingo_cli.evaluation.statistics import Progress
 from musicflamingo_cli.evaluation.threshold import find_threshold
 from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.results.columns import is_number
-from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
-from musicflamingo_cli.results.tables.ids import nearest
-from musicflamingo_cli.results.tables.open import open_table
-from musicflamingo_cli.results.tables.table import Table, naming_damage
+from musicflamingo_cli.results.sandbox import Sandbox
+from musicflamingo_cli.results.tables.open import ID_NAMES
+from musicflamingo_cli.results.tables.table import Table
 
 BASELINES = ("loudness_lufs", "audio_seconds", "bandwidth_hz")
 """Measures that tell nothing of how good a song is, so that a score must agree better than they do."""
 CHANCE = "shuffled"
 """The first column's scores in another order."""
-PACKAGES = {"sklearn": "scikit-learn", "scipy": "scipy"}
+PACKAGES = {"mir_eval": "mir_eval", "sklearn": "scikit-learn", "scipy": "scipy"}
 """Module -> the package of the extra `eval` that it is in."""
+
+
+def check_extra(command: str) -> None:
+    """Raise `UsageError` where a package of the extra `eval` is not installed."""
+    absent = [package for module, package in PACKAGES.items() if find_spec(module) is None]
+    if absent:
+        raise UsageError(f"{command} needs {' and '.join(absent)}: {install_command('eval')}")
 
 
 def evaluate(
@@ -53,140 +63,125 @@ def evaluate(
     Raises:
         UsageError: for a table or column that can't be used, or without the extra `eval`.
     """
-    absent = [package for module, package in PACKAGES.items() if find_spec(module) is None]
-    if absent:
-        raise UsageError(f"mfq eval needs {' and '.join(absent)}: {install_command('eval')}")
-    with work_folder() as work:
-        tables = [open_table(name, _made(work / str(i))) for i, name in enumerate((scores, labels))]
-        older = open_table(options.against, _made(work / "older")) if options.against else None
-        every = [*tables, *([older] if older else [])]
-        for table in every:
-            table.verify()
-        files = [path for table in every for path in table.files]
-        with naming_damage(every), Sandbox(work, files, Limits()) as sandbox:
-            return _evaluate(sandbox, tables[0], tables[1], older, options, progress)
+    check_extra("mfq eval")
+    # What is no file is a column of SCORES.
+    older = [options.against] if options.against is not None and Path(options.against).exists() else []
+    with opened(scores, labels, *older) as (sandbox, tables):
+        if options.texts:
+            return judge_texts(sandbox, tables[0], tables[1], options, progress)
+        columns = _columns(tables[0], options)
+        if options.pairs:
+            return _of_pairs(sandbox, tables[0], tables[1], options, columns, progress)
+        return _of_ratings(sandbox, tables, options, columns, progress)
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-def _evaluate(
-    sandbox: Sandbox, scores: Table, labels: Table, older: Table | None, options: EvalOptions, progress: Progress
+def _of_ratings(
+    sandbox: Sandbox, tables: Sequence[Table], options: EvalOptions, columns: Sequence[str], progress: Progress
 ) -> Evaluation:
-    columns = _columns(scores, options)
-    if options.pairs:
-        return _of_pairs(sandbox, scores, labels, options, columns, progress)
-    samples = read_samples(sandbox, scores, labels, older, options, [*columns, *_baselines(scores, columns)])
-    if samples.songs < 2:
-        some = f" (not there: {', '.join(samples.some_unmatched)})" if samples.some_unmatched else ""
-        raise UsageError(
-            f"{labels.name}: {samples.songs} of its songs are in {scores.name}; "
-            f"name the ids with --on and --label-id{some}"
-        )
-    means = {name: _mean(ratings) for name, ratings in samples.ratings.items()}
-    known = {**samples.scores, CHANCE: np.random.default_rng(options.seed).permutation(samples.scores[columns[0]])}
-    trials = [Trial(column, label, known[column], mean) for label, mean in means.items() for column in known]
-    trials += [
-        Trial(column, label, samples.scores[column], mean, samples.older[column])
-        for label, mean in means.items()
-        for column in samples.older
-        if column in columns
-    ]
+    scores, labels, older = tables[0], tables[1], tables[2] if len(tables) > 2 else None
+    rival = options.against if older is None else None
+    wanted = [*columns, *_baselines(scores, columns)]
+    wanted += [rival] if rival is not None and rival not in wanted else []
+    samples = read_samples(sandbox, scores, labels, older, options, wanted)
+    first, songs = columns[0], len(samples.ids)
+    judged = {name: samples.scores[name] for name in wanted if name in columns or name in BASELINES}
+    judged[CHANCE] = np.random.default_rng(options.seed).permutation(samples.scores[first])
+    trials = []
+    for label, mean in samples.means.items():
+        trials += [Trial(column, label, values, mean) for column, values in judged.items()]
+        if rival is not None:
+            trials.append(Trial(first, label, judged[first], mean, rival, samples.scores[rival]))
+        elif older is not None:
+            named = {column: f"that of {older.name}" for column in samples.older if column in columns}
+            trials += [Trial(c, label, judged[c], mean, other, samples.older[c]) for c, other in named.items()]
 
     def every(places: Places) -> Floats:
         return np.concatenate([trial.of(places) for trial in trials])
 
-    figures = statistics.bootstrap(every, samples.songs, samples.drawn, options, progress)
+    figures = statistics.bootstrap(every, songs, samples.drawn, options, progress)
     size = len(statistics.NAMES)
     tried = [(trial, figures[i * size : (i + 1) * size]) for i, trial in enumerate(trials)]
     notes = []
     if options.group is None:
         notes.append("intervals take songs for independent; --group names what belongs together (artist, system)")
-    first = columns[0]
-    thresholds = [find_threshold(sandbox, scores, first, samples.scores[first], means, options)] if options.good else []
     return Evaluation(
         scores=scores.name,
         labels=labels.name,
-        matched=samples.songs,
+        matched=songs,
         unmatched=samples.unmatched,
         some_unmatched=samples.some_unmatched,
-        columns=tuple(_agreement(t, of, columns) for t, of in tried if t.older is None),
+        columns=tuple(_agreement(t, of, columns) for t, of in tried if t.other is None),
         ceilings=tuple(_ceiling(name, ratings) for name, ratings in samples.ratings.items() if ratings.shape[1] > 1),
         differences=tuple(
-            Difference(t.column, t.label, int(t.known.sum()), of[0]) for t, of in tried if t.older is not None
+            Difference(t.column, t.other, t.label, int(t.known.sum()), of[0]) for t, of in tried if t.other is not None
         ),
-        thresholds=tuple(thresholds),
-        groups=group_agreements(samples, first, next(iter(means.values())), options) if options.per else (),
+        thresholds=(find_threshold(sandbox, scores, first, samples, options),) if options.good else (),
+        groups=group_agreements(samples, first, options, progress) if options.per else (),
         notes=tuple(notes),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A column beside a label."""
+    """A column with a label."""
 
     column: str
     label: str
     scores: Floats
     labels: Floats
-    older: Floats | None = None
-    """Where the same column of another table is set against it."""
+    other: str | None = None
+    """What it is set against."""
+    others: Floats | None = None
 
     @property
     def known(self) -> NDArray[np.bool_]:
         """[songs]: whether all are there."""
         found = np.isfinite(self.scores) & np.isfinite(self.labels)
-        return found if self.older is None else found & np.isfinite(self.older)
+        return found if self.others is None else found & np.isfinite(self.others)
 
     def of(self, places: Places) -> Floats:
         """Return the statistics of some songs, or their difference."""
         places = places[self.known[places]]
         found = statistics.agreement(self.scores[places], self.labels[places], places % 2)
-        if self.older is None:
+        if self.others is None:
             return found
-        return found - statistics.agreement(self.older[places], self.labels[places], places % 2)
+        return found - statistics.agreement(self.others[places], self.labels[places], places % 2)
 
 
 def _agreement(trial: Trial, figures: Sequence[Estimate], columns: Sequence[str]) -> ColumnAgreement:
     values = trial.scores[trial.known]
-    counts = np.unique(values, return_counts=True)[1].astype(float)
-    pairs = len(values) * (len(values) - 1)
+    distinct, tied = statistics.ties(values)
     return ColumnAgreement(
         column=trial.column,
         label=trial.label,
         songs=len(values),
         missing=int((np.isfinite(trial.labels) & ~np.isfinite(trial.scores)).sum()),
-        distinct=len(counts),
-        tied=float((counts * (counts - 1)).sum() / pairs) if pairs else 0.0,
+        distinct=distinct,
+        tied=tied,
         statistics=dict(zip(statistics.NAMES, figures, strict=True)),
         baseline=trial.column not in columns,
     )
 
 
 def _columns(scores: Table, options: EvalOptions) -> list[str]:
-    """Return the columns that are judged, the overall score first."""
-    names = scores.schema.names
+    """Return the columns that are judged, the overall score first; a name may be a pattern over columns of numbers."""
+    numbers = [one.name for one in scores.schema if is_number(one.type) and one.name not in ID_NAMES]
+    found: dict[str, None] = {}
     for name in options.columns:
-        if name not in names:
-            raise UsageError(f"{scores.name}: no column '{name}'{nearest(name, names)}")
-        if not is_number(scores.schema.field(name).type):
+        fits = [column for column in numbers if fnmatchcase(column, name)]
+        if name not in numbers and not fits:
+            pick(scores, name)
             raise UsageError(f"{scores.name}: column '{name}' holds no numbers")
-    found = list(options.columns) or list(scores.ranges())
+        found |= dict.fromkeys([name] if name in numbers else fits)
+    if not options.columns:
+        found = dict.fromkeys(scores.ranges())
     if not found:
         raise UsageError(f"{scores.name}: its run card tells of no scores; name columns with --columns")
-    return found
+    return list(found)
 
 
 def _baselines(scores: Table, columns: Sequence[str]) -> list[str]:
     return [name for name in BASELINES if name in scores.schema.names and name not in columns]
-
-
-def _mean(ratings: Floats) -> Floats:
-    """Return the mean rating of each song, NaN where there is none."""
-    rated = np.isfinite(ratings).sum(axis=1)
-    return np.where(rated > 0, np.nansum(ratings, axis=1) / np.maximum(rated, 1), np.nan)
 
 
 def _ceiling(name: str, ratings: Floats) -> Ceiling:
@@ -212,7 +207,8 @@ def _of_pairs(
         if not known.any():
             continue
         points = (np.sign(better[known] - worse[known]) + 1) / 2
-        (accuracy,) = statistics.bootstrap(_mean_of(points), len(points), None, options, progress)
+        drawn = None if pairs.drawn is None else pairs.drawn[known]
+        (accuracy,) = statistics.bootstrap(statistics.mean_of(points), len(points), drawn, options, progress)
         found.append(
             ColumnAgreement(
                 column=name,
@@ -227,7 +223,3 @@ def _of_pairs(
         )
     matched = len(next(iter(pairs.better.values())))
     return Evaluation(scores.name, labels.name, matched, pairs.unmatched, pairs.some_unmatched, tuple(found))
-
-
-def _mean_of(points: Floats) -> Callable[[Places], Floats]:
-    return lambda places: np.array([points[places].mean()])

@@ -31,13 +31,18 @@ def write_evaluation(found: Evaluation, path: str) -> None:
     """Write what was found, whole or not at all. Raises `OutputError`."""
     form = _form(path)
     if form == "json":
-        raw = orjson.dumps(_finite(asdict(found)), option=orjson.OPT_INDENT_2) + b"\n"
+        raw = f"{json_text(found)}\n".encode()
     elif form == "html":
         raw = _page(found).encode("utf-8")
     else:
         raw = "".join(f"{line}\n" for line in text_lines(found)).encode("utf-8")
     with output(path) as file:
         file.write(raw)
+
+
+def json_text(found: Evaluation) -> str:
+    """Return what was found as JSON, with null for what could not be had."""
+    return orjson.dumps(_finite(asdict(found)), option=orjson.OPT_INDENT_2).decode()
 
 
 def _form(path: str) -> str:
@@ -48,7 +53,6 @@ def _form(path: str) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """Return JSON data with null for what could not be had."""
     if isinstance(value, dict):
         return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Interval = tuple[float, float]
-
 
 @dataclass(frozen=True, slots=True)
-class EvalOptions:
-    """What a person asks of `mfq eval`."""
+class Join:
+    """How scores and labels come together."""
 
     labels: tuple[str, ...] = ()
-    """Columns of LABELS; none: the only one that holds numbers."""
+    """Columns of LABELS, or `column.field`; none: the only one that holds numbers."""
     on: str | None = None
     """Column of the id in SCORES; None: `song_id` or `id`."""
     label_id: str | None = None
@@ -20,19 +18,27 @@ class EvalOptions:
     columns: tuple[str, ...] = ()
     """Columns of SCORES that are judged; none: every score."""
     group: str | None = None
-    """Column of what is drawn together: artist, system."""
+    """Column of what is drawn together (artist, system), or `column:pattern` for what matches in it."""
     per: str | None = None
-    """Column by whose values the agreement is told apart."""
+    """The same for what the agreement is told apart by."""
+    resamples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EvalOptions(Join):
+    """What a person asks of `mfq eval`."""
+
     against: str | None = None
-    """Another table of scores, which the first is set against."""
+    """Another column, or table of scores, which the first column is set against."""
     pairs: bool = False
     """LABELS holds pairs, in the columns `winner` and `loser`."""
+    texts: tuple[str, ...] = ()
+    """Columns of SCORES whose words are held to what the labels say (`label:tempo`, `:key`, `:genre`)."""
     good: str | None = None
     """`label >= 4`: which songs are good enough."""
     precision: float = 0.9
     """Share of the kept songs that must be good, by the lower end of its interval."""
-    resamples: int = 1000
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ class ColumnAgreement:
     tied: float
     """Share of the pairs of songs that the column can't tell apart, 0..1."""
     statistics: dict[str, Estimate]
-    """`spearman`, `kendall`, `pearson` and `accuracy`; for pairs `accuracy` alone."""
+    """`spearman`, `kendall`, `pearson` and `accuracy`; for pairs `accuracy` alone; for texts those of their kind."""
     baseline: bool = False
     """True for what any better score must beat: loudness, length, bandwidth, chance."""
 
@@ -80,9 +86,11 @@ class Ceiling:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much better a column ranks than the same one of another table, over the songs that both have."""
+    """How much better a column ranks than another one, over the songs that both have."""
 
     column: str
+    other: str
+    """A column, or what the same column of another table is called."""
     label: str
     songs: int
     spearman: Estimate
@@ -93,10 +101,11 @@ class Difference:
         """The finding in words."""
         one = self.spearman
         if one.low <= 0 <= one.high:
-            told = f"no difference can be told in {self.songs} songs ({one.value:+.3f})"
+            told = f"{self.column} and {self.other} can't be told apart by {self.label} ({one.value:+.3f}"
         else:
-            told = f"ranks {'better' if one.value > 0 else 'worse'} by {abs(one.value):.3f}"
-        return f"{self.column} against {self.label}: {told}, 95 % {one.low:+.3f} to {one.high:+.3f} (Spearman)"
+            side = "better" if one.value > 0 else "worse"
+            told = f"{self.column} ranks {side} than {self.other} by {abs(one.value):.3f} for {self.label} (Spearman"
+        return f"{told}, 95 % {one.low:+.3f} to {one.high:+.3f}, {self.songs} songs)"
 
 
 @dataclass(frozen=True, slots=True)

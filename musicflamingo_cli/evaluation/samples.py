@@ -1,4 +1,4 @@
-"""Scores beside labels: the songs that two tables share, as columns of numbers."""
+"""Scores and labels of the songs that two tables share, as columns of numbers or texts."""
 
 from __future__ import annotations
 
@@ -11,30 +11,38 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.evaluation.records import EvalOptions
-from musicflamingo_cli.results.columns import clean, is_number
+from musicflamingo_cli.evaluation.picked import pick_group, pick_id, pick_ratings, pick_score, pick_text
+from musicflamingo_cli.evaluation.records import Join
+from musicflamingo_cli.evaluation.staging import (
+    ROW,
+    check_matched,
+    lacking,
+    pick_groups,
+    stage,
+    stage_labels,
+    stage_scores,
+)
+from musicflamingo_cli.results.columns import is_number
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.results.tables.ids import id_sql, nearest
-from musicflamingo_cli.results.tables.open import id_column
+from musicflamingo_cli.results.tables.open import ID_NAMES
 from musicflamingo_cli.results.tables.table import Table
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
-NAMED = 3
-"""So many ids are named where some have no match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
     """The labelled songs that SCORES has, in the order of LABELS."""
 
+    ids: Sequence[str]
     scores: Mapping[str, Floats]
     """Column of SCORES -> [songs], NaN for null."""
     older: Mapping[str, Floats]
     """The same of the table that it is set against: the columns of both, NaN also for songs that it lacks."""
     ratings: Mapping[str, Floats]
     """Label -> [songs, raters], NaN where there is none."""
-    drawn: NDArray[np.intp] | None
+    drawn: Places | None
     """[songs], from 0: what is drawn together."""
     per: NDArray[np.object_] | None
     """[songs]: the group that each is told under, None for none."""
@@ -42,9 +50,13 @@ class Samples:
     some_unmatched: tuple[str, ...]
 
     @property
-    def songs(self) -> int:
-        """How many there are."""
-        return len(next(iter(self.ratings.values())))
+    def means(self) -> dict[str, Floats]:
+        """Label -> [songs], the mean of each song's ratings, NaN where there is none."""
+        rated = {label: np.isfinite(ratings).sum(axis=1) for label, ratings in self.ratings.items()}
+        return {
+            label: np.where(rated[label] > 0, np.nansum(ratings, axis=1) / np.maximum(rated[label], 1), np.nan)
+            for label, ratings in self.ratings.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,171 +67,116 @@ class Pairs:
     """Column of SCORES -> [pairs]: the winner's score, NaN for null."""
     worse: Mapping[str, Floats]
     """The loser's."""
+    drawn: Places | None
+    """[pairs], from 0: what is drawn together."""
+    unmatched: int
+    some_unmatched: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What the songs that both tables have are said to be."""
+
+    ids: Sequence[str]
+    claims: Mapping[str, Sequence[str | None]]
+    """Column of SCORES -> [songs]."""
+    references: Mapping[str, Sequence[str | None]]
+    """Label -> [songs]; where a song has several, one behind the other."""
+    drawn: Places | None
+    """[songs], from 0: what is drawn together."""
     unmatched: int
     some_unmatched: tuple[str, ...]
 
 
 def read_samples(
-    sandbox: Sandbox, scores: Table, labels: Table, older: Table | None, options: EvalOptions, columns: Sequence[str]
+    sandbox: Sandbox, scores: Table, labels: Table, older: Table | None, join: Join, columns: Sequence[str]
 ) -> Samples:
     """Join the tables on their ids. Raises `UsageError` for a column that isn't there, or an id that stands twice."""
-    names = label_names(labels, options)
+    names = label_names(labels, join)
     both = [name for name in columns if older is not None and name in older.schema.names]
-    told = {alias: name for alias, name in (("drawn", options.group), ("per", options.per)) if name is not None}
-    beside = {alias: name for alias, name in told.items() if name not in labels.schema.names}
-    _stage_scores(sandbox, "scores", scores, options, columns, beside)
+    theirs, ours = pick_groups(scores, labels, join)
+    stage_scores(
+        sandbox, "scores", scores, join, {f"s{i}": pick_score(scores, c) for i, c in enumerate(columns)} | ours
+    )
     if older is not None:
-        _stage_scores(sandbox, "older", older, options, both, {})
-    _stage_labels(sandbox, labels, options, names, {a: n for a, n in told.items() if a not in beside})
-    wanted = [f"r{i}" for i in range(len(names))] + [f"scores.c{i} AS s{i}" for i in range(len(columns))]
-    wanted += [*(f"older.c{i} AS o{i}" for i in range(len(both))), *told]
+        stage_scores(sandbox, "older", older, join, {f"o{i}": pick_score(older, c) for i, c in enumerate(both)})
+    ratings = {f"r{i}": pick_ratings(labels, name) for i, name in enumerate(names)}
+    gathered = {alias: f"flatten(list({alias} ORDER BY row))" for alias in ratings}
+    stage_labels(sandbox, labels, join, ratings | theirs, gathered)
     found = _read(
         sandbox,
-        f"SELECT {', '.join(wanted)} FROM labels JOIN scores ON labels.id = scores.id"
-        f"{' LEFT JOIN older ON labels.id = older.id' if older is not None else ''} ORDER BY labels.row",
+        f"SELECT * FROM labels JOIN scores USING (id){' LEFT JOIN older USING (id)' if older else ''} ORDER BY row",
     )
-    unmatched, some = _lacking(sandbox, "SELECT id, row FROM labels")
+    unmatched, some = lacking(sandbox, "SELECT id, row FROM labels")
+    check_matched(scores, labels, len(found), some)
     return Samples(
+        ids=found["id"].to_pylist(),
         scores={name: _floats(found[f"s{i}"]) for i, name in enumerate(columns)},
         older={name: _floats(found[f"o{i}"]) for i, name in enumerate(both)},
         ratings={name: _matrix(found[f"r{i}"]) for i, name in enumerate(names)},
-        drawn=_codes(found["drawn"]) if "drawn" in told else None,
-        per=np.array(found["per"].to_pylist(), dtype=object) if "per" in told else None,
+        drawn=_codes(found["drawn"]) if join.group else None,
+        per=np.array(found["per"].to_pylist(), dtype=object) if join.per else None,
         unmatched=unmatched,
         some_unmatched=some,
     )
 
 
-def read_pairs(sandbox: Sandbox, scores: Table, labels: Table, options: EvalOptions, columns: Sequence[str]) -> Pairs:
+def read_pairs(sandbox: Sandbox, scores: Table, labels: Table, join: Join, columns: Sequence[str]) -> Pairs:
     """Look up the scores of each pair. Raises `UsageError` as `read_samples`."""
-    _stage_scores(sandbox, "scores", scores, options, columns, {})
-    ids = [_id(labels, _position(labels, name), options.label_id) for name in ("winner", "loser")]
-    positions = sorted({_position(labels, name) for name in ("winner", "loser")})
-    sandbox.run(
-        f"CREATE TEMP TABLE pairs AS SELECT {ids[0]} AS winner, {ids[1]} AS loser, row "
-        f"FROM ({labels.relation(sandbox, positions, 't')})"
-    )
-    sides = ", ".join(f"w.c{i} AS w{i}, l.c{i} AS l{i}" for i in range(len(columns)))
+    stage_scores(sandbox, "scores", scores, join, {f"c{i}": pick_score(scores, c) for i, c in enumerate(columns)})
+    part = (join.label_id or "").partition(":")[2]
+    ids = {side: pick_id(labels, f"{side}:{part}" if part else side) for side in ("winner", "loser")}
+    drawn = {"drawn": pick_group(labels, join.group)} if join.group else {}
+    stage(sandbox, "pairs", labels, ids["winner"], {**ids, "row": ROW, **drawn})
+    sides = [f"w.c{i} AS w{i}, l.c{i} AS l{i}" for i in range(len(columns))]
     found = _read(
         sandbox,
-        f"SELECT {sides} FROM pairs JOIN scores w ON winner = w.id JOIN scores l ON loser = l.id ORDER BY pairs.row",
+        f"SELECT {', '.join([*sides, *drawn])} FROM pairs "
+        "JOIN scores w ON winner = w.id JOIN scores l ON loser = l.id ORDER BY pairs.row",
     )
-    _, some = _lacking(sandbox, "SELECT winner AS id, row FROM pairs UNION ALL SELECT loser, row FROM pairs")
+    _, some = lacking(sandbox, "SELECT winner AS id, row FROM pairs UNION ALL SELECT loser, row FROM pairs")
     return Pairs(
         better={name: _floats(found[f"w{i}"]) for i, name in enumerate(columns)},
         worse={name: _floats(found[f"l{i}"]) for i, name in enumerate(columns)},
+        drawn=_codes(found["drawn"]) if join.group else None,
         unmatched=labels.rows - found.num_rows,
         some_unmatched=some,
     )
 
 
-def label_names(labels: Table, options: EvalOptions) -> tuple[str, ...]:
+def read_texts(
+    sandbox: Sandbox, scores: Table, labels: Table, join: Join, claims: Sequence[str], references: Sequence[str]
+) -> Texts:
+    """Join what SCORES and LABELS say of songs. Raises `UsageError` as `read_samples`."""
+    theirs, ours = pick_groups(scores, labels, join)
+    stage_scores(sandbox, "scores", scores, join, {f"c{i}": pick_text(scores, c) for i, c in enumerate(claims)} | ours)
+    said = {f"r{i}": pick_text(labels, name) for i, name in enumerate(references)}
+    gathered = {alias: f"string_agg(DISTINCT {alias}, '; ' ORDER BY {alias})" for alias in said}
+    stage_labels(sandbox, labels, join, said | theirs, gathered)
+    found = _read(sandbox, "SELECT * FROM labels JOIN scores USING (id) ORDER BY row")
+    unmatched, some = lacking(sandbox, "SELECT id, row FROM labels")
+    check_matched(scores, labels, len(found), some)
+    return Texts(
+        ids=found["id"].to_pylist(),
+        claims={name: found[f"c{i}"].to_pylist() for i, name in enumerate(claims)},
+        references={name: found[f"r{i}"].to_pylist() for i, name in enumerate(references)},
+        drawn=_codes(found["drawn"]) if join.group else None,
+        unmatched=unmatched,
+        some_unmatched=some,
+    )
+
+
+def label_names(labels: Table, join: Join) -> tuple[str, ...]:
     """Return the label columns: those named, else the only one that holds numbers. Raises `UsageError`."""
-    for name in options.labels:
-        _position(labels, name)
-    if options.labels:
-        return options.labels
-    taken = {options.group, options.per, (options.label_id or "").partition(":")[0], "song_id", "id", "rater"}
+    if join.labels:
+        return join.labels
+    taken = {join.group, join.per, (join.label_id or "").partition(":")[0], *ID_NAMES, "rater"}
     kinds = {one.name: one.type.value_type if pa.types.is_list(one.type) else one.type for one in labels.schema}
     numbers = [name for name, kind in kinds.items() if is_number(kind) and name not in taken]
     if len(numbers) != 1:
         known = f"columns of numbers: {', '.join(numbers)}" if numbers else "none holds numbers"
         raise UsageError(f"{labels.name}: name the label with --label ({known})")
     return tuple(numbers)
-
-
-def score_sql(table: Table, column: str, prefix: str) -> str:
-    """Return SQL for a score as a DOUBLE, null where it is missing to `mfq filter`: not finite, or out of its range."""
-    place = _position(table, column)
-    return f"{clean(f'{prefix}{place}', table.schema.field(place).type, table.ranges().get(column))}::DOUBLE"
-
-
-def _stage_scores(
-    sandbox: Sandbox, name: str, table: Table, options: EvalOptions, columns: Sequence[str], told: Mapping[str, str]
-) -> None:
-    place = id_column(table, options.on)
-    values = {f"c{i}": score_sql(table, column, "t") for i, column in enumerate(columns)}
-    values |= {alias: f"t{_position(table, column)}::VARCHAR" for alias, column in told.items()}
-    _stage(
-        sandbox,
-        name,
-        table,
-        _id(table, place, None),
-        [place, *(_position(table, c) for c in (*columns, *told.values()))],
-        values,
-    )
-    twice = sandbox.rows(f"SELECT id FROM {name} GROUP BY id HAVING count(*) > 1 ORDER BY id LIMIT {NAMED}")
-    if twice:
-        some = ", ".join(str(row[0]) for row in twice)
-        raise UsageError(f"{table.name} has ids more than once ({some}); mfq merge {table.name} makes one row of each")
-
-
-def _stage_labels(
-    sandbox: Sandbox, table: Table, options: EvalOptions, names: Sequence[str], told: Mapping[str, str]
-) -> None:
-    """Stage one row a song with the list of its ratings, whether they stand in a cell or in rows of their own."""
-    column, _, part = (options.label_id or "").partition(":")
-    place = _position(table, column) if column else id_column(table, None, "--label-id")
-    values = {f"r{i}": _ratings(table, _position(table, name)) for i, name in enumerate(names)}
-    values |= {alias: f"t{_position(table, name)}::VARCHAR" for alias, name in told.items()}
-    positions = [place, *(_position(table, name) for name in (*names, *told.values()))]
-    _stage(sandbox, "rated", table, _id(table, place, part), positions, {"whole": f"t{place}::VARCHAR", **values})
-    mixed = sandbox.rows(
-        "SELECT id, min(whole), max(whole) FROM rated GROUP BY id HAVING min(whole) <> max(whole) ORDER BY id LIMIT 1"
-    )
-    if mixed:
-        raise UsageError(f"{table.name}: --label-id makes one id '{mixed[0][0]}' of {mixed[0][1]} and {mixed[0][2]}")
-    kept = [f"flatten(list({alias} ORDER BY row)) AS {alias}" for alias in values if alias.startswith("r")]
-    kept += [f"any_value({alias}) AS {alias}" for alias in told]
-    sandbox.run(f"CREATE TEMP TABLE labels AS SELECT id, min(row) AS row, {', '.join(kept)} FROM rated GROUP BY id")
-
-
-def _stage(
-    sandbox: Sandbox, name: str, table: Table, id_of: str, positions: Sequence[int], values: Mapping[str, str]
-) -> None:
-    picked = "".join(f", {value} AS {alias}" for alias, value in values.items())
-    source = table.relation(sandbox, sorted(set(positions)), "t")
-    rows = f"SELECT {id_of} AS id, row{picked} FROM ({source})"
-    sandbox.run(f"CREATE TEMP TABLE {name} AS SELECT * FROM ({rows}) WHERE id IS NOT NULL")
-
-
-def _id(table: Table, place: int, part: str | None) -> str:
-    one = table.schema.field(place)
-    whole = id_sql(f"t{place}", one.type, f"{table.name}: column '{one.name}'")
-    if not part:
-        return whole
-    name = f"string_split(replace({whole}, '\\', '/'), '/')"
-    if part == "stem":
-        return f"regexp_replace({name}[-1], '\\.[^.]*$', '')"
-    if part.isdecimal() and int(part) > 0:
-        return f"array_to_string({name}[-{int(part)}:], '/')"
-    raise UsageError(
-        f"--label-id {one.name}:{part}: behind the colon stands stem, or how many last parts of a path count"
-    )
-
-
-def _number(column: str) -> str:
-    return f"CASE WHEN isfinite(TRY_CAST({column} AS DOUBLE)) THEN TRY_CAST({column} AS DOUBLE) END"
-
-
-def _ratings(table: Table, place: int) -> str:
-    kind = table.schema.field(place).type
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return f"list_filter(list_transform(t{place}, lambda x: {_number('x')}), lambda x: x IS NOT NULL)"
-    return f"list_filter([{_number(f't{place}')}], lambda x: x IS NOT NULL)"
-
-
-def _position(table: Table, name: str) -> int:
-    names = table.schema.names
-    if name not in names:
-        raise UsageError(f"{table.name}: no column '{name}'{nearest(name, names)}")
-    return int(names.index(name))
-
-
-def _lacking(sandbox: Sandbox, ids: str) -> tuple[int, tuple[str, ...]]:
-    lacking = f"SELECT id, min(row) AS row FROM ({ids}) WHERE id NOT IN (SELECT id FROM scores) GROUP BY id"
-    count = int(sandbox.rows(f"SELECT count(*) FROM ({lacking})")[0][0])
-    return count, tuple(str(row[0]) for row in sandbox.rows(f"SELECT id FROM ({lacking}) ORDER BY row LIMIT {NAMED}"))
 
 
 def _read(sandbox: Sandbox, query: str) -> pa.Table:
@@ -240,10 +197,10 @@ def _matrix(cells: pa.ChunkedArray) -> Floats:
     return found
 
 
-def _codes(cells: pa.ChunkedArray) -> NDArray[np.intp]:
+def _codes(cells: pa.ChunkedArray) -> Places:
     """Return a number for each value; songs without one are drawn alone."""
     values = cells.combine_chunks().dictionary_encode().indices
-    codes: NDArray[np.intp] = pc.fill_null(values, -1).to_numpy().astype(np.intp)
+    codes: Places = pc.fill_null(values, -1).to_numpy().astype(np.intp)
     alone = codes < 0
     codes[alone] = codes.max(initial=-1) + 1 + np.arange(int(alone.sum()))
     return codes

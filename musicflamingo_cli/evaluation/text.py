@@ -7,7 +7,20 @@ from collections.abc import Iterator, Sequence
 
 from musicflamingo_cli.evaluation.records import ColumnAgreement, Estimate, Evaluation, GroupAgreement, Threshold
 
-HEADS = {"spearman": "Spearman", "kendall": "Kendall", "pearson": "Pearson (isotonic)", "accuracy": "pairs in order"}
+HEADS = {
+    "spearman": "Spearman",
+    "kendall": "Kendall",
+    "pearson": "Pearson (isotonic)",
+    "accuracy": "pairs in order",
+    "tempo": "within 4 %",
+    "tempo_octaves": "octaves too",
+    "key": "same key",
+    "key_weighted": "weighted (MIREX)",
+    "genre": "same name",
+    "genre_folded": "but for case and marks",
+    "genre_named": "named in it",
+}
+"""Statistic -> what stands over its column."""
 
 
 def text_lines(found: Evaluation) -> list[str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import operator
 import re
 import shlex
-from collections.abc import Mapping
 
 import numpy as np
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation import statistics
+from musicflamingo_cli.evaluation.picked import pick_score
 from musicflamingo_cli.evaluation.records import EvalOptions, Threshold
-from musicflamingo_cli.evaluation.samples import Floats, score_sql
+from musicflamingo_cli.evaluation.samples import Samples
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.sweep import kept_at
 from musicflamingo_cli.results.tables.table import Table
@@ -21,10 +21,9 @@ COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": oper
 GOOD = re.compile(r"\s*(.+?)\s*(>=|<=|>|<|=)\s*(-?[0-9.]+)\s*")
 
 
-def find_threshold(
-    sandbox: Sandbox, table: Table, column: str, scores: Floats, labels: Mapping[str, Floats], options: EvalOptions
-) -> Threshold:
+def find_threshold(sandbox: Sandbox, table: Table, column: str, samples: Samples, options: EvalOptions) -> Threshold:
     """Find the lowest score from which on the good songs' share is high enough, by its interval's lower end."""
+    scores, labels = samples.scores[column], samples.means
     said = GOOD.fullmatch(options.good or "")
     if said is None or said[1] not in labels:
         raise UsageError(f"--good '{options.good}': say a label and a limit, such as '{next(iter(labels))} >= 4'")
@@ -41,8 +40,8 @@ def find_threshold(
     enough = np.flatnonzero(lower >= options.precision)
     place = int(enough[-1]) if len(enough) else int(np.argmax(lower))
     at = float(steps[place]) if len(enough) else None
-    place_of_column = table.schema.names.index(column)
-    every = f"SELECT {score_sql(table, column, 't')} AS v FROM ({table.relation(sandbox, [place_of_column], 't')})"
+    found = pick_score(table, column)
+    every = f"SELECT {found.sql} AS v FROM ({table.relation(sandbox, found.places, 't')})"
     command = ["mfq", "filter", table.name, "--min", f"{column}={at!r}", "-o", "kept.parquet"]
     return Threshold(
         column=column,

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import scipy.stats
 
 from musicflamingo_cli.cli import main
 
@@ -81,6 +82,43 @@ def test_two_tables_are_set_against_each_other(tables: Path) -> None:
     assert one["songs"] == SONGS - 1
 
 
+def test_two_columns_are_set_against_each_other_in_words(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--against", "production_quality"]
+    answer = found(tables, "mean.csv", *options)
+    (one,), rho = answer["differences"], answer["columns"][0]["statistics"]["spearman"]["value"]
+    scores = pq.read_table(tables / "scores.parquet")["production_quality"].to_pylist()[1:]
+    labels = [float(line.split(",")[1]) for line in (tables / "mean.csv").read_text().splitlines()[2:]]
+    assert one["spearman"]["value"] == pytest.approx(rho - scipy.stats.spearmanr(scores, labels).statistic)
+    assert main(["eval", str(tables / "scores.parquet"), str(tables / "mean.csv"), *options]) == 0
+    says = f"overall_quality_score ranks better than production_quality by {one['spearman']['value']:.3f} for rating"
+    assert says in capsys.readouterr().out
+
+
+def test_columns_may_be_a_pattern_over_all_that_hold_numbers(tables: Path) -> None:
+    names = [one["column"] for one in found(tables, "mean.csv", "--columns", "*")["columns"]]
+    assert names == ["overall_quality_score", "production_quality", "loudness_lufs", "shuffled"]
+
+
+def test_json_goes_to_standard_output(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [str(tables / "scores.parquet"), str(tables / "mean.csv"), "--resamples", "100"]
+    assert main(["eval", *names, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["matched"] == SONGS
+
+
+def test_a_group_that_is_rated_beyond_its_scores_is_warned_of(tables: Path) -> None:
+    """Pop is rated 2 higher than rock for the same score; what the curve of all takes for the score's doing is lost."""
+    rows = pq.read_table(tables / "scores.parquet").to_pylist()
+    shifted = (
+        f"{r['song_id']},{4 * (r['overall_quality_score'] or 0) + 2 * (r['genre'] == 'pop')},{r['song_id']}\n"
+        for r in rows
+    )
+    (tables / "shifted.csv").write_text("song_id,rating,artist\n" + "".join(shifted))
+    rock, pop = found(tables, "shifted.csv", "--per", "genre", "--group", "artist")["groups"]
+    assert 1.5 < pop["shift"]["value"] - rock["shift"]["value"] <= 2
+    assert pop["warnings"] == [f"its songs are rated {pop['shift']['value']:.2f} higher than their scores say"]
+    assert rock["warnings"] == [f"its songs are rated {-rock['shift']['value']:.2f} lower than their scores say"]
+
+
 def test_the_line_of_the_threshold_keeps_the_songs_that_it_says(
     tables: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +165,19 @@ def test_pairs_count_how_often_the_winner_is_first(tables: Path) -> None:
         (np.sign(scores[a] - scores[b]) + 1) / 2 for a, b in pairs if scores[a] is not None and scores[b] is not None
     ]
     assert answer["columns"][0]["statistics"]["accuracy"]["value"] == pytest.approx(np.mean(points))
+
+
+def test_pairs_are_drawn_by_group(tables: Path) -> None:
+    """All pairs of one person are one draw, so with one person there is no spread."""
+    pairs = [
+        f"{line},{'anna' if n else 'by'}" for n, line in enumerate((tables / "pairs.csv").read_text().splitlines())
+    ]
+    (tables / "by.csv").write_text("\n".join(pairs) + "\n")
+    options = ["--pairs", "--columns", "production_quality"]
+    alone, together = (found(tables, "by.csv", *options, *more)["columns"][0] for more in ([], ["--group", "by"]))
+    accuracy = together["statistics"]["accuracy"]
+    assert accuracy["value"] == alone["statistics"]["accuracy"]["value"]
+    assert accuracy["low"] == accuracy["high"] == pytest.approx(accuracy["value"])
 
 
 def test_a_page_and_text(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
