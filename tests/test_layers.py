@@ -59,7 +59,7 @@ MAY = {
     "results.tables results.write",
     "results.merge": "errors results.columns results.join results.run_card results.sandbox "
     "results.schema results.spelling results.tables results.write",
-    "results.report": "errors extras measures results.columns results.join results.outcome_rows "
+    "results.report": "errors extras measures results.columns results.join results.outcome_rows results.run_card "
     "results.sandbox results.schema results.sweep results.tables results.write score_stats "
     "urls",
     "evaluation": "errors extras results.columns results.report results.sandbox results.sweep results.tables "

@@ -53,18 +53,19 @@ def report(  # noqa: PLR0913 - a command's options
 
     from musicflamingo_cli import console
     from musicflamingo_cli.nulls import null_words
-    from musicflamingo_cli.results.report import build as reports
+    from musicflamingo_cli.results.report.build import build_report, write_report
     from musicflamingo_cli.results.report.records import ReportOptions
+    from musicflamingo_cli.results.report.text import report_lines
 
     options = ReportOptions(against, score, group, songs, audio_root, memory_limit, null_words(null_values))
     if output is None:
         columns = shutil.get_terminal_size((WIDTH, 24)).columns
         encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-        found = reports.build_report(table, options)
-        for line in reports.report_lines(found, columns, encoding):
+        found = build_report(table, options)
+        for line in report_lines(found, columns, encoding):
             console.data(console.safe(line))
     else:
-        found = reports.write_report(table, output, options)
+        found = write_report(table, output, options)
     if found.comparison is not None and found.comparison.few_match:
         console.note(found.comparison.few_match)
     if output not in (None, "-"):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from musicflamingo_cli.results.report.records import Comparison, Correlation, Group, Obtained, Spread, Sweep
+from musicflamingo_cli.results.report.records import Comparison, Correlation, Group, Spread, Sweep
+from musicflamingo_cli.results.report.text import CONTROL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +59,6 @@ SETTINGS: dict[str, Any] = {
 TAG = re.compile(r"<[^>]+>")
 FAMILY = re.compile(r"font: ([^;\"']*?)([\d.]+)px [^;\"]*")
 LABEL = 30
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @contextmanager
@@ -101,13 +102,6 @@ def _shorter(text: str) -> str:
     return text if len(text) <= LABEL else text[: LABEL - 1] + "\u2026"
 
 
-def _thousands(axis: Any) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(nbins=5, integer=True))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-
-
 def _percent(axis: Any) -> None:
     from matplotlib.ticker import PercentFormatter
 
@@ -116,31 +110,33 @@ def _percent(axis: Any) -> None:
 
 def histogram(spread: Spread, name: str, unit: str = "") -> str:
     """Draw how many songs have which score, with the 5 %, 50 % and 95 % quantiles."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     with _drawing(name, 2.1) as (_, plot, drawn):
         edges = spread.edges
         plot.bar(edges[:-1], spread.counts, width=edges[1] - edges[0], align="edge", color=SERIES[0], linewidth=0)
         for probability, style in ((0.05, ":"), (0.5, "-"), (0.95, ":")):
-            at = spread.quantiles[probability]
-            plot.axvline(at, color=MARK, linestyle=style, linewidth=1.2)
-            if probability == 0.5:
-                plot.annotate(
-                    f"median {at:z.3g}" if abs(at) < 1000 else f"median {at:,.0f}",
-                    (at, 1.0),
-                    (0, 2),
-                    xycoords=("data", "axes fraction"),
-                    textcoords="offset points",
-                    ha="center",
-                    va="bottom",
-                    color=MARK,
-                    annotation_clip=False,
-                )
+            plot.axvline(spread.quantiles[probability], color=MARK, linestyle=style, linewidth=1.2)
+        median = spread.quantiles[0.5]
+        plot.annotate(
+            f"median {median:z.3g}" if abs(median) < 1000 else f"median {median:,.0f}",
+            (median, 1.0),
+            (0, 2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            color=MARK,
+            annotation_clip=False,
+        )
         plot.set_xlim(edges[0], edges[-1])
         plot.locator_params(axis="x", nbins=6)
         plot.set_ylabel("songs")
         if unit:
             plot.set_xlabel(unit)
         plot.grid(axis="y")
-        _thousands(plot.yaxis)
+        plot.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+        plot.yaxis.set_major_formatter(FuncFormatter(lambda songs, _: f"{songs:,.0f}"))
     return drawn[0]
 
 
@@ -182,21 +178,20 @@ def correlation(what: Correlation, name: str) -> str:
     return drawn[0]
 
 
-def obtained(fields: Sequence[Obtained], name: str) -> str:
+def obtained(fields: Mapping[str, Mapping[str, int]], name: str) -> str:
     """Draw, for every field, the shares of what its values were obtained from."""
-    totals: dict[str, int] = {}
-    for one in fields:
-        for source, count in one.counts.items():
-            totals[source] = totals.get(source, 0) + count
+    totals = Counter[str]()
+    for counts in fields.values():
+        totals.update(counts)
     sources = sorted(totals, key=lambda s: (s.startswith("("), -totals[s], s))
     with _drawing(name, 0.9 + 0.24 * len(fields)) as (figure, plot, drawn):
         left = [0.0] * len(fields)
         for i, source in enumerate(sources):
-            shares = [f.counts.get(source, 0) / max(1, sum(f.counts.values())) for f in fields]
+            shares = [counts.get(source, 0) / max(1, sum(counts.values())) for counts in fields.values()]
             colour = GRID if source.startswith("(") else SERIES[i % len(SERIES)]
             plot.barh(range(len(fields)), shares, left=left, color=colour, label=_shorter(source), height=0.7)
             left = [a + b for a, b in zip(left, shares, strict=True)]
-        plot.set_yticks(range(len(fields)), [_shorter(f.field) for f in fields])
+        plot.set_yticks(range(len(fields)), [_shorter(field) for field in fields])
         plot.invert_yaxis()
         plot.set_xlim(0, 1)
         _percent(plot.xaxis)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from importlib.resources import files
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.extras import install_command
-from musicflamingo_cli.results.report.card import settings_of
-from musicflamingo_cli.results.report.compare import plain
-from musicflamingo_cli.results.report.records import Report, Spread
+from musicflamingo_cli.results.report.compare import shown
+from musicflamingo_cli.results.report.records import Report
+from musicflamingo_cli.results.run_card import part_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -30,18 +31,6 @@ SETTING = 300
 FIRST_SETTINGS = ("engine", "model", "revision", "licence", "pack", "prompt_hash", "decode", "weights", "min_coverage")
 WORDS = ("prompt", "system")
 """Settings that are long texts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Charts:
-    """The drawn charts, SVG each; empty where there is nothing to draw."""
-
-    histograms: Mapping[str, str]
-    sweep: str = ""
-    correlation: str = ""
-    obtained: str = ""
-    groups: str = ""
-    moved: str = ""
 
 
 def check_packages() -> None:
@@ -67,66 +56,57 @@ def render_page(report: Report) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(number=number, signed=signed, share=share, count=count, songs=songs, breakable=breakable)
-    drawn = draw(report)
-    # matplotlib escapes all text in its SVG, and the style is a file of this package: they alone go in as they are.
-    charts = {name: Markup(getattr(drawn, name)) for name in ("sweep", "correlation", "obtained", "groups", "moved")}
-    histograms = {name: Markup(svg) for name, svg in drawn.histograms.items()}
+    said, sweep = part_of(report.card, "settings"), report.sweep
     page = environment.from_string(text).render(
         report=report,
         style=Markup(style),
         policy=POLICY,
-        charts={**charts, "histograms": histograms},
+        charts=_charts(report),
         settings=_settings(report.card),
-        words=_words(report.card),
-        versions={**report.versions, "matplotlib": mpl.__version__},
+        words=[(name, shown(said[name], 20_000)) for name in WORDS if said.get(name)],
+        versions={"mfq": version("musicflamingo-cli"), "matplotlib": mpl.__version__},
+        made_at=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         preview=PREVIEW,
-        thresholds=_thresholds(report),
+        thresholds=list(zip(sweep.thresholds[::10], sweep.kept[::10], strict=True)) if sweep else [],
         strongest=report.correlation.strongest() if report.correlation else [],
     )
     return CONTROL.sub("\ufffd", page)
 
 
-def draw(report: Report) -> Charts:
-    """Draw every chart that the report has figures for."""
-    from musicflamingo_cli.results.report import charts as chart
+def _charts(report: Report) -> dict[str, Any]:
+    """Draw every chart that the report has figures for, as SVG; "" for one that it has none for."""
+    from markupsafe import Markup
 
-    ranked = next((s for s in report.spreads if s.name == report.rank), None)
-    compared = report.comparison
-    return Charts(
-        histograms={s.name: chart.histogram(s, f"histogram{i}") for i, s in enumerate(report.spreads)}
-        | {s.name: chart.histogram(s, f"measure{i}", unit) for i, (s, unit) in enumerate(report.measures)},
-        sweep=chart.sweep(report.sweep, "sweep") if report.sweep else "",
-        correlation=chart.correlation(report.correlation, "correlation") if report.correlation else "",
-        obtained=chart.obtained(report.obtained, "obtained") if report.obtained else "",
-        groups=chart.groups(report.groups, _ends(ranked), "groups") if any(g.quartiles for g in report.groups) else "",
-        moved=chart.moved(compared, report.rank, "moved") if compared and compared.pairs and report.rank else "",
-    )
+    from musicflamingo_cli.results.report import charts
 
-
-def _ends(spread: Spread | None) -> tuple[float, float]:
-    if spread is None or spread.high <= spread.low:
-        return 0.0, 1.0
-    return spread.low, spread.high
+    histograms = {s.name: charts.histogram(s, f"histogram{i}") for i, s in enumerate(report.spreads)}
+    histograms |= {s.name: charts.histogram(s, f"measure{i}", unit) for i, (s, unit) in enumerate(report.measures)}
+    ends = next(((s.low, s.high) for s in report.spreads if s.name == report.rank and s.low < s.high), (0.0, 1.0))
+    grouped = any(group.quartiles for group in report.groups)
+    compared = report.comparison if report.comparison and report.comparison.pairs else None
+    drawn = {
+        "sweep": report.sweep and charts.sweep(report.sweep, "sweep"),
+        "correlation": report.correlation and charts.correlation(report.correlation, "correlation"),
+        "obtained": report.obtained and charts.obtained(report.obtained, "obtained"),
+        "groups": grouped and charts.groups(report.groups, ends, "groups"),
+        "moved": compared and report.rank and charts.moved(compared, report.rank, "moved"),
+    }
+    # matplotlib escapes all text in its SVG: with the style, a file of this package, it alone goes in as it is.
+    whole = {name: Markup(svg or "") for name, svg in drawn.items()}
+    return {**whole, "histograms": {name: Markup(svg) for name, svg in histograms.items()}}
 
 
 def _settings(card: Mapping[str, Any]) -> list[tuple[str, str]]:
-    named = settings_of(card)
+    named = part_of(card, "settings")
     order = [*(k for k in FIRST_SETTINGS if k in named), *(k for k in named if k not in FIRST_SETTINGS)]
-    told = [(str(k), plain(named[k], SETTING)) for k in order if k not in (*WORDS, "fields") and named[k] is not None]
-    versions = card.get("versions")
-    if isinstance(versions, dict):
-        told.append(("versions", ", ".join(f"{k} {plain(v)}" for k, v in versions.items())))
-    merged = card.get("merged")
-    if isinstance(merged, list):
-        told.append(("merged from", plain(", ".join(map(str, merged)), SETTING)))
+    told = [(str(k), shown(named[k], SETTING)) for k in order if k not in (*WORDS, "fields") and named[k] is not None]
+    if isinstance(card.get("versions"), dict):
+        told.append(("versions", ", ".join(f"{k} {shown(v)}" for k, v in card["versions"].items())))
+    if isinstance(card.get("merged"), list):
+        told.append(("merged from", shown(", ".join(map(str, card["merged"])), SETTING)))
     if card.get("scored_at"):
-        told.append(("scored at", plain(card["scored_at"])))
+        told.append(("scored at", shown(card["scored_at"])))
     return told
-
-
-def _words(card: Mapping[str, Any]) -> list[tuple[str, str]]:
-    named = settings_of(card)
-    return [(k, plain(named[k], 20_000)) for k in WORDS if named.get(k)]
 
 
 def breakable(name: str) -> Markup:
@@ -134,12 +114,6 @@ def breakable(name: str) -> Markup:
     from markupsafe import Markup, escape
 
     return escape(name).replace("_", Markup("_<wbr>"))
-
-
-def _thresholds(report: Report) -> list[tuple[float, int]]:
-    if report.sweep is None:
-        return []
-    return list(zip(report.sweep.thresholds[::10], report.sweep.kept[::10], strict=True))
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -41,14 +41,12 @@ class Spread:
     std: float
     """Population standard deviation."""
     quantiles: Mapping[float, float]
-    """By probability, linear between neighbours, at a resolution of a millionth of the range."""
+    """By probability, linear between neighbours."""
     minimum: float
     maximum: float
     distinct: int
-    top_value: float
-    """The most common value."""
-    top_share: float
-    """Share of the values that are the most common one, 0..1."""
+    step: float
+    """What values are rounded to where they are counted one by one: 1e-6, or coarser for ranges above 1."""
     edges: Sequence[float]
     """Borders of the histogram's bins, one more than `counts`; the last bin holds its upper border too."""
     counts: Sequence[int]
@@ -99,14 +97,6 @@ class Correlation:
         pairs = [(self.names[i], self.names[j], self.matrix[i][j]) for i in size for j in size if i < j]
         known = [(a, b, value) for a, b, value in pairs if value is not None]
         return sorted(known, key=lambda pair: -abs(pair[2]))[:most]
-
-
-@dataclass(frozen=True, slots=True)
-class Obtained:
-    """What the values of one field were obtained from."""
-
-    field: str
-    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +167,8 @@ class Comparison:
 
     name: str
     """The older table, as a person named it."""
-    rows: int
-    """Songs of the older table."""
     both: int
+    """Songs in both."""
     only_old: int
     only_new: int
     gained: int
@@ -200,7 +189,7 @@ class Comparison:
     movers: Sequence[tuple[str, str | None, float, float]]
     """(id, title, then, now) of the songs that moved most."""
     pairs: Sequence[tuple[float, float]]
-    """(then, now) of the score that ranks, at most `PAIRS` of them."""
+    """(then, now) of the score that ranks, about `SAMPLE` of them, or all if there are fewer."""
     low: float = 0.0
     high: float = 1.0
 
@@ -232,7 +221,8 @@ class Report:
     """How the plain measures lie, each with its unit; they rank nothing."""
     sweep: Sweep | None = None
     correlation: Correlation | None = None
-    obtained: Sequence[Obtained] = ()
+    obtained: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """What the values of each field were obtained from: field -> source -> songs."""
     group: str | None = None
     """The column that the groups are made of."""
     groups: Sequence[Group] = ()
@@ -240,9 +230,6 @@ class Report:
     """Groups that are not shown."""
     songs: Sequence[SongList] = ()
     comparison: Comparison | None = None
-    made_at: str = ""
-    """When the report was made, UTC."""
-    versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from musicflamingo_cli.results.report.card import settings_of
 from musicflamingo_cli.results.report.records import Comparison, Correlation, Report, SongList, Spread, Sweep
+from musicflamingo_cli.results.run_card import part_of
 
 NARROWEST = 40
 BAR = "#"
 TEXT_BINS = 20
 NAME = 30
-BIDI = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What breaks lines, turns their direction or is no character."""
 SPARE = ("distinct", "std", "25%", "75%", "5%", "95%")
 """Columns that a narrow terminal goes without, in this order."""
 LEAST_NAME = 22
 SHOWN = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def text_lines(report: Report, width: int, encoding: str = "utf-8") -> list[str]:
+def report_lines(report: Report, width: int, encoding: str = "utf-8") -> list[str]:
     """Return the report's lines, each at most `width` columns wide (at least 40).
 
     Characters that `encoding` lacks are written out, such as `\\u6c11`.
@@ -32,7 +34,7 @@ def text_lines(report: Report, width: int, encoding: str = "utf-8") -> list[str]
 
 def _lines(report: Report, width: int) -> Iterator[str]:
     yield f"{report.rows:,} rows: {report.name}"
-    named = settings_of(report.card)
+    named = part_of(report.card, "settings")
     for key in ("engine", "model", "pack", "decode", "licence"):
         if named.get(key) is not None:
             yield f"  {key:<18}{named[key]}"
@@ -193,7 +195,7 @@ def fit(text: str, width: int) -> str:
 
 def cut(text: str, width: int) -> str:
     """Return a text of at most `width` columns; three dots stand for what was cut. Control characters become spaces."""
-    text = "".join(" " if _steers(one) else one for one in text)
+    text = CONTROL.sub(" ", text)
     if columns_of(text) <= width:
         return text
     kept, used = [], 0
@@ -203,11 +205,6 @@ def cut(text: str, width: int) -> str:
             break
         kept.append(one)
     return "".join(kept) + "..."
-
-
-def _steers(one: str) -> bool:
-    """Return whether a character breaks lines, turns their direction or is none."""
-    return unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(one) in BIDI
 
 
 def _columns(one: str) -> int:

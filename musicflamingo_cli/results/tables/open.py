@@ -16,7 +16,7 @@ from musicflamingo_cli.results.tables.damage import TROUBLE, unreadable
 from musicflamingo_cli.results.tables.ids import ID_NAMES, id_sql, nearest
 from musicflamingo_cli.results.tables.kinds import repeated_part, without_views
 from musicflamingo_cli.results.tables.reading import PLAIN, Reading, is_text
-from musicflamingo_cli.results.tables.table import OVERALL, Part, Reject, Table, card_of
+from musicflamingo_cli.results.tables.table import OVERALL, Part, Reject, Table
 
 __all__ = [
     "ID_NAMES",
@@ -25,7 +25,6 @@ __all__ = [
     "Reading",
     "Reject",
     "Table",
-    "card_of",
     "id_column",
     "id_sql",
     "nearest",

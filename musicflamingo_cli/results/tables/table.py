@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.run_card import CARD_KEY
+from musicflamingo_cli.results.run_card import card_of, stated_scores
 from musicflamingo_cli.results.sandbox import BATCH, QueryError, Sandbox, text
 from musicflamingo_cli.results.tables.damage import TROUBLE, damaged, damaged_column, unreadable
 from musicflamingo_cli.results.tables.kinds import widened, widened_sql
@@ -69,16 +68,8 @@ class Table:
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Return the lowest and highest value that each score can have, by column, as its run card states them."""
-        known = {OVERALL: (0.0, 1.0), **self.spans}
-        fields = self.card.get("settings", {}).get("fields", ())
-        for one in fields if isinstance(fields, list) else ():
-            if (
-                isinstance(one, dict)
-                and one.get("kind") == "score"
-                and _number(one.get("low"))
-                and _number(one.get("high"))
-            ):
-                known[str(one.get("name"))] = (float(one["low"]), float(one["high"]))
+        stated = {name: ends for name, ends in (stated_scores(self.card) or {}).items() if ends}
+        known = {OVERALL: (0.0, 1.0), **self.spans, **stated}
         return {name: ends for name, ends in known.items() if name in self.schema.names}
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -172,15 +163,6 @@ class NothingLeft(UsageError):
         self.rejects = tuple(rejects)
 
 
-def card_of(schema: pa.Schema) -> dict[str, Any]:
-    """Return the run card of a schema's metadata; empty if there is none that can be read."""
-    try:
-        found = orjson.loads((schema.metadata or {})[CARD_KEY.encode()])
-    except (KeyError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 @contextmanager
 def naming_damage(tables: Sequence[Table]) -> Iterator[None]:
     """Turn trouble with what tables hold into a `UsageError` with file and column; a query's own errors stay."""
@@ -207,7 +189,3 @@ def _damage(tables: Sequence[Table], *, values: bool) -> UsageError | None:
     )
     found = (damaged_column(path, name, values=values) for path, name in files)
     return next((one for one in found if one is not None), None)
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from musicflamingo_cli.results.report.build import build_report, report_lines
+from musicflamingo_cli.results.report.build import build_report
 from musicflamingo_cli.results.report.page import render_page
 from musicflamingo_cli.results.report.records import ReportOptions
-from musicflamingo_cli.results.report.text import columns_of, cut, fit
+from musicflamingo_cli.results.report.text import columns_of, cut, fit, report_lines
 from tests.results.report.report_tables import CARD, five_songs, many_songs, write
 from tests.results.report.test_page import HOSTILE_CARD, hostile_columns
 
