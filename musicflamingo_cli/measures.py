@@ -33,12 +33,20 @@ class Measures:
     """How densely the half octave below that is filled, dB: 0 for a flat spectrum, -15 and less for lone tones."""
     noise_floor_dbfs: float | None = None
     """Level of the quietest moments, dBFS."""
+    treble_rise_db: float | None = None
+    """How far the spectrum rises again above 3 kHz, dB: up to 10 for music, 20 and more where images fill its top."""
     steady_noise_db: float | None = None
     """Upper bound of a steady white noise, dB relative to the programme's power."""
     steady_hiss: bool | None = None
     """True if an even, steady noise fills the upper end of the spectrum, so that the bound is no mere bound."""
     hum_db: float | None = None
     """Mains hum (50 or 60 Hz and harmonics), dB relative to the programme; None where none stands out."""
+    rumble_db: float | None = None
+    """Noise between 3 and 16 Hz (wind, turntables), dB relative to the programme."""
+    lines_db: float | None = None
+    """Steady narrow lines above 200 Hz (whine, buzz), dB relative to the programme; None where none stands out."""
+    clicks_per_second: float | None = None
+    """Ticks, lost samples and joints, per second; hi-hats and synthetic drums can make up to 2."""
     dropouts_per_minute: float | None = None
     """Gaps of 2 to 500 ms with sound right before and after, per minute."""
     dropout_share: float | None = None
@@ -49,6 +57,10 @@ class Measures:
     """The same between 20 and 300 Hz, where sound stereo music is in phase."""
     stereo_width: float | None = None
     """Side energy over mid plus side energy, 0..1; None for mono."""
+    balance_db: float | None = None
+    """Level of the first channel over the second, dB, -100..100; None for mono."""
+    short_term_crest_db: float | None = None
+    """Peak over RMS within 3 s, in the median, dB: 11 to 20 for music, 4 to 10 where it was clipped or limited."""
     abrupt_end: bool | None = None
     """True if the music stops without a decay."""
     old_recording: bool | None = None
@@ -77,6 +89,6 @@ BASIC_MEASURES = (
     *("stereo_width", "abrupt_end"),
 )
 """What is always measured; the rest is for engines that need it and for `--measure`."""
-MEASURES_VERSION = "2"
+MEASURES_VERSION = "3"
 """Goes up whenever a figure would come out differently. 1 differs where there are more than two channels
-(layouts) or several recordings in one file, of which it heard the first."""
+(layouts) or several recordings in one file, of which it heard the first; 1 and 2 in what is not always measured."""

@@ -124,7 +124,9 @@ def _without_failure(entry: Entry) -> Entry:
 
 
 def _hit_or_measure(heard: LoadedAudio, entry: Entry, rules: LookupRules) -> State:
-    enough = heard.measured == "all" or rules.intake.plan.measures == "basic"
-    as_before = heard.channels <= 2 and "truncated_file" not in heard.flags  # What version 2 hears alike.
-    alike = entry.measures_version == MEASURES_VERSION or (entry.measures_version == "1" and as_before)
-    return "hit" if enough and alike else "measure"
+    if rules.intake.plan.measures == "all":
+        return "hit" if heard.measured == "all" and entry.measures_version == MEASURES_VERSION else "measure"
+    # What is always measured came out alike before, but for what version 1 took otherwise.
+    as_before = heard.channels <= 2 and "truncated_file" not in heard.flags
+    alike = entry.measures_version in ("2", MEASURES_VERSION) or (entry.measures_version == "1" and as_before)
+    return "hit" if alike else "measure"

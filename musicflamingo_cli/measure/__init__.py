@@ -7,7 +7,23 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import soxr
 
-from musicflamingo_cli.measure import clipping, damage, hum, key, layouts, levels, loudness, noise, spectrum, tempo
+from musicflamingo_cli.measure import (
+    bandwidth,
+    clicks,
+    clipping,
+    dropouts,
+    hum,
+    key,
+    layouts,
+    levels,
+    lines,
+    loudness,
+    noise,
+    rumble,
+    spectrum,
+    tempo,
+)
+from musicflamingo_cli.measure.recording import Recording
 from musicflamingo_cli.measures import MEASURES_VERSION, Measures
 
 if TYPE_CHECKING:
@@ -68,46 +84,50 @@ def measure(
         heard = np.flatnonzero(layouts.mono_weights(names))
         loudest = np.sort(heard[np.argsort(-taken.power[heard], kind="stable")[:2]])
         channels = [samples[:, int(channel)] for channel in loudest]
-        figures |= _closer(channels, sample_rate, taken, correlation, share)
+        recording = Recording(channels, sample_rate, taken.peak, opposed=(correlation or 0.0) < 0)
+        figures |= _closer(recording, taken, correlation, share)
     return Measures(**figures)  # type: ignore[arg-type]
 
 
 def _closer(
-    channels: Sequence[NDArray[np.float32]],
-    sample_rate: int,
-    taken: levels.Levels,
-    correlation: float | None,
-    silence_share: float,
+    recording: Recording, taken: levels.Levels, correlation: float | None, silence_share: float
 ) -> dict[str, float | bool | str | None]:
-    """Measure what `all` adds, on one or two waves of the same length."""
-    picture = spectrum.spectrogram(channels, sample_rate, taken.peak)
-    steady = noise.steady_noise(picture, taken.peak)
-    bandwidth, mean_bandwidth = damage.bandwidth(picture, taken.peak, steady.hiss if steady else None)
-    slope = damage.edge_slope(picture, taken.peak)
-    gaps, gap_share = damage.dropouts(channels, sample_rate, float(np.sort(taken.power)[-2:].mean()))
-    waves: list[NDArray[np.float32]] = [_slow(wave, sample_rate, taken.peak) for wave in channels]
+    """Measure what `all` adds."""
+    channels, peak = recording.channels, recording.peak
+    picture = spectrum.spectrogram(channels, recording.sample_rate, peak)
+    steady = noise.steady_noise(picture, peak)
+    highest, mean_highest = bandwidth.bandwidth(picture, peak, steady.hiss if steady else None)
+    slope = bandwidth.edge_slope(picture, peak)
+    gaps, gap_share = dropouts.dropouts(channels, recording.sample_rate, float(np.sort(taken.power)[-2:].mean()))
+    waves: list[NDArray[np.float32]] = [_slow(wave, recording.sample_rate, peak) for wave in channels]
     mixed = waves[0]
     if len(waves) > 1:
-        mixed = mixed - waves[1] if (correlation or 0.0) < 0 else mixed + waves[1]
+        mixed = mixed - waves[1] if recording.opposed else mixed + waves[1]
     onsets = tempo.onset_strength(picture)
     bpm, bpm_confidence = tempo.tempo(onsets, picture.frame_seconds)
     pitches = key.chroma(mixed, key.RATE)
     tonic, mode, key_confidence = key.key(pitches, mixed.size / key.RATE * (1 - silence_share))
     return {
-        "bandwidth_hz": bandwidth,
-        "mean_bandwidth_hz": mean_bandwidth,
+        "balance_db": levels.balance(taken),
+        "short_term_crest_db": levels.short_term_crest(taken),
+        "bandwidth_hz": highest,
+        "mean_bandwidth_hz": mean_highest,
         "band_edge_db_per_octave": slope,
-        "band_edge_flatness_db": damage.edge_flatness(picture, bandwidth) if bandwidth else None,
+        "band_edge_flatness_db": bandwidth.edge_flatness(picture, highest) if highest else None,
+        "treble_rise_db": bandwidth.treble_rise(picture),
         "steady_noise_db": steady.level_db if steady else None,
         "steady_hiss": steady is not None and steady.hiss is not None,
         "hum_db": max((h for wave in waves if (h := hum.hum(wave, key.RATE)) is not None), default=None),
+        "rumble_db": rumble.rumble(mixed, key.RATE),
+        "lines_db": lines.lines(recording),
+        "clicks_per_second": clicks.clicks(recording),
         "dropouts_per_minute": gaps,
         "dropout_share": gap_share,
         "bass_correlation": picture.bass_correlation,
         "old_recording": (len(channels) == 1 or (correlation or 0.0) > MONO_CORRELATION)
-        and (_hisses(steady) or _is_dull(slope, bandwidth)),
+        and (_hisses(steady) or _is_dull(slope, highest)),
         "onset_rate_hz": tempo.onset_rate(onsets, picture.frame_seconds),
-        "spectral_entropy": damage.spectral_entropy(picture),
+        "spectral_entropy": spectrum.spectral_entropy(picture),
         "pitch_entropy": key.pitch_entropy(pitches) if pitches.any() else None,
         "tempo_bpm": bpm,
         "tempo_confidence": bpm_confidence,

@@ -19,13 +19,14 @@ LOUD_SILENCE_DBFS = -70.0
 """A frame above this is never called silent."""
 SILENCE_BELOW_LOUDEST_DB = 60.0
 """Between those two, silence is 60 dB under the loudest frame, so that turning a file down adds none to it."""
+WINDOW_FRAMES = 3 * FRAMES_PER_SECOND
 END_DROP_DB = 20.0
 """Music whose last 50 ms lie less than this under its last 3 s did not decay (a decay of 60 dB in 0.5 s drops 6 dB)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """One pass over the samples."""
+    """What one pass over the samples says."""
 
     frame_power: NDArray[np.float64]
     """Mean square of every 10 ms, [n_frames, n_channels]; the last frame may be shorter."""
@@ -33,8 +34,13 @@ class Levels:
     """Mean of every channel (DC), [n_channels]."""
     cross_power: float
     """Mean product of the first two channels, about their means; 0 for mono."""
-    peak: float
-    """Largest magnitude of a sample, full scale = 1."""
+    frame_peak: NDArray[np.float64]
+    """Largest magnitude of a sample on any channel in every 10 ms, [n_frames], full scale = 1."""
+
+    @property
+    def peak(self) -> float:
+        """Largest magnitude of a sample, full scale = 1."""
+        return float(self.frame_peak.max())
 
     @property
     def power(self) -> NDArray[np.float64]:
@@ -52,19 +58,22 @@ def levels(samples: NDArray[np.float32], sample_rate: int) -> Levels:
     edges[-1] = n_samples
     per_block = max(1, int(BLOCK_SAMPLES / n_channels / step))
     power = np.empty((count, n_channels))
-    total, cross, peak = np.zeros(n_channels), 0.0, 0.0
+    peaks = np.empty(count)
+    total, cross = np.zeros(n_channels), 0.0
     for first in range(0, count, per_block):
         last = min(first + per_block, count)
         block = np.ascontiguousarray(samples[edges[first] : edges[last]].T, dtype=np.float64)
         total += block.sum(axis=1)
-        peak = max(peak, float(block.max()), -float(block.min()))
+        starts = edges[first:last] - edges[first]
+        high, low = np.maximum.reduceat(block, starts, axis=1), np.minimum.reduceat(block, starts, axis=1)
+        peaks[first:last] = np.maximum(high, -low).max(axis=0)
         if n_channels > 1:
             cross += float(block[0] @ block[1])
         np.square(block, out=block)
-        sums = np.add.reduceat(block, edges[first:last] - edges[first], axis=1)
+        sums = np.add.reduceat(block, starts, axis=1)
         power[first:last] = (sums / np.diff(edges[first : last + 1])).T
     mean = total / n_samples
-    return Levels(power, mean, cross / n_samples - float(mean[0] * mean[-1]) * (n_channels > 1), peak)
+    return Levels(power, mean, cross / n_samples - float(mean[0] * mean[-1]) * (n_channels > 1), peaks)
 
 
 def decibels(power: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -111,6 +120,30 @@ def stereo(taken: Levels) -> tuple[float | None, float | None]:
     if min(left, right) < 1e-12:
         return None, width
     return float(np.clip(taken.cross_power / np.sqrt(left * right), -1.0, 1.0)), width
+
+
+def balance(taken: Levels) -> float | None:
+    """Level of the first channel over the second, dB, -100..100; None for mono and for silence."""
+    if taken.mean.size < 2:
+        return None
+    left, right = np.maximum(taken.power[:2] - taken.mean[:2] ** 2, 0.0)
+    if left + right < 1e-12:
+        return None
+    return float(np.clip(decibels(left) - decibels(right), -100.0, 100.0))
+
+
+def short_term_crest(taken: Levels) -> float | None:
+    """Peak over RMS of windows of 3 s, dB, in their median; None for silence.
+
+    What clips or limits takes from the peaks and leaves the RMS, and no later coding, resampling or noise gives that
+    back. Windows 20 dB under the loudest and lower don't count.
+    """
+    length = min(WINDOW_FRAMES, taken.frame_peak.size)
+    starts = np.arange(0, taken.frame_peak.size - length + 1, FRAMES_PER_SECOND)
+    power = np.array([taken.frame_power[start : start + length].mean() for start in starts])
+    peak = np.array([taken.frame_peak[start : start + length].max() for start in starts])
+    loud = power > max(0.01 * power.max(), 1e-20)
+    return float(np.median(decibels(peak[loud] ** 2) - decibels(power[loud]))) if loud.any() else None
 
 
 def abrupt_end(taken: Levels) -> bool | None:

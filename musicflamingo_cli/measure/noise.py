@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from musicflamingo_cli.measure.damage import band_levels, empty_below
+from musicflamingo_cli.measure.bandwidth import empty_below
 from musicflamingo_cli.measure.levels import decibels
+from musicflamingo_cli.measure.spectrum import band_levels
 
 if TYPE_CHECKING:
     from musicflamingo_cli.measure.spectrum import Spectrogram

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 2048 / 44_100
 TINY = 1e-20
+LOUD_FRAME_DB = -40.0
+"""Frames this far under the loudest one and further say nothing about the bandwidth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,27 @@ def spectrogram(channels: Sequence[NDArray[np.float32]], sample_rate: int, peak:
     density += np.float32(TINY)
     edges = np.append(starts, size // 2) * bin_hz
     return Spectrogram(hop / sample_rate, edges, density, bin_hz, long_term / count, _correlation(bass_power))
+
+
+def band_levels(spectrum: Spectrogram) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Power of every frame, [n_frames]; mean power per Hz of every band in the loud frames; power of the programme."""
+    power = (spectrum.density @ spectrum.widths_hz.astype(np.float32)).astype(np.float64)
+    loud = power >= power.max() * 10 ** (LOUD_FRAME_DB / 10)
+    return power, spectrum.density[loud].mean(axis=0, dtype=np.float64), float(power.mean())
+
+
+def spectral_entropy(spectrum: Spectrogram) -> float:
+    """Entropy of the power over 24 bands of equal ratio, in the mean loud frame, 0 (one band) to 1 (all the same)."""
+    power, _, _ = band_levels(spectrum)
+    rows = np.flatnonzero(power >= power.max() * 10 ** (LOUD_FRAME_DB / 10))
+    starts = np.unique(np.rint(np.geomspace(1, spectrum.density.shape[1], 25)).astype(np.int64) - 1)[:-1]
+    widths = spectrum.widths_hz.astype(np.float32)
+    total = 0.0
+    for first in range(0, rows.size, 4096):
+        bands = np.add.reduceat(spectrum.density[rows[first : first + 4096]] * widths, starts, axis=1)
+        share = bands / bands.sum(axis=1, keepdims=True)
+        total += float(-(share * np.log(np.maximum(share, 1e-12))).sum(dtype=np.float64))
+    return min(1.0, max(0.0, total / rows.size / float(np.log(max(2, starts.size)))))
 
 
 def _block_power(

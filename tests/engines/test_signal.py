@@ -62,6 +62,12 @@ def test_a_sound_recording_is_close_to_1():
         ("dropout_share", np.linspace(0, 0.3, 40)),
         ("bass_correlation", np.linspace(-0.5, -1, 40)),
         ("silence_share", np.linspace(0.31, 0.89, 40)),
+        ("short_term_crest_db", np.linspace(20, 2, 40)),
+        ("treble_rise_db", np.linspace(14.1, 25.9, 40)),
+        ("rumble_db", np.linspace(-16.9, -5.1, 40)),
+        ("lines_db", np.linspace(-70, -5, 40)),
+        ("clicks_per_second", np.linspace(2.1, 60, 40)),
+        ("balance_db", np.linspace(-5.1, -14.9, 40)),
     ],
 )
 def test_quality_falls_with_every_fault(name, values):
@@ -100,8 +106,18 @@ def test_complexity_grows_with_what_happens():
     assert 0 <= low < middle < high <= 1
 
 
+def test_quality_is_the_product_of_what_the_faults_leave():
+    scores = technical_scores(replace(SOUND, clipped_share=0.01, balance_db=10.0, clicks_per_second=12.0))
+    # 0.85 (1 - e^-sqrt(0.01 / 0.014)) = 0.485; half of 0.5; 0.6 (1 - 1 / e) = 0.3793.
+    assert scores["loss_clipping"] == pytest.approx(0.485, abs=0.001)
+    assert scores["loss_balance"] == pytest.approx(0.25)
+    assert scores["loss_clicks"] == pytest.approx(0.3793, abs=0.0001)
+    left = [1 - value for name, value in scores.items() if name.startswith("loss_") and value is not None]
+    assert scores["production_quality"] == pytest.approx(np.prod(left), abs=1e-4)
+
+
 def test_what_was_not_measured_gives_no_number():
-    assert technical_scores(Measures()) == {"production_quality": None, "production_complexity": None}
+    assert set(technical_scores(Measures()).values()) == {None}
     assert technical_scores(replace(SOUND, pitch_entropy=None))["production_complexity"] is None
     assert technical_scores(replace(SOUND, pitch_entropy=None))["production_quality"] == quality()
 

@@ -30,6 +30,21 @@ def test_a_new_version_of_the_measures_reads_again_what_it_measures_otherwise(
     assert asked() == ["a"]
 
 
+def test_old_measures_are_taken_anew_where_all_are_wanted_and_the_model_is_not_asked(bench: Any, asked: Any) -> None:
+    bench.tone("a.wav", seconds=1)
+    bench.rows([{"id": "a", "audio": "a.wav"}])
+    assert bench.score("--measure") == 0
+    path = next((bench.folder / "cache").glob("*/??/a.json"))
+    entry = decode_entry(path.read_bytes(), "a")
+    assert entry is not None and entry.heard is not None
+    old = replace(entry.heard, measures=replace(entry.heard.measures, balance_db=None, short_term_crest_db=None))
+    path.write_bytes(encode_entry(replace(entry, heard=old, measures_version="2")))
+    assert bench.score() == 0
+    assert bench.score("--measure") == 0
+    assert bench.result()[0]["short_term_crest_db"] == entry.heard.measures.short_term_crest_db
+    assert asked() == ["a"]
+
+
 @pytest.mark.parametrize(("seconds", "count"), [(1.0, 1), (0.4, 2)])
 def test_a_reply_to_a_part_is_none_to_the_whole(bench: Any, asked: Any, seconds: float, count: int) -> None:
     """Version 1 heard only the first of several recordings in a file, and said `truncated_file`."""

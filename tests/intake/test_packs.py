@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from musicflamingo_cli.engines.signal import losses
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.intake.packs import load_pack, pack_hash, pack_names
+from musicflamingo_cli.measures import Measures
 
 SCORE = '[[fields]]\nname = "a"\nkind = "score"\nlow = 0.0\nhigh = 1.0\nweight = 1.0\n'
 
@@ -45,7 +47,9 @@ def test_the_quality_prompt_has_no_example_that_could_be_echoed() -> None:
 
 def test_the_technical_pack_asks_two_scores_and_shows_measures() -> None:
     pack = load_pack("technical")
-    assert {f.name: f.weight for f in pack.asked} == {"production_quality": 0.75, "production_complexity": 0.25}
+    scores = {f.name: f.weight for f in pack.asked if f.kind == "score"}
+    assert scores == {"production_quality": 0.75, "production_complexity": 0.25}
+    assert {f.name for f in pack.asked if f.kind == "number"} == {f"loss_{name}" for name in losses(Measures())}
     assert all(f.kind == "measure" for f in pack.fields if f not in pack.asked)
 
 

@@ -72,6 +72,7 @@ def _report(sandbox: Sandbox, view: View, old: View | None, options: ReportOptio
     spreads = {one.name: spread for one, spread in found if spread}
     rank = _rank(view, spreads, options.score)
     measures = [(spread_of(sandbox, view, one), unit) for one, unit in view.measures]
+    losses = [replace(one, warning=None) for one in (spread_of(sandbox, view, fault) for fault in view.losses) if one]
     kept = sweep(sandbox, view, rank, spreads[rank.name]) if rank else None
     grouped, more_groups = groups(sandbox, view, rank)
     card, unlike = _whole_card(view.table)
@@ -88,6 +89,7 @@ def _report(sandbox: Sandbox, view: View, old: View | None, options: ReportOptio
         repairs=count_listed(sandbox, view, "repairs"),
         endings=count_by(sandbox, view, "finish_reason"),
         spreads=list(spreads.values()),
+        losses=sorted((one for one in losses if one.maximum > 0), key=lambda one: -one.mean),
         measures=[(replace(spread, warning=None), unit) for spread, unit in measures if spread],
         sweep=kept,
         correlation=correlation(sandbox, view, [one for one, spread in found if spread and spread.distinct > 1]),

@@ -217,6 +217,8 @@ class Report:
     endings: Mapping[str, int]
     """How the replies ended: finish reason -> songs."""
     spreads: Sequence[Spread] = ()
+    losses: Sequence[Spread] = ()
+    """What each fault took from a score, the dearest first."""
     measures: Sequence[tuple[Spread, str]] = ()
     """How the plain measures lie, each with its unit; they rank nothing."""
     sweep: Sweep | None = None

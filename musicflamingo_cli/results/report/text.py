@@ -57,6 +57,8 @@ def _lines(report: Report, width: int) -> Iterator[str]:
         yield from _compared(report.comparison, width)
     if report.spreads:
         yield from _quantiles("scores", report.spreads, width)
+    if report.losses:
+        yield from _quantiles("losses (what a fault took from the score)", report.losses, width)
     if report.measures:
         yield from _quantiles("measures", [one for one, _ in report.measures], width)
     if report.sweep:

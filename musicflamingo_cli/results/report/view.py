@@ -8,7 +8,7 @@
     generated_tokens                                        DOUBLE
     grouped                                                 text: the column of the groups
     s0, s1, ...; d0, d1, ...                                scores, and the spread of a model's own distribution
-    m0, m1, ...                                             measures
+    m0, m1, ...; l0, l1, ...                                measures, and what each fault took from a score
     o0, o1, ...                                             text: what the values of a field were obtained from
     t0, t1, ...                                             further text
 
@@ -51,6 +51,8 @@ SHOWN_MEASURES = {
     **{"noise_floor_dbfs": "dBFS", "bandwidth_hz": "Hz", "tempo_bpm": "BPM"},
 }
 """Measures whose histograms stand beside those of the scores, with their units."""
+LOSS = "loss_"
+"""What the names of the columns begin with that say what a fault took from a score."""
 NESTED = pa.struct([])
 MEASURES = {*MEASURE_NAMES, *map(measure_column, MEASURE_NAMES)}
 
@@ -86,6 +88,7 @@ class View:
     scores: tuple[Score, ...]
     measures: tuple[tuple[Score, str], ...]
     """With their units."""
+    losses: tuple[Score, ...]
     fields: tuple[str, ...]
     """Those with a detail column that says what their values were obtained from."""
     texts: tuple[str, ...]
@@ -121,7 +124,7 @@ class View:
             )
         shown |= {name: text(name) for name in TEXTS} | {name: number(name) for name in NUMBERS}
         shown |= {new: entries(name) for new, name in LISTS.items()}
-        for one in (*self.scores, *(measure for measure, _ in self.measures)):
+        for one in (*self.scores, *(measure for measure, _ in self.measures), *self.losses):
             shown[one.column] = number(one.name)
             if one.std:
                 shown[one.std] = number_sql(f"{place[f'{one.name}_detail']}.std")
@@ -147,6 +150,7 @@ def view_of(table: Table, options: ReportOptions, name: str) -> View:
         shown = next((one for one in own if one in kinds), None)
         if shown is not None and shown not in found[:MOST_SCORES] and is_number(kinds[shown]):
             measures.append((Score(shown, f"m{len(measures)}"), unit))
+    faults = [one for one in kinds if one.startswith(LOSS) and one != options.score and is_number(kinds[one])]
     fields = [one.removesuffix("_detail") for one in kinds if one.endswith("_detail") and _part(table, one, "obtained")]
     fields.sort(key=lambda one: found.index(one) if one in found[:MOST_SCORES] else len(found))
     group = options.group or next((one for one in GROUPS if one in kinds and _is_text(kinds[one])), None)
@@ -160,6 +164,7 @@ def view_of(table: Table, options: ReportOptions, name: str) -> View:
         table=table,
         scores=scores,
         measures=tuple(measures),
+        losses=tuple(Score(one, f"l{i}") for i, one in enumerate(faults)),
         fields=tuple(fields[:MOST_FIELDS]),
         texts=tuple(texts[:MOST_TEXTS]),
         group=group,
@@ -170,7 +175,7 @@ def view_of(table: Table, options: ReportOptions, name: str) -> View:
 
 def _score_names(table: Table, wanted: str | None) -> list[str]:
     kinds = {one.name: one.type for one in table.schema}
-    numbers = [name for name, kind in kinds.items() if is_number(kind)]
+    numbers = [n for n, kind in kinds.items() if is_number(kind) and (n == wanted or not n.startswith(LOSS))]
     floats = [name for name in numbers if pa.types.is_floating(kinds[name])]
     if wanted is not None and wanted not in numbers:
         raise UsageError(f"{table.name}: column '{wanted}' holds {kinds[wanted]}, which can't rank songs")
