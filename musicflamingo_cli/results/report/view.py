@@ -152,6 +152,7 @@ def view_of(table: Table, options: ReportOptions, name: str) -> View:
             measures.append((Score(shown, f"m{len(measures)}"), unit))
     faults = [one for one in kinds if one.startswith(LOSS) and one != options.score and is_number(kinds[one])]
     fields = [one.removesuffix("_detail") for one in kinds if one.endswith("_detail") and _part(table, one, "obtained")]
+    fields = [one for one in fields if one not in faults]
     fields.sort(key=lambda one: found.index(one) if one in found[:MOST_SCORES] else len(found))
     group = options.group or next((one for one in GROUPS if one in kinds and _is_text(kinds[one])), None)
     apart = {*HEAD, *GROUPS, "id", *MEASURES}

@@ -30,6 +30,19 @@ def test_what_is_counted(report: Report) -> None:
     assert report.missing == []
 
 
+def test_losses_are_shown_apart_the_dearest_first(tmp_path: Path) -> None:
+    rows = {"song_id": ["a", "b"], "production_quality": [0.5, 0.9]}
+    lost = {"loss_hum": [0.0, 0.2], "loss_noise": [0.5, 0.1], "loss_clicks": [0.0, 0.0]}
+    found = build_report(write(tmp_path / "t.parquet", pa.table(rows | lost)), ReportOptions())
+    assert [(one.name, one.mean, one.maximum) for one in found.losses] == [
+        ("loss_noise", pytest.approx(0.3), 0.5),
+        ("loss_hum", pytest.approx(0.1), 0.2),
+    ]
+    assert [one.name for one in found.spreads] == ["production_quality"]
+    page = render_page(found)
+    assert '<h2 id="h-losses">Losses</h2>' in page and "0.300" in page
+
+
 def test_what_scores_were_obtained_from(report: Report) -> None:
     assert report.obtained == {
         "production_quality": {"json": 3, "(none)": 1, "prose": 1},
