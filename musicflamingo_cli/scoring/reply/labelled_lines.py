@@ -1,22 +1,28 @@
-"""What stands behind its label: on a line of its own, in a table's cell, in a tag. No sentences, in no language."""
+"""What stands behind its label: on a line of its own, in a table's cell, in a tag. No sentences, in no language.
+
+Lines stand under what is above them and less far in: a heading, a name, the line over a list. As with objects, nothing
+counts under a name that is not made of words of the closed list.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from musicflamingo_cli.records import FieldAnswer
-from musicflamingo_cli.scoring.reply.names import HOLDERS, OTHER, Match, Names, holder, words_of
+from musicflamingo_cli.scoring.reply.names import HOLDERS, Match, Names, holder, words_of
 from musicflamingo_cli.scoring.reply.numbers import NO_SCALE, NUMBER, PLACEHOLDER, Reading, Scale, agreed, read_number
 
-_MARKS = " \t>-*•+#_`\"'“”"
 _AROUND = " \t*_`\"'“”"
+_MARKS = _AROUND + ">-•+#"
 _LABEL = re.compile(
     r"[ \t>]*(?:[-*•+]\s+|#{1,6}\s+|\d{1,2}[.)]\s+)*+[*_`\"'“”]{0,3}(?P<name>[^:=：|<>\n]{1,104}+)"
     r"(?:[:：]|=(?!=))(?:\*{1,3}(?=\s))?(?P<rest>.*)"
 )
+_BULLETS = re.compile(r"[ \t>]*(?:(?:[-*•+]|\d{1,2}[.)])\s+)*(?P<heads>#{1,6}(?=\s))?")
 _VALUED = (
     rf"[\s*_`\"']{{0,6}}(?P<number>{NUMBER})(?P<stop>\.?)[\s*_`\"']{{0,6}}[,，]?"
     r"(?:\s?(?:--?|–|—)\s(?P<remark>[^0-9]*))?"
@@ -25,16 +31,18 @@ _VALUED = (
 _VALUE = re.compile(_VALUED, re.IGNORECASE)
 _BELOW = re.compile(rf"(?:[\s>*_`-]*(?:score|rating)[\s*_`]*:|[ \t*_`]*)(?P<rest>{_VALUED})[ \t*_`]*", re.IGNORECASE)
 """A number alone on its line, below its label."""
-_BRACKETED = re.compile(rf"[^0-9()]*[^0-9()\s][^0-9()]*\((?P<number>{NUMBER})\)[\s*_.]*", re.IGNORECASE)
+_REST_OF_NUMBER = re.compile(r"\s*+[.,]?[0-9]++(?:[.,][0-9]++)?,?\s*+")
+_BRACKETED = re.compile(rf"\s*+(?=[^\s(])[^0-9()]++\((?P<number>{NUMBER})\)[\s*_.]*", re.IGNORECASE)
 """`remark (number)`."""
 _RULE = re.compile(r"[\s|:\-=+]*-[\s|:\-=+]*")
 _HEADS = frozenset(("score", "scores", "rating", "ratings", "value", "values"))
 """What the column of the scores is headed by; other words of the closed list may stand beside it."""
 _NOTE = re.compile(r"\s*[(\[/%].*")
-_ALONE = re.compile(r"\s*+[.,]?[0-9]++(?:[.,][0-9]++)?,?\s*+")
 _TAG = re.compile(r"<(?P<closing>/)?(?P<name>[A-Za-z][\w -]{0,60})>(?:(?P<value>[^<\n]{0,200})</(?P=name)>)?")
-_DIGIT = re.compile("[0-9]")
 _EMPHASIS = re.compile(r"(\*{1,3})([^*\n]+)\1")
+_LONGEST_NAME = 3
+"""Words of a name; a line of more is a sentence, which is not judged."""
+_SMALL_WORDS = frozenset(("and", "are", "for", "here", "is", "it", "its", "my", "of", "our", "the", "this", "your"))
 
 
 class Line(NamedTuple):
@@ -47,6 +55,19 @@ class Line(NamedTuple):
     """Of the line, from 0."""
     is_closed: bool = False
     """Whether a closing tag ends it, so that it neither goes on nor was cut."""
+    is_other: bool = False
+    """Whether its heading is not of the closed list: it states nothing, but it may contradict."""
+
+
+class _Parent(NamedTuple):
+    """A line under which others stand."""
+
+    depth: float
+    """How far in it stands, in columns; less for a heading."""
+    indent: int
+    """Its space at the left; that of a heading with `#` is more than any other."""
+    scale: Scale | None
+    """Of the numbers under it; None where no answer may stand."""
 
 
 @dataclass(slots=True)
@@ -73,30 +94,29 @@ def read_lines(text: str, names: Names, prompt: str, is_cut: bool, assume: float
     lines, prompt = text.split("\n"), prompt.lower()
     last = len(lines) - 1 if is_cut else -1
     collector = _Collector(lines, names)
-    stated = collector.collect()
-    if "</" in text:
-        stated += _tags(text, names)
+    stated = collector.collect() + (_tags(text, names) if "</" in text else [])
     told = {number for number in {one.number for one in stated} if _is_told(lines[number], prompt)}
     stated = [one for one in stated if not one.rest.strip() or one.number not in told]
     answer = Labelled(used=collector.used, has_more=collector.has_more)
     readings: dict[str, list[Reading]] = {}
-    bracketed = _bracketed(stated, lines, names)
+    others: dict[str, list[Reading]] = {}
+    scored = [_BRACKETED.fullmatch(one.rest) for one in stated if one.match.field.kind != "text"]
+    is_bracketed = all(scored) and len(scored) >= min(2, len(names.scored))
     for one in stated:
         name = one.match.field.name
-        answer.used.add(one.number)
+        if not one.is_other:
+            answer.used.add(one.number)
         if one.match.field.kind == "text":
             words = _words(one, lines, names, last, answer.used)
             if words.value is not None or name not in answer.found:
                 answer.found[name] = words
-        else:
-            rest = bracketed.get(one.number, one.rest)
-            reading = _number(rest, one.match, assume)
-            if one.number == last and not one.is_closed:
-                reading = Reading(reason="cut_off")
-            elif reading.value is not None and _goes_on(one, lines):
-                reading = Reading(reason="ambiguous", written=reading.written)
-            readings.setdefault(name, []).append(reading)
-    answer.found |= {name: agreed(several) for name, several in readings.items()}
+            continue
+        reading = Reading(reason="cut_off")
+        if one.is_closed or one.number != last:
+            form = _BRACKETED.fullmatch(one.rest) if is_bracketed else None
+            reading = _number(form["number"] if form else one.rest, one.match, assume)
+        (others if one.is_other else readings).setdefault(name, []).append(reading)
+    answer.found |= {name: agreed(several + others.get(name, [])) for name, several in readings.items()}
     return answer
 
 
@@ -108,105 +128,114 @@ class _Collector:
         self.found: list[Line] = []
         self.used: set[int] = set()
         self.has_more = False
+        self._above: list[_Parent] = []
+        """What lines stand under, from the outermost in."""
         self._column: tuple[int, Scale] | None = None
         """Of the table here: the column of the scores (0: no head tells, -1: the head names none) and its scale."""
         self._heading: Line | None = None
         """A label alone on the line before."""
-        self._turned: list[int] | None = None
-        """Places in `found` of the labels with a number below, where one stood above the first, too; else None."""
-        self._outer: list[tuple[int, bool]] = []
-        """The names that lines stand under: how far in, and whether an answer may stand there."""
 
     def collect(self) -> list[Line]:
+        """Every labelled line, and what states its number."""
+        is_orphaned = is_unfilled = False
+        below_label: list[int] = []
         for number, line in enumerate(self.lines):
             bare = line.strip()
-            if not bare:
-                continue
             if "{" in bare or "｛" in bare:
                 break  # of JSON that could not be read: who knows what the lines below are nested in
-            if "|" in bare:
-                below = self.lines[number + 1] if number + 1 < len(self.lines) else ""
-                heads = "-" in below and _RULE.fullmatch(below) is not None
-                if bare[0] == "|" or self._column is not None or (heads and "|" in below):
-                    self._row(bare, heads, number)
-                    continue
+            following = self.lines[number + 1] if number + 1 < len(self.lines) else ""
+            if "|" in bare and (bare[0] == "|" or self._column or ("|" in following and _RULE.fullmatch(following))):
+                self._row(bare, number)
+                continue
+            if not any(map(str.isalnum, bare)):
+                continue
             self._column = None
             heading, self._heading = self._heading, None
             alone = _BELOW.fullmatch(line)
-            if heading is not None and alone is not None:
+            if alone is not None and heading is not None:
                 self.used.add(heading.number)
-                if self._turned is not None:
-                    self._turned.append(len(self.found))
+                below_label.append(len(self.found))
                 self.found.append(Line(heading.match, alone["rest"], number))
-                continue
-            if heading is not None:
-                self._turn()
-            self._labelled(line, bare, number)
-            if alone is not None or self._heading is None:
-                self._turned = None if alone is None else []
-        if self._heading is not None:
-            self._turn()
+            elif alone is not None:
+                is_orphaned = True
+                if _REST_OF_NUMBER.fullmatch(line) and self.found and self.found[-1].number == number - 1:
+                    self.found[-1] = self.found[-1]._replace(rest=self.found[-1].rest + " ?")
+            else:
+                is_unfilled = is_unfilled or heading is not None
+                is_words = not self.names.scored or (heading is not None and heading.match.field.kind == "text")
+                self._labelled(line, number, is_words, following.strip() != "")
+        if is_orphaned and (is_unfilled or self._heading is not None):
+            for place in below_label:  # each number may belong to the label below it
+                self.found[place] = self.found[place]._replace(rest="?" + self.found[place].rest)
         return self.found
 
-    def _turn(self) -> None:
-        """Numbers and labels that begin with a number and end with a label: each number may belong to the one below."""
-        for place in self._turned or ():
-            self.found[place] = self.found[place]._replace(rest="?" + self.found[place].rest)
-        self._turned = None
+    def _labelled(self, line: str, number: int, is_words: bool, is_right_above: bool) -> None:
+        """Note a line that is labelled, or that others may stand under."""
+        bare, label, mark = line.strip(), _LABEL.fullmatch(line), _BULLETS.match(line)
+        name, rest = (label["name"].rstrip(_AROUND), label["rest"]) if label else (bare.strip(_MARKS), "")
+        match, is_alone = self.names.match(name), not rest.strip(" *_`")
+        indent = len(line) - len(line.lstrip(" \t>"))
+        depth: float = mark.end() if mark else indent
+        if match is None and (is_alone or bare[-1] in ":：" or not rest[0].isspace()):
+            name = bare.strip(_MARKS + ":：")
+            if is_right_above or bare[-1] not in ".!?":
+                depth -= 0.5  # a heading: what is no further in stands under it
+        if mark and mark["heads"]:
+            depth, indent = len(mark["heads"]) - 10, len(line)
+        while self._above and depth <= self._above[-1].depth:
+            self._above.pop()
+        others = [parent.indent for parent in self._above if parent.scale is None]
+        if match is None:
+            if not is_words:
+                self._above.append(_Parent(depth, indent, _scale_under(name)))
+        elif others:
+            if match.field.kind != "text" and not is_alone and indent <= others[-1]:
+                self.found.append(Line(match, rest, number, is_other=True))
+        elif is_alone:
+            self._heading = Line(match, "", number)
+            if match.field.kind == "text":
+                self.found.append(self._heading)
+        else:
+            self.found.append(Line(self._scaled(match), rest, number))
 
-    def _row(self, bare: str, heads: bool, number: int) -> None:
-        """Read a row of a table, or its head."""
+    def _scaled(self, match: Match) -> Match:
+        """A label's meaning on the scale that a name above it states."""
+        told = [parent.scale for parent in self._above if parent.scale not in (None, NO_SCALE)]
+        return match._replace(scale=told[-1]) if told and match.scale is NO_SCALE else match
+
+    def _row(self, bare: str, number: int) -> None:
+        """Read a row of a table; the first one is its head if it begins with no label."""
         cells = [cell.strip() for cell in bare.strip("|").split("|")]
         self.used.add(number)
-        if _RULE.fullmatch(bare):
-            self._column = self._column or (0, NO_SCALE)
+        if not any(cells) or _RULE.fullmatch(bare):
             return
-        if heads:
+        match = self.names.match(cells[0].strip(" *_`:"))
+        if self._column is None and match is None:
             scored = [i for i, cell in enumerate(cells) if i and _is_score_head(cell)]
-            if not any(cells):  # a head without words
-                self._column = (0, NO_SCALE)
-                return
             scale = holder(re.sub(r"^\W*\w+", "score", cells[scored[0]])) if len(scored) == 1 else None
             self._column = (scored[0], scale) if scale is not None else (-1, NO_SCALE)
             self.has_more = self.has_more or len(cells) > 2
             return
         column, scale = self._column = self._column or (0, NO_SCALE)
-        match = self.names.match(cells[0].strip(" *_`:"))
-        if match is None or len(cells) < 2:
+        if match is None or len(cells) < 2 or any(parent.scale is None for parent in self._above):
             return
         if match.scale is NO_SCALE:
             match = match._replace(scale=scale)
         if match.field.kind == "text":
-            rest = cells[1]
+            self.found.append(Line(match, cells[1], number))
         elif column > 0:
-            rest = "".join(cells[column : column + 1])
+            self.found.append(Line(match, "".join(cells[column : column + 1]), number))
         elif column == 0:
-            rest = " ".join(cell for cell in cells[1:] if _DIGIT.search(cell))
-        else:
-            return
-        self.found.append(Line(match, rest, number))
+            self.found.append(Line(match, " ".join(cell for cell in cells[1:] if re.search("[0-9]", cell)), number))
 
-    def _labelled(self, line: str, bare: str, number: int) -> None:
-        label = _LABEL.fullmatch(line)
-        name, rest = (label["name"].rstrip(_AROUND), label["rest"]) if label else (bare.strip(_MARKS), "")
-        match, is_alone = self.names.match(name), not rest.strip(" *_`")
-        indent = len(line) - len(line.lstrip(" \t>"))
-        while self._outer and indent <= self._outer[-1][0]:
-            self._outer.pop()
-        if match is not None and not is_alone:
-            if all(may_hold for _, may_hold in self._outer):
-                self.found.append(Line(match, rest, number))
-        elif match is not None:
-            self._heading = Line(match, "", number)
-            if match.field.kind == "text":
-                self.found.append(self._heading)
-        elif is_alone and (bare[0] == "#" or (bare[0] in "*_" and bare[-1] in "*_:") or bare[-1] in ":："):
-            # nothing nests over a blank line
-            following = self.lines[number + 1] if number + 1 < len(self.lines) else ""
-            if indent or following[:1] in (" ", "\t"):
-                self._outer.append((indent, holder(name) is not None))
-            else:
-                self._outer = [(-1, OTHER.isdisjoint(words_of(name)))]
+
+@lru_cache(maxsize=1024)
+def _scale_under(name: str) -> Scale | None:
+    """The scale of lines under a name, or None where no answer may stand; sentences are not judged."""
+    words = words_of(re.sub(r"^\s*\d{1,2}[.)]\s", "", name))
+    if len(words) > _LONGEST_NAME or not words:
+        return NO_SCALE
+    return holder(name) or (NO_SCALE if set(words) <= HOLDERS | _SMALL_WORDS else None)
 
 
 def _is_score_head(cell: str) -> bool:
@@ -217,19 +246,19 @@ def _is_score_head(cell: str) -> bool:
 def _tags(text: str, names: Names) -> list[Line]:
     """`<label>number</label>`, at the top or in tags of the closed list."""
     found: list[Line] = []
-    outer: list[tuple[str, bool]] = []
+    outer: list[str] = []
     number = at = 0
     for tag in _TAG.finditer(text):
         number += text.count("\n", at, tag.start())
         at, name = tag.start(), tag["name"]
         if tag["value"] is not None:
             match = names.match(name)
-            if match is not None and all(may_hold for _, may_hold in outer):
+            if match is not None and all(holder(one) is not None for one in outer):
                 found.append(Line(match, tag["value"], number, True))
         elif not tag["closing"]:
-            outer.append((name, holder(name) is not None))
-        elif outer and outer[-1][0] == name:
-            outer.pop()
+            outer.append(name)
+        elif not outer or outer.pop() != name:
+            found.clear()  # what it closes began somewhere above
     return found
 
 
@@ -237,28 +266,6 @@ def _is_told(line: str, prompt: str) -> bool:
     """Whether a line is one of the prompt's."""
     bare = line.strip(_MARKS).lower()
     return len(bare) > 8 and bare in prompt
-
-
-def _goes_on(line: Line, lines: Sequence[str]) -> bool:
-    """Whether below a labelled number a number stands alone: a second one, or the rest of the first."""
-    below = lines[line.number + 1] if line.number + 1 < len(lines) else ""
-    return not line.is_closed and _ALONE.fullmatch(below) is not None
-
-
-def _bracketed(stated: Sequence[Line], lines: Sequence[str], names: Names) -> Mapping[int, str]:
-    """The numbers of lines `Label: remark (number)` by line, if every line of their block is one, else none."""
-    scored = sorted({one.number for one in stated if one.match.field.kind != "text"})
-    if not any("(" in lines[number] for number in scored):
-        return {}
-    found: dict[int, str] = {}
-    for number in range(scored[0], scored[-1] + 1):
-        label = _LABEL.fullmatch(lines[number])
-        form = _BRACKETED.fullmatch(label["rest"]) if label else None
-        if form is not None:
-            found[number] = form["number"]
-        elif lines[number].strip():
-            return {}
-    return found if len(found) >= min(2, len(names.scored)) else {}
 
 
 def _number(rest: str, match: Match, assume: float | None) -> Reading:
@@ -286,8 +293,7 @@ def _words(line: Line, lines: Sequence[str], names: Names, last: int, used: set[
         used.add(end)
     if end == last and not line.is_closed:
         return FieldAnswer(reason="cut_off")
-    text = "\n".join(parts)
-    text = (_EMPHASIS.sub(r"\2", text) if "*" in text else text).strip(" \t\n\r*_`,，;")
+    text = _EMPHASIS.sub(r"\2", "\n".join(parts)).strip(" \t\n\r*_`,，;")
     if len(text) > 1 and text[0] in '"“' and text[-1] in '"”' and not re.search('["“”]', text[1:-1]):
         text = text[1:-1]
     if PLACEHOLDER.fullmatch(text):

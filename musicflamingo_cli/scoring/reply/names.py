@@ -31,20 +31,6 @@ HOLDERS = frozenset(
 )
 """The words that names are made of under which an answer may be nested. Under any other name stands something else
 (weights, an example, another song): the names of what is no answer never end."""
-VALUES = frozenset(("score", "value", "rating"))
-"""Keys of the number in the object of one field."""
-SUBJECTS = frozenset(("name", "criterion", "metric", "key", "dimension", "aspect", "field", "category", "attribute"))
-"""Keys of the field's name in an object of one field: `{"name": "production_quality", "score": 0.8}`."""
-TOPS = frozenset(("max", "maximum", "outof", "scale", "range", "best", "bestrating", "total", "of"))
-"""Keys of the scale in such an object."""
-BESIDE = frozenset(("weight", "confidence", "certainty"))
-"""Keys of other numbers that may stand in such an object and leave the score what it is."""
-LOWS = frozenset(("min", "minimum", "worst", "lowest", "worstrating"))
-"""Keys of the lower end of the scale in such an object."""
-OTHER = frozenset(
-    ("weight", "weights", "weighting", "confidence", "example", "examples", "template", "format", "schema")
-)
-"""Headings and labels over lines that are no scores."""
 
 
 class Match(NamedTuple):
@@ -56,12 +42,6 @@ class Match(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def words_of(name: str) -> tuple[str, ...]:
-    """A name's words in lower case, however they are joined."""
-    return tuple(word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name[:_LONGEST])))
-
-
-@lru_cache(maxsize=4096)
 def joined(name: str) -> str:
     """A name's words as one, in lower case; empty where it holds other signs than those that join words."""
     if not name.isascii():
@@ -70,14 +50,25 @@ def joined(name: str) -> str:
     return word if word.isalnum() else ""
 
 
+def words_of(name: str) -> list[str]:
+    """A name's words in lower case, however they are joined."""
+    return [word.lower() for word in _WORD.findall(_CAMEL.sub(" ", name[:_LONGEST]))]
+
+
 @lru_cache(maxsize=4096)
 def holder(name: str) -> Scale | None:
     """The scale of what stands under a name, if an answer may stand there (`scores`, `scores_out_of_10`), else None."""
-    scale: Scale | None = NO_SCALE
-    if note := _NOTE.search(name[:_LONGEST]):
-        name, scale = name[: note.start()], scale_of((note["note"] or note["top"]).replace("_", " "))
+    name, scale = _without_note(name)
     words = words_of(name)
     return scale if words and HOLDERS.issuperset(words) else None
+
+
+def _without_note(name: str) -> tuple[str, Scale | None]:
+    """A name, and the scale that a note behind it states; None if that is no scale."""
+    found = _NOTE.search(name[:_LONGEST])
+    if found is None:
+        return name, NO_SCALE
+    return name[: found.start()], scale_of((found["note"] or found["top"]).replace("_", " "))
 
 
 class Names:
@@ -104,13 +95,12 @@ class Names:
 
     def _match(self, name: str) -> Match | None:
         """The field that a key or label means; a name with other words or signs in it means none."""
-        name, scale = _NUMBERING.sub("", name[:_LONGEST]), NO_SCALE
+        name = _NUMBERING.sub("", name[:_LONGEST])
         if field := self._known.get(joined(name)):
-            return Match(field, scale)
-        note = _NOTE.search(name)
-        told = scale_of((note["note"] or note["top"]).replace("_", " ")) if note else None
-        field = self._known.get(joined(name[: note.start()])) if note and told is not None else None
-        return Match(field, told or scale) if field else None
+            return Match(field, NO_SCALE)
+        name, scale = _without_note(name)
+        field = self._known.get(joined(name))
+        return Match(field, scale) if field and scale is not None else None
 
 
 _kept: list[tuple[Sequence[Field], Names]] = []

@@ -15,17 +15,11 @@ from musicflamingo_cli.scoring.reply.labelled_lines import read_lines
 from musicflamingo_cli.scoring.reply.names import Names, names_of
 from musicflamingo_cli.scoring.reply.numbers import Reading
 from musicflamingo_cli.scoring.reply.parts import decoded, parts_of, without_prompt
-from musicflamingo_cli.scoring.reply.select import Candidate, candidates, choose
-from musicflamingo_cli.scoring.reply.tolerant_json import read_braceless, read_trees
-from musicflamingo_cli.scoring.reply.values import read_field
+from musicflamingo_cli.scoring.reply.select import Candidate, candidates, choose, read_field
+from musicflamingo_cli.scoring.reply.tolerant_json import Tree
 
 WORDS_AROUND = "words_around"
 """Among the repairs: more than a fence, a heading or one short line ending in a colon stands outside the answer."""
-_ALONE = re.compile(r"\ufeff?\s*(?:```(?:json)?\s*```\s*)?")
-"""What is left of a reply that is one object, perhaps fenced, without it."""
-_PLAIN_BEFORE = re.compile(r"(?!.*\b(?:user|human)\s?:)[^<>\[\]\"'“”‘’◁{}~|&\\]*", re.IGNORECASE | re.DOTALL)
-_PLAIN_AFTER = re.compile(r"(?!.*\b(?:user|human)\s?:)(?:[\s`][^<>\[\]◁{}~|]*)?", re.IGNORECASE | re.DOTALL)
-"""Words around an object that can neither be thinking nor JSON."""
 _FIRST = re.compile(r"(?!string|text|str|number|float)[^\W_]", re.IGNORECASE)
 """How a text begins that is neither empty nor what a template has in its place."""
 _SHORT_LINE = 80
@@ -33,10 +27,11 @@ _LONG = 400
 """Characters from which a complete reply is looked through for loops as well."""
 _LONG_TEXT = 160
 _NO_WORDS = re.compile(
-    r"<\|[^<>|]{0,40}\|>|</?[\w ]{1,40}/?>|^\s{0,3}#[^\n]*|^\s{0,3}(\*\*|__)[^*_\n]*\1:?\s*$|(?:`{3,}|~{3,})[\w+#.-]*",
-    re.MULTILINE,
+    r"\s*+(?:(?:<\|[^<>|]{0,40}\|>|</?[\w ]{1,40}/?>|(?:`{3,}+|~{3,}+)[\w+#.-]*+)\s*+)*+"
+    r"(?:#.*|(\*\*|__)[^*_]*\1:?|json)?\s*",
+    re.IGNORECASE,
 )
-"""Tokens, tags, headings and fences."""
+"""A line of tokens, tags and fences, or a heading."""
 _WORD = re.compile(r"\w")
 _MISSING = FieldAnswer(reason="missing")
 
@@ -84,38 +79,30 @@ def parse_reply(
     if assume_scale is not None and not (math.isfinite(assume_scale) and assume_scale > 0):
         raise ValueError(f"assume_scale is {assume_scale!r}; it must be a number above 0")
     names = names_of(fields)
-    if (
-        assume_scale is None
-        and "{" not in prompt
-        and (strict := _strict(text, names, prompt, finish_reason)) is not None
-    ):
-        return strict
+    if assume_scale is None and (answers := _strict(text, names, prompt)) is not None:
+        return Answer(answers, "ok")
     if is_empty(text):
         return Answer({f.name: _MISSING for f in names.fields}, "failed", "empty")
     found, repairs, is_complete = _tolerant(text, names, prompt, finish_reason == "stop", assume_scale)
     return _verdict(text, names, found, repairs, is_complete, finish_reason)
 
 
-def _strict(text: str, names: Names, prompt: str, finish_reason: str | None) -> Answer | None:
-    """The answer of a reply with one strict object that has just the asked keys, all in range; None for all others.
+def _strict(text: str, names: Names, prompt: str) -> dict[str, FieldAnswer] | None:
+    """The answers of a reply that is one strict object, bare or in one fence, with just the asked keys, all in range.
 
-    The object stands alone, in one fence, or among words that hold no sign of thinking, tags or further JSON.
+    None for all others; a prompt with an object in it may have been echoed.
     """
-    start, end = text.find("{"), text.rfind("}") + 1
-    if start < 0:
-        return None
-    outside = text[:start], text[end:]
-    is_alone = (start == 0 and end == len(text)) or _ALONE.fullmatch("".join(outside)) is not None
-    if not (is_alone or (_PLAIN_BEFORE.fullmatch(outside[0]) and _PLAIN_AFTER.fullmatch(outside[1]))):
+    if text[:7] == "```json" and text[-3:] == "```":
+        text = text[7:-3]
+    if "{" in prompt:
         return None
     try:
-        said = orjson.loads(text[start:end])
+        said = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    if len(said) != len(names.fields):
+    if type(said) is not dict or len(said) != len(names.fields):
         return None
     answers: dict[str, FieldAnswer] = {}
-    has_fraction = False
     made = FieldAnswer._make  # half the time of calling the class, which is most of the time here
     for name, is_text, low, high in names.ranges:
         value = said.get(name)
@@ -124,17 +111,11 @@ def _strict(text: str, names: Names, prompt: str, finish_reason: str | None) -> 
                 return None
             answers[name] = made((value, "json", None, None, None, None, None))
         elif (type(value) is float or type(value) is int) and low <= value <= high:
-            has_fraction = has_fraction or 0 < value < 1
             number = value + 0.0  # no negative nought
             answers[name] = made((number, "json", None, number, None, None, None))
         else:
             return None
-    if is_alone:
-        return Answer(answers, "ok")
-    if not has_fraction or (prompt and prompt.strip()[:48] in text):
-        return None
-    repairs = (WORDS_AROUND,) if _words_around("\n".join(outside)) else ()
-    return _verdict(text, names, answers, repairs, True, finish_reason)
+    return answers
 
 
 def _tolerant(
@@ -146,30 +127,27 @@ def _tolerant(
     if is_stopped or not parts.reaches_end:
         said += "\n"
     said = without_prompt(said, prompt)
-    trees = list(read_trees(said))
-    found_objects = candidates(trees, said, names)
-    if not found_objects and (braceless := read_braceless(said)) is not None and braceless.root.closed:
-        trees = [braceless]
-        found_objects = candidates(trees, said, names)
-    chosen = choose(found_objects, names, prompt)
+    trees, objects = candidates(said, names)
+    chosen = choose(objects, names, prompt)
     found: dict[str, FieldAnswer] = {}
     repairs: dict[str, None] = {}
-    outside = _outside(said, [(one.tree.start, one.tree.end) for one in chosen])
     if chosen:
-        repairs = dict.fromkeys(decodings) | dict.fromkeys(r for one in chosen for r in one.tree.repairs)
-        if len(chosen) > 1 and any(one.stated.keys() & names.wanted for one in chosen[1:]):
+        outside = _outside(said, [one.tree for one in chosen])
+        repairs = dict.fromkeys((*decodings, *(r for one in chosen for r in one.tree.repairs)))
+        if any(one.stated.keys() & names.wanted for one in chosen[1:]):
             repairs = {"separate_objects": None} | repairs
         found = _of_objects(chosen, names, bool(repairs), outside, assume)
-        if names.wanted & {name for one in chosen for name in one.stated} or not chosen[0].tree.root.closed:
-            around = _words_around(outside + "\n" + parts.beside)
-            return found, (*repairs, WORDS_AROUND) if around else tuple(repairs), chosen[0].tree.root.closed
-    beside = _outside(said, [(tree.start, tree.end) for tree in trees])
+        is_complete = chosen[0].tree.root.closed
+        if names.wanted & {name for one in chosen for name in one.stated} or not is_complete:
+            around = (WORDS_AROUND,) if _words_around(outside + "\n" + parts.beside) else ()
+            return found, (*repairs, *around), is_complete
+    beside = _outside(said, [tree for tree in trees if tree.root.closed])
     lines = read_lines(beside, names, prompt, said.endswith(beside[-1:]) and not said.endswith("\n"), assume)
     rest = [line for number, line in enumerate(beside.split("\n")) if number not in lines.used]
     more = lines.has_more or any(_WORD.search(line) for line in rest)
     found = settled(lines.found, "labelled", more) | {n: one for n, one in found.items() if one.value is not None}
-    around = _words_around("\n".join(rest) + "\n" + parts.beside)
-    return found, (*repairs, *decodings, WORDS_AROUND) if around else (*repairs, *decodings), False
+    around = (WORDS_AROUND,) if _words_around("\n".join(rest) + "\n" + parts.beside) else ()
+    return found, (*repairs, *decodings, *around), False
 
 
 def _of_objects(
@@ -182,7 +160,7 @@ def _of_objects(
             if field.name in one.stated:
                 stated[field.name] = read_field(field, one.stated[field.name], is_repaired, assume)
                 break
-    more = any(one.others or "comments" in one.tree.repairs for one in chosen) or _WORD.search(outside) is not None
+    more = any(one.has_others or "comments" in one.tree.repairs for one in chosen) or _WORD.search(outside) is not None
     return settled(stated, "repaired" if is_repaired else "json", more)
 
 
@@ -210,25 +188,24 @@ def settled(stated: Mapping[str, Reading | FieldAnswer], obtained: str, more: bo
     return found
 
 
-def _outside(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """A text without some stretches of it."""
+def _outside(text: str, trees: Sequence[Tree]) -> str:
+    """A text without some of its objects."""
     kept, at = [], 0
-    for start, end in sorted(spans):
-        kept.append(text[at:start])
-        at = max(at, end)
-    kept.append(text[at:])
-    return "".join(kept) if not spans else "\n".join(kept)
+    for tree in sorted(trees, key=lambda tree: tree.start):
+        kept.append(text[at : tree.start])
+        at = tree.end
+    return "\n".join([*kept, text[at:]])
 
 
 def _words_around(outside: str) -> bool:
     """Whether more than fences, headings and one short line ending in a colon is said outside the answer."""
-    if _WORD.search(outside) is None:
-        return False
-    lines = [line.strip() for line in _NO_WORDS.sub("", outside).split("\n") if _WORD.search(line)]
-    lines = [line for line in lines if line.lower() != "json"]
-    if len(lines) == 1:
-        return len(lines[0]) > _SHORT_LINE or not lines[0].rstrip("*_ ").endswith((":", "："))
-    return bool(lines)
+    said = ""
+    for line in outside.split("\n"):
+        if _WORD.search(line) and not _NO_WORDS.fullmatch(line):
+            if said:
+                return True
+            said = line.strip()
+    return said != "" and (len(said) > _SHORT_LINE or not said.rstrip("*_ ").endswith((":", "：")))
 
 
 def _verdict(

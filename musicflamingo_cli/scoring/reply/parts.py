@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 import orjson
@@ -17,17 +17,16 @@ _TAG = re.compile(
     r"|<\|channel\|>\s{0,3}(?:(?P<channel>analysis|commentary)|final)\b[^<>\n]{0,40}<\|message\|>",
     re.IGNORECASE,
 )
+_BRACKET = re.compile(r"[<◁]|\[(?=[\s/|]{0,3}[a-z])", re.IGNORECASE)
+"""What a tag begins with; most replies have none."""
 _FENCED = re.compile(
-    r"^[ \t]{0,3}(```|~~~)[ \t]{0,4}(?:think(?:ing)?|thoughts?|reasoning|scratchpad)\b[^\n`]{0,40}\n"
+    r"(?<![^\s])(```|~~~)[ \t]{0,4}(?:think(?:ing)?|thoughts?|reasoning|scratchpad)\b[^\n`]{0,40}\n"
     r"(?s:.*?)(?:^[ \t]{0,3}\1[`~]*[ \t]*$|\Z)",
     re.IGNORECASE | re.MULTILINE,
 )
 """A fence that is marked as thinking."""
-_SIGN = re.compile(r"[<>◁\[`~]")
-_MAY_THINK = re.compile(
-    r"[<◁]|\[(?=[\s/|]{0,3}[a-z])|\A[^\n]{0,14}>|^[ \t]{0,3}(?:```|~~~)[ \t]{0,4}[trs]", re.IGNORECASE | re.MULTILINE
-)
-"""Without one of these a reply has no thinking; most have none."""
+_OPENER = re.compile(r"\s*(?=[^{\"\n]{0,14}[<>])([^{\"\n]{0,14})")
+"""The first signs of a reply where an angle bracket is among them: perhaps a damaged tag."""
 _USER_TURN = re.compile(
     r"<\|(?:im_start|start_header_id|start)\|>\s{0,2}(?:user|human)\b|<start_of_turn>user\b|^(?:user|human)\s?:",
     re.IGNORECASE | re.MULTILINE,
@@ -36,6 +35,10 @@ _ENTITY = re.compile(r"&(?:quot|apos|lcub|colon|#(?:34|39|123|58|x22|x27|x7b|x3a
 _ESCAPED = re.compile(r"[{,]\s{0,8}(?:\\[nrt]\s{0,8}){0,4}\\\"")
 _PROPER = re.compile(r"[{,]\s*+\"")
 _QUOTED_LINES = re.compile(r"^[ \t]{0,3}>[ \t]{0,3}(?:```\w{0,8}\s*\n[ \t]{0,3}>)?\s{0,3}\{", re.MULTILINE)
+_SHORTEST_ECHO = 48
+"""Characters of the prompt from which a beginning like it is an echo."""
+
+Kind = Literal["said", "thought", "told"]
 
 
 class Parts(NamedTuple):
@@ -45,8 +48,6 @@ class Parts(NamedTuple):
     """Where the answer stands: in the last answer tag, else behind the thinking, else outside of it."""
     beside: str
     """What else was said besides thinking."""
-    thinking: str
-    """All thinking, without its tags."""
     reaches_end: bool
     """Whether `said` ends where the reply does, so that it may have been cut."""
 
@@ -54,52 +55,59 @@ class Parts(NamedTuple):
 class _Stretch(NamedTuple):
     """A part of a reply between two marks."""
 
-    kind: Literal["said", "thought", "told"]
+    kind: Kind
     """`told` stands in an answer tag."""
     text: str
     end: int
 
 
 def parts_of(text: str) -> Parts:
-    """Part a reply into answer, words beside it, and thinking.
+    """Part a reply into the answer and the words beside it.
 
-    An opener that is never closed makes all that follows it thinking; a closer without an opener all that precedes it.
     A next turn of the user, which the model made up, is left out.
     """
-    text, is_whole = _before_user_turn(text)
-    if _SIGN.search(text) is None or _MAY_THINK.search(text) is None:
-        return Parts(text, "", "", is_whole)
+    lower = text.lower()
+    turn = _USER_TURN.search(text) if "user" in lower or "human" in lower else None  # a fiftieth of the search's time
+    is_whole = turn is None or not text[: turn.start()].strip()
+    if turn is not None and not is_whole:
+        text = text[: turn.start()]
     stretches = _stretches(text)
-    thoughts = [one.text for one in stretches if one.kind == "thought"]
     told = [one for one in stretches if one.kind == "told"]
     plain = [one for one in stretches if one.kind == "said"]
     if told:
         said, rest = told[-1:], [*told[:-1], *plain]
-    elif thoughts and plain and re.search("[0-9{:]", plain[-1].text):
+    elif len(stretches) > len(plain) > 0 and re.search("[0-9{:]", plain[-1].text):
         said, rest = plain[-1:], plain[:-1]
     else:
         said, rest = plain, []
     return Parts(
         "\n".join(one.text for one in said),
         "\n".join(one.text for one in rest),
-        " ".join(_TAG.sub(" ", " ".join(thoughts)).split()),
         is_whole and bool(said) and said[-1].end == len(text),
     )
 
 
 def _stretches(text: str) -> list[_Stretch]:
-    """What is said, thought and told, in order, without what is empty; what follows empty thinking follows thinking."""
-    if _is_strict_object(text):
-        return [_Stretch("said", text, len(text))]
-    marks = [(*tag.span(), _is_thinking(tag), bool(tag["closing"] or tag["end"])) for tag in _TAG.finditer(text)]
+    """What is said, thought and told, in order, without what is empty.
+
+    An opener that is never closed makes all that follows it thinking; a closer without an opener all that precedes it.
+    """
+    marks = [
+        (*tag.span(), bool(tag["thinking"] or tag["channel"]), bool(tag["closing"] or tag["end"]))
+        for tag in (_TAG.finditer(text) if _BRACKET.search(text) else ())
+    ]
     for fence in _FENCED.finditer(text) if "```" in text or "~~~" in text else ():
         marks += [(fence.start(), fence.start(), True, False), (fence.end(), fence.end(), True, True)]
-    if _begins_with_damaged_opener(text):
-        marks.insert(0, (0, 0, True, False))
+    if (opener := _OPENER.match(text)) and get_close_matches(
+        "".join(re.findall("[a-z]", opener[1].lower())), ("think", "thinking"), cutoff=0.8
+    ):
+        marks.append((0, 0, True, False))
+    if not marks or _is_strict_object(text):
+        return [_Stretch("said", text, len(text))]
     marks.sort(key=lambda mark: mark[:2])
     last_closer = max((i for i, mark in enumerate(marks) if mark[2] and mark[3]), default=-1)
-    found: list[tuple[Literal["said", "thought", "told"], int, int]] = []
-    kind: Literal["said", "thought", "told"] = "said"
+    found: list[tuple[Kind, int, int]] = []
+    kind: Kind = "said"
     start = 0
     for i, (at, end, is_thinking, is_closing) in enumerate(marks):
         if kind == "thought" and not (is_thinking and is_closing) and (is_thinking or is_closing or i < last_closer):
@@ -117,44 +125,17 @@ def _stretches(text: str) -> list[_Stretch]:
 def _is_strict_object(text: str) -> bool:
     """Whether a text is one strict object, perhaps fenced: what looks like a tag in it is a string's."""
     bare = text.strip("\ufeff` \t\r\n")
-    bare = bare[4:].lstrip() if bare[:4].lower() == "json" else bare
-    if bare[:1] != "{" or bare[-1:] != "}":
-        return False
     try:
-        orjson.loads(bare)
+        orjson.loads(bare[4:] if bare[:4].lower() == "json" else bare)
     except orjson.JSONDecodeError:
         return False
     return True
 
 
-def _is_thinking(tag: re.Match[str]) -> bool:
-    return bool(tag["thinking"] or tag["channel"])
-
-
-def _begins_with_damaged_opener(text: str) -> bool:
-    """Whether a reply begins with `<think>` that lost or won a sign: `<thnk>`, `t<hink>`, `think>`, `<think{`."""
-    head = text.lstrip()[:14].lower()
-    if head[:1] not in ("<", "t", "h"):
-        return False
-    head = re.split(r"[{\"\n]", head.partition(">")[0] + (">" if ">" in head else "\n"), maxsplit=1)[0]
-    if "<" not in text[:14] and ">" not in text[:14]:
-        return False
-    letters = "".join(re.findall("[a-z]", head))
-    return any(SequenceMatcher(None, letters, word).ratio() >= 0.8 for word in ("think", "thinking"))
-
-
-def _before_user_turn(text: str) -> tuple[str, bool]:
-    """The text up to a turn of the user; a transcript that begins with one is left whole."""
-    lower = text.lower()
-    turn = _USER_TURN.search(text) if "user" in lower or "human" in lower else None  # a fiftieth of the search's time
-    if turn is None or not text[: turn.start()].strip():
-        return text, True
-    return text[: turn.start()], False
-
-
 def thinking_of(text: str) -> str | None:
     """The thinking of a reply, for a column of its own; None where it holds none."""
-    return parts_of(text).thinking or None
+    thoughts = " ".join(one.text for one in _stretches(text) if one.kind == "thought")
+    return " ".join(_TAG.sub(" ", thoughts).split()) or None
 
 
 def final_words(text: str) -> str | None:
@@ -172,12 +153,10 @@ def decoded(text: str) -> tuple[str, tuple[str, ...]]:
     bare = text.strip("`\ufeff \t\r\n")
     if bare[:1] == '"' and bare[-1:] == '"' and "{" in bare[:24]:
         try:
-            inner = json.loads(bare, strict=False)
-        except ValueError:
-            inner = None
-        if isinstance(inner, str):
-            text = inner + "\n"
+            text = f"{json.loads(bare, strict=False)}\n"
             repairs.append("escaped_quotes")
+        except ValueError:
+            pass
     if "&" in text and _ENTITY.search(text) and not _PROPER.search(text):
         text = html.unescape(text)
         repairs.append("html_entities")
@@ -193,15 +172,14 @@ def decoded(text: str) -> tuple[str, tuple[str, ...]]:
 def without_prompt(text: str, prompt: str) -> str:
     """The text without the prompt where it is repeated, whole or from its beginning on."""
     prompt = prompt.strip()
-    if len(prompt) < 48:
+    if len(prompt) < _SHORTEST_ECHO:
         return text
     if prompt in text:
         return text.replace(prompt, "\n")
-    start = len(text) - len(text.lstrip())
-    if not text.startswith(prompt[:48], start):
+    bare = text.lstrip()
+    if not bare.startswith(prompt[:_SHORTEST_ECHO]):
         return text
-    same = next((i for i, (a, b) in enumerate(zip(text[start:], prompt, strict=False)) if a != b), len(prompt))
-    end = min(len(text), start + same)
-    if not text[end:].strip():
+    end = next((i for i, (a, b) in enumerate(zip(bare, prompt, strict=False)) if a != b), min(len(bare), len(prompt)))
+    if not bare[end:].strip():
         return ""
-    return text[max(text.rfind("\n", 0, end), text.rfind(". ", 0, end), start) :]
+    return bare[max(bare.rfind("\n", 0, end), bare.rfind(". ", 0, end), 0) :]

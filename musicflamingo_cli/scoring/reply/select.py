@@ -1,22 +1,54 @@
-"""Which of a reply's objects is the answer. Knows no syntax."""
+"""Which of a reply's objects is the answer, and what it states. Knows no syntax."""
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from musicflamingo_cli.records import Field
-from musicflamingo_cli.scoring.reply.names import SUBJECTS, VALUES, Names, holder, joined
-from musicflamingo_cli.scoring.reply.numbers import NO_SCALE, PLACEHOLDER, Scale
-from musicflamingo_cli.scoring.reply.tolerant_json import read_trees
-from musicflamingo_cli.scoring.reply.tree import Array, Node, Object, Scalar, Tree, Value
-from musicflamingo_cli.scoring.reply.values import DIGIT, NO_TEXT, Statement
+from musicflamingo_cli.records import Field, FieldAnswer
+from musicflamingo_cli.scoring.reply.names import Names, holder, joined
+from musicflamingo_cli.scoring.reply.numbers import (
+    NO_SCALE,
+    PLACEHOLDER,
+    Reading,
+    Scale,
+    agreed,
+    read_number,
+    scale_of,
+)
+from musicflamingo_cli.scoring.reply.tolerant_json import Node, Scalar, Tree, Value, read_trees
 
 _DEEPEST_STRING = 3
 """Objects in strings in objects."""
-_FENCE = re.compile(r"^[ \t>]{0,12}(?:`{3,}|~{3,})|```[ \t]*$", re.MULTILINE)
+_MOST_STATEMENTS = 16
+"""Statements on one field that are looked at; only a loop has more."""
+_VALUES = frozenset(("score", "value", "rating"))
+"""Keys of the number in the object of one field."""
+_SUBJECTS = frozenset(("name", "criterion", "metric", "key", "dimension", "aspect", "field", "category", "attribute"))
+"""Keys of the field's name in an object of one field: `{"name": "production_quality", "score": 0.8}`."""
+_TOPS = frozenset(("max", "maximum", "outof", "scale", "range", "best", "bestrating", "total"))
+_LOWS = frozenset(("min", "minimum", "worst", "lowest", "worstrating"))
+"""Keys of the ends of the scale in such an object."""
+_BESIDE = frozenset(("weight", "confidence"))
+"""Keys of other numbers that may stand in such an object and leave the score what it is."""
+_NO_TEXT = frozenset(("null", "none", "nan", "true", "false", "undefined", "", "nil"))
+"""Words without quotes that are no text."""
+_RAN_ON = re.compile(
+    r"^\"\"|\"\s{0,4}\+\s{0,4}\"|[\"'“”]\s{0,4}:|[}\]]\s{0,4},\s{0,4}[{\[\"]|\n\s{0,16}[\"']?\w{1,40}[\"']?\s{0,2}:"
+)
+"""Signs of JSON in what should be a text: it ran on into what follows."""
+_IN_A_ROW = re.compile(r"[\"”]\s{0,2},\s{0,2}[\"“]")
+_DIGIT = re.compile("[0-9]")
+
+
+class Statement(NamedTuple):
+    """What stands under a field's name."""
+
+    value: Value
+    scale: Scale
+    """What the name, or that of an object around it, says of the numbers under it."""
 
 
 @dataclass(slots=True)
@@ -24,147 +56,112 @@ class Candidate:
     """One object of the reply, with what it states."""
 
     tree: Tree
-    stated: dict[str, list[Statement]]
-    """By field name."""
-    others: bool
+    stated: dict[str, list[Statement]] = field(default_factory=dict)
+    """By field name, nearest the root first."""
+    has_others: bool = False
     """True if it has more keys than those that were asked."""
     rank: tuple[int, bool, bool, int] = (0, False, False, 0)
     """Fields that it states, whether it is complete, whether it is fenced, where it begins: the highest counts."""
-    row: int = 0
-    """Which row of objects it belongs to: in one, a comma parts them, as if they stood in a list."""
 
 
-def candidates(trees: Sequence[Tree], text: str, names: Names) -> list[Candidate]:
-    """Every object of a text that says something of the asked fields, in order."""
-    fences = [mark.start() for mark in _FENCE.finditer(text)] if "```" in text or "~~~" in text else []
+def candidates(text: str, names: Names) -> tuple[list[Tree], list[Candidate]]:
+    """Every object of a text, and those that say something of the asked fields, in order."""
+    trees = read_trees(text)
     found = []
-    row = at = 0
+    marks = at = 0
     for tree in trees:
-        row += text[at : tree.start].strip() != ","
-        at = tree.end
-        if tree.under is not None and holder(tree.under) is None:
-            continue
-        one = Candidate(*_statements(tree, names))
+        marks += text.count("```", at, tree.start) + text.count("~~~", at, tree.start)
+        at = tree.start
+        one = Candidate(tree)
+        _collect(one, tree, names)
         if one.stated:
             count = sum(any(_states(s.value, name in names.scored) for s in held) for name, held in one.stated.items())
-            one.rank = (count, tree.root.closed, bisect_right(fences, tree.start) % 2 == 1, tree.start)
-            one.row = row
+            one.rank = (count, tree.root.closed, marks % 2 == 1, tree.start)
             found.append(one)
-    return found
+    return trees, found
 
 
 def choose(found: Sequence[Candidate], names: Names, prompt: str) -> list[Candidate]:
-    """The answer among the candidates, and the complete objects that state only what it leaves out.
+    """The answer among the candidates, and the complete objects that state nothing but what it leaves out.
 
-    Templates (`...`, `<genre>`, zeros beside empty texts) and what the prompt itself says are none.
+    Templates (`...`, `<genre>`, one number beside empty texts) and what the prompt itself says are none.
     """
     real = [one for one in found if not _is_template(one, names) and not _is_told(one, prompt)]
     if not real:
         return []
     chosen = [max(real, key=lambda one: one.rank)]
-    _with_siblings(chosen[0], real)
     taken = set(chosen[0].stated)
     for other in reversed(real):
-        if other is not chosen[0] and other.tree.root.closed and taken.isdisjoint(other.stated):
-            _with_siblings(other, real)
+        if other.tree.root.closed and not other.has_others and taken.isdisjoint(other.stated):
             chosen.append(other)
             taken |= other.stated.keys()
     return chosen
 
 
-def _with_siblings(one: Candidate, real: Sequence[Candidate]) -> None:
-    """Add what complete objects of the same row state of its fields: siblings that differ are ambiguous."""
-    for other in real:
-        if other is not one and other.row == one.row and other.tree.root.closed:
-            for name in one.stated.keys() & other.stated.keys():
-                one.stated[name] = [*one.stated[name], *other.stated[name]]
-
-
-def _statements(tree: Tree, names: Names, depth: int = 0) -> tuple[Tree, dict[str, list[Statement]], bool]:
-    """What a tree states by field, nearest the root first, and whether it holds keys that were not asked for.
-
-    Where the answer begins anew within a broken object, its inner one is the tree. An object counts at the top, in a
-    list, or under a name of the closed list, under no other.
-    """
-    stated: dict[str, list[Statement]] = {}
-    others = False
+def _collect(one: Candidate, tree: Tree, names: Names, depth: int = 0) -> None:
+    """Gather what a tree states: at its top, in a list, or under a name of the closed list, under no other."""
     queue: list[tuple[Value, Scale]] = [(tree.root, NO_SCALE)]
     for node, scale in queue:
-        if isinstance(node, Array):
-            queue += [(item, scale) for _, item in node.members]
-            continue
         if isinstance(node, Scalar):
             continue
-        if field := _subject(node, names):
-            stated.setdefault(field.name, []).append(Statement(node, scale))
+        if node.is_list:
+            for _, item in node.members:
+                if isinstance(item, Node) and (subject := _subject(item, names)):
+                    one.stated.setdefault(subject.name, []).append(Statement(item, scale))
+                else:
+                    queue.append((item, scale))
             continue
         # of a key that stands twice in strict JSON the last counts, as for every reader of JSON
-        members = node.members if tree.repairs else list(dict(node.members).items())
-        for key, value in members:
-            match = names.match(key)
-            may_hold = holder(key)
-            if match is not None and not tree.root.closed and isinstance(value, Object) and _begins_anew(value, names):
-                return _statements(tree._replace(root=value), names, depth)
-            if match is not None:
+        for key, value in node.members if tree.repairs else dict(node.members).items():
+            if match := names.match(key):
                 told = match.scale if match.scale is not NO_SCALE else scale
-                stated.setdefault(match.field.name, []).append(Statement(value, told))
-                if isinstance(value, Object):
-                    others = others or any(joined(key) not in VALUES for key, _ in value.members)
-                    if not tree.root.closed:
-                        queue.append((value, scale))  # where a brace was lost, its siblings stand in it
-            elif isinstance(value, Scalar):
-                others = others or may_hold is None
-                if may_hold is not None and value.quoted and "{" in value.text and depth < _DEEPEST_STRING:
-                    for inner in read_trees(value.text):
-                        for name, held in _statements(inner, names, depth + 1)[1].items():
-                            stated.setdefault(name, []).extend(held)
-            elif may_hold is not None:
-                queue.append((value, may_hold if may_hold is not NO_SCALE else scale))
-            else:
-                others = True
-    return tree, stated, others
+                one.stated.setdefault(match.field.name, []).append(Statement(value, told))
+                if isinstance(value, Node):
+                    one.has_others = one.has_others or any(joined(inner) not in _VALUES for inner, _ in value.members)
+            elif (under := holder(key)) is None:
+                one.has_others = True
+            elif isinstance(value, Node):
+                queue.append((value, under if under is not NO_SCALE else scale))
+            elif value.quoted and "{" in value.text and depth < _DEEPEST_STRING:
+                for inner_tree in read_trees(value.text):
+                    _collect(one, inner_tree, names, depth + 1)
 
 
 def _subject(node: Node, names: Names) -> Field | None:
     """The field that an object names in a member: `{"name": "production_quality", "score": 0.8}`."""
     keys = {joined(key): value for key, value in node.members}
-    if VALUES.isdisjoint(keys):
+    if _VALUES.isdisjoint(keys):
         return None
-    said = [value.text for key, value in keys.items() if key in SUBJECTS and isinstance(value, Scalar)]
+    said = [value.text for key, value in keys.items() if key in _SUBJECTS and isinstance(value, Scalar)]
     matches = [match.field for text in said if (match := names.match(text))]
     return matches[0] if len(matches) == 1 else None
-
-
-def _begins_anew(value: Object, names: Names) -> bool:
-    """Whether under a field's key the whole answer stands: the object around it broke off there."""
-    keys = [key for key, _ in value.members]
-    keys += [inner for key, one in value.members if isinstance(one, Object) and holder(key) for inner, _ in one.members]
-    return sum(names.match(key) is not None for key in keys) > 1 and VALUES.isdisjoint(map(joined, keys))
 
 
 def _states(value: Value, is_score: bool) -> bool:
     """Whether a value says something of a field: words of a text, a number of a score."""
     if isinstance(value, Scalar):
         if is_score:
-            return value.fault is not None or DIGIT.search(value.text) is not None
-        return value.quoted and not value.text.isspace() and value.text != ""
-    if isinstance(value, Array):
+            return value.fault is not None or _DIGIT.search(value.text) is not None
+        return value.quoted and value.text.strip() != ""
+    if value.is_list:
         return bool(value.members)
-    return not is_score or any(joined(key) in VALUES for key, _ in value.members)
+    return not is_score or any(joined(key) in _VALUES for key, _ in value.members)
 
 
 def _is_template(one: Candidate, names: Names) -> bool:
+    """Whether texts are placeholders, or empty beside noughts or one number; or one filler stands under all keys."""
     scalars = [(name, s.value) for name, held in one.stated.items() for s in held if isinstance(s.value, Scalar)]
-    words = [v.text for name, v in scalars if name not in names.scored and v.fault is None]
-    numbers = [v.text for name, v in scalars if name in names.scored]
+    words = [value.text for name, value in scalars if name not in names.scored and value.fault is None]
+    numbers = [value.text for name, value in scalars if name in names.scored]
     if not words:
         return False
-    if numbers and len({v.text for _, v in scalars}) == 1 < len(scalars):  # one filler for all
+    if numbers and len({value.text for _, value in scalars}) == 1 < len(scalars):
         return True
     if all(PLACEHOLDER.fullmatch(text) for text in words):
         return True
-    is_empty = all(text.strip().lower() in NO_TEXT or PLACEHOLDER.fullmatch(text) for text in words)
-    return is_empty and all(not text.strip("0.") for text in numbers)
+    if not all(text.strip().lower() in _NO_TEXT or PLACEHOLDER.fullmatch(text) for text in words):
+        return False
+    return all(not text.strip("0.") for text in numbers) or (len(numbers) > 2 and len(set(numbers)) == 1)
 
 
 def _is_told(one: Candidate, prompt: str) -> bool:
@@ -179,3 +176,80 @@ def _is_told(one: Candidate, prompt: str) -> bool:
 
 def _plain(text: str) -> str:
     return re.sub(r"[^\w.%/]|_", "", text).lower()
+
+
+def read_field(
+    asked: Field, statements: Sequence[Statement], is_repaired: bool, assume: float | None
+) -> Reading | FieldAnswer:
+    """What statements on one field come to: a reading of a number, or the words of a text."""
+    if asked.kind == "text":
+        answers = [_words(one.value, is_repaired) for one in statements[:_MOST_STATEMENTS]]
+        return next((one for one in answers if one.value is not None), answers[0])
+    return agreed([_number(one.value, asked, one.scale, assume) for one in statements])
+
+
+def _number(value: Value, asked: Field, scale: Scale, assume: float | None) -> Reading:
+    if isinstance(value, Node):
+        if not value.is_list:
+            return _number_of_object(value, asked, scale, assume)
+        if len(value.members) != 1 or not value.closed or isinstance(value.members[0][1], Node):
+            return Reading(reason="ambiguous" if value.members else "missing")
+        value = value.members[0][1]
+    return Reading(reason=value.fault) if value.fault else read_number(value.text, asked, scale, assume)
+
+
+def _number_of_object(node: Node, asked: Field, scale: Scale, assume: float | None) -> Reading:
+    """The number in the object of one field: its one `score`, on the scale beside it; no other may stand there."""
+    members = [(joined(key), value) for key, value in node.members]
+    held = [value for name, value in members if name in _VALUES]
+    tops = [value for name, value in members if name in _TOPS]
+    if len(held) != 1 or not isinstance(held[0], Scalar):
+        return Reading(reason="ambiguous" if held else "missing")
+    for name, value in members:
+        is_number = not isinstance(value, Scalar) or (not value.quoted and _DIGIT.search(value.text) is not None)
+        if name in _LOWS and (
+            not isinstance(value, Scalar) or read_number(value.text, asked).value != (asked.low or 0)
+        ):
+            return Reading(reason="unclear_scale")
+        if is_number and name not in _VALUES | _TOPS | _LOWS | _BESIDE:
+            return Reading(reason="ambiguous")
+    if tops:
+        top = tops[0].text.strip() if len(tops) == 1 and isinstance(tops[0], Scalar) else ""
+        told = scale_of(top) or scale_of("/" + top)
+        if told is None:
+            return Reading(reason="unclear_scale")
+        scale = told
+    elif not node.closed and held[0].text.strip().isdigit():
+        return Reading(reason="cut_off")
+    return _number(held[0], asked, scale, assume)
+
+
+def _words(value: Value, is_repaired: bool) -> FieldAnswer:
+    """The words under a key; a list becomes one text."""
+    if isinstance(value, Node):
+        told = [one for key, one in value.members if joined(key) in ("value", "text", "description")]
+        value = told[0] if told else value
+    if isinstance(value, Scalar) and value.fault == "cut_off":
+        return FieldAnswer(reason="cut_off")
+    if isinstance(value, Scalar) and not value.quoted and value.text.strip().lower() in _NO_TEXT:
+        return FieldAnswer(reason="missing")
+    text = ", ".join(_leaves(value))
+    if '"' in text or "”" in text:
+        text = _IN_A_ROW.sub(", ", text)
+    if not text.strip():
+        return FieldAnswer(reason="missing")
+    if PLACEHOLDER.fullmatch(text):
+        return FieldAnswer(reason="placeholder")
+    if is_repaired and _RAN_ON.search(text):
+        return FieldAnswer(reason="ambiguous")
+    return FieldAnswer(text, "repaired" if is_repaired else "json")
+
+
+def _leaves(value: Value) -> Iterator[str]:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Node):
+            stack += [one for _, one in reversed(item.members)]
+        elif item.text.strip():
+            yield item.text

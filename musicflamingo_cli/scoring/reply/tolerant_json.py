@@ -1,255 +1,384 @@
-"""What is JSON, or was meant to be: text in, a tree with spans out. Knows nothing of fields.
+"""What is JSON, or was meant to be: text in, trees out. Knows nothing of fields.
 
-One pass without recursion, over a stack of its own. Members of strict JSON are taken by one expression each; whatever
-that does not match goes through the repairs below, each of which is named. A value that the end of the text or a stray
-sign may have changed carries a fault.
+One pass without recursion. Members of strict JSON are taken by one expression each; whatever that does not match is
+repaired, and the repair is named. Two rules keep damage from making numbers: a value that the end of the text or a
+stray sign may have changed carries a fault; and where the brackets stop making sense, the object is left as it is, for
+nobody knows what stands under which name from there on. Only an object that begins a line anew is read after that.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from musicflamingo_cli.scoring.reply.scanner import COLONLESS, KEY, KEY_AHEAD, QUOTES, Scanner
-from musicflamingo_cli.scoring.reply.tree import Array, Node, Object, Scalar, Tree
+
+class Scalar(NamedTuple):
+    """A string without its escapes, or a number or word as it is written."""
+
+    text: str
+    quoted: bool = True
+    fault: str | None = None
+    """`cut_off` where the end of the text may have taken some of it, `ambiguous` where damage touches it."""
+
+
+@dataclass(slots=True)
+class Node:
+    """An object, or a list, whose items have empty keys; in the order in which they were written."""
+
+    is_list: bool = False
+    members: list[tuple[str, Value]] = field(default_factory=list)
+    closed: bool = False
+
+
+Value = Scalar | Node
+
+
+class Tree(NamedTuple):
+    """One object or list of a text, and where it stands."""
+
+    root: Node
+    start: int
+    end: int
+    repairs: tuple[str, ...] = ()
+    """In the order in which they were needed; none for strict JSON."""
+
 
 MAX_DEPTH = 256
-"""What is nested deeper is read as if the text ended there; a deeper stack would cost time at every bracket."""
-_MAX_SKIPS = 3
-"""Stretches in a row that are no member; what goes on after that is no object."""
-_MAX_MEMBERS = 40_000
-"""Members that are read of one reply; only a loop has so many. Its last part is read all the same."""
+"""What is nested deeper is read as if the text ended there."""
+_MAX_TREES, _MAX_NODES = 10_000, 20_000
+"""Only a loop has so many; its last part is read all the same."""
 _LAST_PART = 32_768
-_MAX_REREAD = 65_536
-"""Characters of space, comments and braces without a member that are looked into again for an object."""
 
-_BEGIN = re.compile(rf"\{{(?!\{{{{4}})(?=\s*+(?:{KEY_AHEAD}|[{{,/#<}}\"*-]|\\[nrt\"]|\Z))|\[(?=\s*+\{{(?!\s*+\[))")
-"""A bracket behind which a member may stand; of a run of braces the last few."""
-_BRACES = re.compile(r"\{(?:\s*+\{)*+")
-_STRAYS = re.compile(r"\]++|\}++")
-_BRACE_LOST = re.compile(r"\"[^\"\\\n]{1,80}\"\s{0,4}:")
-_TORN = re.compile(
-    r"(?:^|\n|[^\w\s\"':])\s*+[\"']?(?P<name>\w[^\"'\n:{}\[\],]{0,60})\s{0,4}[\"']\s{0,4}\W{0,8}\w?\W{0,4}$(?!\n)"
+_QUOTED = r"\"(?:[^\"\\\n]|\\.){0,120}+\""
+_NAME = r"[^\W\d][^\"'“”‘’:,;{}\[\]\n\\`]{0,60}"
+_MARK = r"\\?[\"'“”„‘’]?"
+_KEY_AHEAD = rf"(?:{_QUOTED}(?:\s{{0,8}}:|\s{{1,4}}[-.0-9{{\[\"])|{_MARK}{_NAME}(?:\\_{_NAME}){{0,8}}{_MARK}\s{{0,8}}:)"
+_KEY = re.compile(
+    rf"\"(?P<plain>(?:[^\"\\\n]|\\.){{0,120}}+)\"(?:\s{{0,8}}(?P<colon>:)|\s{{1,4}}(?=[-.0-9{{\[\"]))"
+    rf"|(?P<open>{_MARK})(?P<loose>(?:{_NAME}|[0-9]{{1,9}}(?=[\"'”’]))(?:\\_{_NAME}){{0,8}}){_MARK}\s{{0,8}}:"
 )
-"""A key right before a bracket, with perhaps a sign too many."""
-_CUT_KEY = re.compile(r"\"[^\"\n]{0,80}\s*+(?:```\w*\s*+)?(?=\{)")
-_NEW_OBJECT = re.compile(r"\s*+\n\s*+(?:```\w*\s*+)?\{")
-_QUOTED_OBJECT = re.compile(r"\"\s*+\{(?=\s*+\"[^\"\\\n]{1,80}\"\s{0,4}:)")
-_NEXT_KEY = re.compile(rf"\s*+,\s*+{KEY.pattern}")
-_GARBAGE = re.compile(r"\"[^\"\n]{0,200}\"|[^,;{}\[\]\n\"]++|.", re.DOTALL)
-_DIGIT_OR_SIGN = re.compile(r"[-+0-9%±~\\]")
-_PART_OF_NUMBER = re.compile(r"[-+.%/0-9±~\\]|[^\s,;:{}\[\]0-9]{1,8}[0-9]")
+_COMMENT = r"//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)"
+_COMMENTS = re.compile(_COMMENT)
+_SPACE = r"[\s\x00\x1c-\x1f\u200b-\u200f\u2060\ufeff]++"
+_BLANK = re.compile(rf"(?:{_SPACE}|{_COMMENT})*+")
+_BETWEEN = re.compile(rf"(?:{_SPACE}|[,;]|\\[nrt](?=[\s\\\"'}}])|{_COMMENT})*+")
+_BEGIN = re.compile(r"\{|\[(?=\s*+\{)")
+_BRACES = re.compile(r"\{(?:\s*+\{)++")
+_TORN = re.compile(r"[\"'“”][^\w\n\"'“”]{0,8}$")
+"""The end of a key right before a bracket."""
+
+_GOES_ON = re.compile(rf"\s{{0,64}}(?:\}}|(?P<key>,\s{{0,64}}{_KEY_AHEAD}))")
+"""What stands behind an object that stands in another one."""
+_FENCE = re.compile(r"(?:`{3,}|~{3,})\w*")
+
+_NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
+_LITERAL = re.compile(rf"{_NUMBER}|true|false|null")
+_MEMBER = re.compile(
+    r'\s*+"([^"\\\x00-\x1f]*+)"\s*+:\s*+(?:"((?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*+)"'
+    rf"|({_NUMBER}|true|false|null))"
+    r'\s*+(?:,(?=\s*+"[^"\\\n]*+"\s*+:)|(?=\}))'
+)
+"""A strict member, and the comma before another one."""
+_OTHER_LITERALS = frozenset(("None", "True", "False", "undefined", "NaN", "Infinity", "-Infinity", "nil", "NULL"))
+_BARE = re.compile(r"[0-9]{1,3},[0-9]{1,9}(?=\s*(?:[,}\n%/]|\Z))(?:\s?%|\s?/\s?[0-9.,]+)?|[^,;:{}\[\]\n\"“”]++")
+_BARE_ITEM = re.compile(r"[^,;:{}\[\]\n\"“”]++")
+_OPENING_LOST = re.compile(r"[^\W\d][^\"“”:{}\[\]\n]{0,400}\"")
+"""Words whose opening quote was lost."""
+_BARE_END = re.compile(r"\s*(?:(?<!:)//|\s\#|/\*|\\[nrt](?=\W|\Z))|\s+\Z")
+_QUOTED_OBJECT = re.compile(r"\"\s*+(?=\{\s*+\"[^\"\\\n]{1,80}\"\s{0,4}:)")
+_GARBAGE = re.compile(r"(?:\"[^\"\n:{}\[\]]{0,200}\"|[^,;:{}\[\]\n\"“”]++)(?=\s*(?:[,;\n}\"]|\Z))|[^{}\[\]\n]++(?=\n)")
+"""What is no member and holds no brackets, up to the next sign that parts members, or to the end of the line."""
+_PART_OF_NUMBER = re.compile(r"[-+.%/\w±~\\]|[^\s,;:{}\[\]]{1,8}[0-9]")
+
+_CLOSERS = {**dict.fromkeys('"“”„', '"“”'), **dict.fromkeys("'‘’", "'’")}
+_TO_QUOTE = {mark: re.compile(rf"(?:[^{ends}\\]|\\.)*+[{ends}]", re.DOTALL) for mark, ends in _CLOSERS.items()}
+"""By the mark that opens a string: what leads to the next one that may close it."""
+_END = re.compile(
+    rf"\s*+\)?+(?:[}}\]]|\Z|{_COMMENT}|[,;]\s*+(?:{_KEY_AHEAD}|[}}\]{{,;.…\[]|\Z|{_COMMENT}|\"[\w -]{{0,80}}\"?\Z)"
+    rf"|(?<=\s){_KEY_AHEAD}|{_QUOTED}\s{{0,8}}:)"
+)
+"""What follows the quote that ends a member's string; any other quote belongs to the string."""
+_END_OF_ITEM = re.compile(rf"\s*+(?:[,;}}\]]|\Z|{_COMMENT})")
+_COLON = re.compile(r"\s{0,8}:")
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_BAD_ESCAPE = re.compile(r"\\(?![\"\\/bfnrt]|u[0-9a-fA-F]{4})")
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
-def read_trees(text: str) -> Iterator[Tree]:
-    """Every object of a text, and every list of objects, outermost ones only, in order."""
-    pos = members = previous = reread = 0
-    is_strict = False
+def read_trees(text: str) -> list[Tree]:
+    """Every object of a text that stands at its top, and every list of objects, in order.
+
+    What is parted by a comma alone becomes one list. An object behind a key that something tore off (`"weights"* {`),
+    or with a closing brace too many behind words before it, stood in another one: it is left out.
+    """
+    trees: list[Tree] = []
+    pos = count = 0
+    broken: _Reader | None = None
     while begin := _BEGIN.search(text, pos):
-        reader = _Reader(text, begin.start())
-        tree = reader.read()
-        members += reader.count + 4
-        if not tree.root.members:
-            reread += max(0, tree.end - begin.end())
-        pos = max(tree.end, begin.end()) if tree.root.members or reread > _MAX_REREAD else begin.end()
-        if members > _MAX_MEMBERS:
-            pos = max(pos, len(text) - _LAST_PART)
-        if tree.root.members:
-            if not (is_strict and not text[previous : tree.start].strip(" \t\r\n,")):
-                torn = _TORN.search(text, max(0, tree.start - 120), tree.start)
-                tree = tree if torn is None else tree._replace(under=torn["name"])
-            is_strict, previous = tree.is_strict, tree.end
-            yield tree
+        start, count = begin.start(), count + 1
+        if broken is not None and not _begins_anew(text, start, broken.indent):
+            line = text.find("\n", start)
+            pos = line if line >= 0 else len(text)
+            continue
+        reader = _Reader(text, start)
+        tree, before = reader.read(), text[pos:start]
+        pos = tree.end if count < _MAX_TREES else max(tree.end, len(text) - _LAST_PART)
+        is_torn = _TORN.search(before[-80:].rstrip(" \t")) is not None or before.lstrip()[:1] == ","
+        if behind := _GOES_ON.match(text, tree.end):
+            is_first = count == 1 and re.search(r"\w", _FENCE.sub("", before)) is None
+            is_torn = is_torn or behind["key"] is not None or not is_first
+        if not tree.root.closed:
+            is_torn, broken = is_torn or broken is not None, reader
+        if tree.root.members and trees and before.strip() == "," and trees[-1].root.closed:
+            merged = Node(True, [("", trees[-1].root), ("", tree.root)], tree.root.closed)
+            trees[-1] = Tree(merged, trees[-1].start, tree.end, trees[-1].repairs + tree.repairs)
+        elif tree.root.members and not is_torn:
+            trees.append(tree)
+    return trees
 
 
-def read_braceless(text: str) -> Tree | None:
-    """The object with which a text begins whose opening brace is missing; None if it begins with no quoted key."""
-    start = len(text) - len(text.lstrip())
-    if text[start : start + 1] not in ('"', "'") or KEY.match(text, start) is None:
-        return None
-    reader = _Reader(text, start - 1)
-    reader.repairs["missing_brace"] = None
-    return reader.read()
+def _lead(text: str, pos: int) -> str:
+    """What stands before a place on its line, its last 256 characters at most."""
+    return text[max(0, pos - 256) : pos].rpartition("\n")[2]
 
 
-class _Reader(Scanner):
+def _begins_anew(text: str, pos: int, indent: int) -> bool:
+    """Whether a bracket begins a line, no further in than an object that broke off before it."""
+    lead = _lead(text, pos)
+    return len(lead) <= indent and not lead.strip(" \t")
+
+
+class _Reader:
     """Reads the object or list whose bracket stands at `start`."""
 
     def __init__(self, text: str, start: int) -> None:
-        super().__init__(text, start + 1)
-        self.start = start
-        self.count = 0
-        """Members read."""
-        self.root: Node = Array() if start >= 0 and text[start] == "[" else Object()
-        self._stack: list[Node] = [self.root]
+        self.text, self.start, self.pos, self.end = text, start, start, len(text)
+        lead = _lead(text, start)
+        self.indent = len(lead) - len(lead.lstrip(" \t"))
+        self.repairs: dict[str, None] = {}
+        """The names in the order in which they came up."""
+        self._stack: list[tuple[Node, int]] = []
+        """What is open, each with how many braces opened it."""
+        self._count = 0
+        """Objects and lists read."""
         self._separated = True
         """Whether a comma, or an opening bracket, stands before what comes next."""
-        self._skips = 0
 
     def read(self) -> Tree:
         """The tree, as far as it can be followed."""
+        root = self._push()
         while self._stack:
-            top = self._stack[-1]
+            top = self._stack[-1][0]
             self._between(top)
             if self.pos >= self.end:
+                self.repairs["truncated"] = None
                 break
             char = self.text[self.pos]
             if char in "}]":
-                self._close(char)
-            elif isinstance(top, Array):
-                self._item(top)
-            elif char == '"' and self._separated and (members := self.strict_members()):
+                is_followed = self._close(char)
+            elif top.is_list:
+                self._separated = False
+                is_followed = self._value(top, "")
+            elif char == '"' and self._separated and (members := self._strict_members()):
                 top.members += members
-                self.count += len(members)
-                self._skips = 0
-            elif not self._member(top):
+                is_followed = True
+            else:
+                is_followed = self._member(top)
+            if not is_followed:
+                self.repairs["broken_off"] = None
+                self._doubt(root)
                 break
-        if self._stack:
-            self.repairs["truncated" if self.pos >= self.end else "missing_brace"] = None
-        return Tree(self.root, max(self.start, 0), self.pos, tuple(self.repairs))
+        return Tree(root, self.start, self.pos, tuple(self.repairs))
+
+    def _push(self) -> Node:
+        """Open what begins here; braces in a row count as one."""
+        node, count = Node(self.text[self.pos] == "["), 1
+        if braces := _BRACES.match(self.text, self.pos):
+            count = braces.group().count("{")
+            self.repairs["doubled_braces"] = None
+            self.pos = braces.end() - 1
+        self.pos += 1
+        self._stack.append((node, count))
+        self._separated, self._count = True, self._count + 1
+        return node
+
+    def _close(self, char: str) -> bool:
+        node, braces = self._stack[-1]
+        if node.is_list == (char == "}"):
+            return False
+        self._stack.pop()
+        node.closed, self._separated = True, False
+        self.pos += 1
+        while braces > 1 and self.text[self.pos : self.pos + 8].lstrip()[:1] == "}":
+            self.pos, braces = self.text.index("}", self.pos) + 1, braces - 1
+        if self._stack and self.text[self.pos : self.pos + 1] == '"' and _END_OF_ITEM.match(self.text, self.pos + 1):
+            self.pos += 1  # of an object in quotes
+        elif _PART_OF_NUMBER.match(self.text, self.pos):
+            self._doubt(node)
+        return True
 
     def _between(self, top: Node) -> None:
         """Step over space, comments and what parts members."""
-        commas = 0
-        while True:
-            if self.space():
-                self._doubt(only_whole=True)  # the comment may say what the number is out of
-            two = self.text[self.pos : self.pos + 2]
-            if two[:1] in (",", ";"):
-                commas += 1
-                self.pos += 1
-                if two[0] == ";":
-                    self.repairs["semicolons"] = None
-            elif two in ("\\n", "\\r", "\\t"):
-                self.repairs["escaped_space"] = None
-                self.pos += 2
-            else:
-                break
-        if commas > 1 or (commas and (not top.members or two[:1] in ("}", "]"))):
+        found = _BETWEEN.match(self.text, self.pos)
+        between = found.group() if found else ""
+        if not between:
+            return
+        self.pos += len(between)
+        bare = _COMMENTS.sub("", between) if "/" in between or "#" in between else between
+        if bare != between:
+            self.repairs["comments"] = None
+            self._doubt(top, only_whole=True)  # the comment may say what the number is out of
+        if "\\" in bare:
+            self.repairs["bad_escape"] = None
+        commas = bare.count(",") + bare.count(";")
+        if ";" in bare:
+            self.repairs["semicolons"] = None
+        if commas > 1 or (commas and (not top.members or self.text[self.pos : self.pos + 1] in ("}", "]"))):
             self.repairs["stray_comma"] = None
-        self._separated = self._separated or commas > 0 or not top.members
+        self._separated = self._separated or commas > 0
 
-    def _close(self, char: str) -> None:
-        kind = Object if char == "}" else Array
-        self.pos += 1
-        self._separated = False
-        if _PART_OF_NUMBER.match(self.text, self.pos):
-            self._doubt()
-        if not isinstance(self._stack[-1], kind):
-            if not any(isinstance(node, kind) for node in self._stack):
-                self.repairs["stray_bracket"] = None
-                strays = _STRAYS.match(self.text, self.pos)
-                self.pos = strays.end() if strays else self.pos
-                return
-            if char == "}" and isinstance(self._stack[-2], Object) and _NEXT_KEY.match(self.text, self.pos):
-                self.repairs["wrong_bracket"] = None
-                kind = Array
-            while not isinstance(self._stack[-1], kind):
-                self.repairs["missing_bracket" if isinstance(self._stack.pop(), Array) else "missing_brace"] = None
-        self._stack.pop().closed = True
-        if self._stack:
-            self.stray_quote()
-        elif "doubled_braces" in self.repairs:
-            while self.text[self.pos : self.pos + 1] == "}":
-                self.pos += 1
-
-    def _item(self, top: Node) -> None:
-        if self.text[self.pos] not in QUOTES or KEY.match(self.text, self.pos) is None:
-            self._separated = False
-            self._value(top, "")
-        elif len(self._stack) > 1 and not (top.members and isinstance(top.members[-1][1], Object)):
-            self._stack.pop()
-            self.repairs["missing_bracket"] = None
-        else:
-            self.repairs["missing_brace"] = None
-            self._push(top, "", Object(), self.pos)
+    def _strict_members(self) -> list[tuple[str, Value]]:
+        """The strict members that begin here, with the commas between them."""
+        members: list[tuple[str, Value]] = []
+        while found := _MEMBER.match(self.text, self.pos):
+            key, string, literal = found.groups()
+            if literal is not None:
+                members.append((key, Scalar(literal, False)))
+            else:
+                members.append((key, Scalar(self._unescaped(string) if "\\" in string else string)))
+            self.pos = found.end()
+        return members
 
     def _member(self, top: Node) -> bool:
-        """Read a key and its value; False where what follows belongs to this object no more."""
-        char = self.text[self.pos]
-        if char == "{" and not top.members:
-            self.repairs["doubled_braces"] = None
-            braces = _BRACES.match(self.text, self.pos)
-            self.pos = braces.end() if braces else self.pos + 1
-            return True
-        if char in "{[":
-            if not self._separated or char == "[":
-                self._doubt()
-            return False
-        found = KEY.match(self.text, self.pos) or COLONLESS.match(self.text, self.pos)
+        """Read a key and its value; False where what follows belongs to no object that is open here."""
+        found = _KEY.match(self.text, self.pos)
         if found is None:
-            if cut := _CUT_KEY.match(self.text, self.pos):
-                self.pos = cut.end()
+            garbage = _GARBAGE.match(self.text, self.pos)
+            if garbage is None:
                 return False
-            return self._recover()
-        if (found["loose"] or "").count(" ") > 1 and _NEW_OBJECT.match(self.text, found.end()):
-            return False  # words that lead to another object
-        self.count += 1
-        self._skips = 0
+            is_on_new_line = self.text[max(0, self.pos - 64) : self.pos].rstrip(" \t").endswith("\n")
+            if not (self._separated or is_on_new_line) or re.search("[0-9%]", garbage.group()):
+                self._doubt(top)
+            self.repairs["skipped_text"] = None
+            self.pos = garbage.end()
+            return True
         if not self._separated:
             self.repairs["missing_comma"] = None
-            if not (found["sign"] or "").strip() and not self.text[self.pos - 1].isspace():
-                self._doubt()  # with neither comma, space nor colon a key may be a piece of the value
         self._separated = False
-        key, sign = self.key(found), (found["sign"] or "").strip()
-        is_parent = found.re is COLONLESS and _BRACE_LOST.match(self.text, found.end()) is not None
-        if not sign:
-            self.repairs["missing_brace" if is_parent else "missing_colon"] = None
-        elif sign != ":":
-            self.repairs["equals_signs"] = None
+        key = found["plain"]
+        if key is not None and found["colon"] is None:
+            self.repairs["missing_colon"] = None
+        if key is None:
+            key, mark = found["loose"], found["open"].lstrip("\\")
+            name = "unquoted_keys" if not mark else "single_quotes" if mark == "'" else "smart_quotes"
+            self.repairs["missing_quote" if mark == '"' else name] = None
         self.pos = found.end()
-        if is_parent:
-            self._push(top, key, Object(), self.pos)
-        else:
-            self._value(top, key)
-        return True
+        return self._value(top, self._unescaped(key) if "\\" in key else key)
 
-    def _recover(self) -> bool:
-        """Step over what is no member; the member before it is in doubt if it may go on there."""
-        self._skips += 1
-        if self._skips > _MAX_SKIPS or not self.root.members:
-            self._doubt()
-            return False
-        garbage = _GARBAGE.match(self.text, self.pos)
-        said = garbage.group() if garbage else self.text[self.pos]
-        self.repairs["stray_bracket" if said.strip() in (")", "(") else "skipped_text"] = None
-        is_on_new_line = self.text[max(0, self.pos - 64) : self.pos].rstrip(" \t").endswith("\n")
-        if not (self._separated or is_on_new_line) or _DIGIT_OR_SIGN.search(said):
-            self._doubt()
-        self.pos += len(said)
-        return True
-
-    def _value(self, top: Node, key: str) -> None:
-        is_commented = self.space()
-        char = self.text[self.pos : self.pos + 1]
-        if char and char in "{[" and len(self._stack) < MAX_DEPTH:
-            self._push(top, key, Object() if char == "{" else Array(), self.pos + 1)
-        elif not char or char in "{[":
-            self.end = self.pos
-            top.members.append((key, Scalar("", False, "cut_off")))
-        elif char in ",;}]":
-            self.repairs["missing_value"] = None
-            top.members.append((key, Scalar("", False)))
-        elif char == '"' and isinstance(top, Object) and _BRACE_LOST.match(self.text, self.pos):
-            self.repairs["missing_brace"] = None
-            self._push(top, key, Object(), self.pos)
-        elif char == '"' and (brace := _QUOTED_OBJECT.match(self.text, self.pos)):
+    def _value(self, top: Node, key: str) -> bool:
+        blank = _BLANK.match(self.text, self.pos)
+        is_commented = blank is not None and _COMMENTS.search(blank.group()) is not None
+        self.pos = blank.end() if blank else self.pos
+        if quoted := _QUOTED_OBJECT.match(self.text, self.pos):
             self.repairs["unescaped_quotes"] = None
-            self._push(top, key, Object(), brace.end())
+            self.pos = quoted.end()
+        char = self.text[self.pos : self.pos + 1]
+        if char and char in "{[":
+            if (
+                len(self._stack) >= MAX_DEPTH
+                or self._count > _MAX_NODES
+                or (not top.is_list and _begins_anew(self.text, self.pos, self.indent))
+            ):
+                return False
+            top.members.append((key, self._push()))
+            return True
+        if char and char in _TO_QUOTE:
+            value = self._string(top.is_list)
+        elif char and char in ",;}]":
+            self.repairs["missing_value"] = None
+            value = Scalar("", False)
         else:
-            in_list = isinstance(top, Array)
-            string = self.string(in_list) if char in QUOTES else None
-            top.members.append((key, string or self.bare(in_list, is_commented)))
+            value = self._bare(top.is_list, is_commented)
+        if value is not None:
+            top.members.append((key, value))
+        return value is not None
 
-    def _push(self, top: Node, key: str, child: Node, pos: int) -> None:
-        """Go on at `pos` within a child."""
-        top.members.append((key, child))
-        self._stack.append(child)
-        self._separated, self.pos = True, pos
+    def _string(self, in_list: bool) -> Scalar | None:
+        """The quoted string here; None if an object begins within it, or in its place.
 
-    def _doubt(self, only_whole: bool = False) -> None:
+        A quote ends the string where a value may end. Behind a quote that ended a key stands a colon: then the string's
+        own quote was lost before that key.
+        """
+        text, mark, start = self.text, self.text[self.pos], self.pos
+        ends = _END_OF_ITEM if in_list else _END
+        before = at = start
+        searched = start + 1
+        while found := _TO_QUOTE[mark].match(text, at + 1):
+            before, at = at, found.end() - 1
+            if ends.match(text, at + 1):
+                if mark != '"':
+                    self.repairs["single_quotes" if mark in "'‘’" else "smart_quotes"] = None
+                if before > start:
+                    self.repairs["unescaped_quotes"] = None
+                self.pos = at + 1
+                raw = text[start + 1 : at]
+                if not raw.isprintable() and _CONTROL.search(raw):
+                    self.repairs["control_characters"] = None
+                return Scalar(self._unescaped(raw) if "\\" in raw else raw)
+            if _COLON.match(text, at + 1):
+                if in_list or before == start or text.find("{", searched, before) >= 0:
+                    return None
+                searched = before
+                if text[max(start, before - 24) : before].rstrip(" \t")[-1:] not in (",", "\n", ";"):
+                    continue  # a key that the string quotes
+                self.repairs["missing_quote"] = None
+                self.pos = before
+                return Scalar(text[start + 1 : before].rstrip(" \t\r\n,;"), True, "ambiguous")
+        self.pos = self.end
+        return Scalar(text[start + 1 :], True, "cut_off")
+
+    def _bare(self, in_list: bool, is_commented: bool) -> Scalar | None:
+        """The number or word here; a comment before it may say what a whole number is out of."""
+        lost = None if in_list else _OPENING_LOST.match(self.text, self.pos)
+        if lost is not None and _END.match(self.text, lost.end()):
+            self.repairs["missing_quote"] = None
+            self.pos = lost.end()
+            return Scalar(lost.group()[:-1], True, "cut_off" if self.pos == self.end else None)
+        found = (_BARE_ITEM if in_list else _BARE).match(self.text, self.pos)
+        following = self.text[found.end() : found.end() + 1] if found else ""
+        if found is None or following == ":":
+            return None
+        raw = found.group()
+        touches_end = found.end() == self.end or (raw.isdigit() and self.text[found.end() :] == ",")
+        if end := _BARE_END.search(raw):
+            raw, touches_end = raw[: end.start()], False
+        self.pos += len(raw)
+        fault = "cut_off" if touches_end else "ambiguous" if is_commented and raw.isdigit() else None
+        if not _LITERAL.fullmatch(raw):
+            if "\\" in raw:
+                self.repairs["bad_escape"] = None
+                raw = raw.replace("\\", "")
+            if raw in _OTHER_LITERALS:
+                self.repairs["python_literals"] = None
+            elif not _LITERAL.fullmatch(raw):
+                self.repairs["number_spelling" if raw[:1] in "0123456789.+-~" else "unquoted_value"] = None
+        if following == '"' and _END.match(self.text, self.pos + 1):  # its opening quote was lost
+            self.repairs["missing_quote"] = None
+            self.pos += 1
+            fault = fault or ("cut_off" if self.pos == self.end else None)
+        return Scalar(raw, False, fault)
+
+    def _unescaped(self, raw: str) -> str:
+        """A string's text; an escape that is none loses its backslash, half a character becomes a mark."""
+        if _BAD_ESCAPE.search(raw):
+            self.repairs["bad_escape"] = None
+        text = _ESCAPE.sub(lambda e: chr(int(e[1][1:], 16)) if len(e[1]) > 1 else _MEANT.get(e[1], e[1]), raw)
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def _doubt(self, node: Node, only_whole: bool = False) -> None:
         """Leave the value that was read last in doubt: what stands behind it may belong to it."""
-        node = self._stack[-1] if self._stack else self.root
         while node.members:
             key, value = node.members[-1]
             if isinstance(value, Scalar):

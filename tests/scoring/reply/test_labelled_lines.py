@@ -161,7 +161,7 @@ HEAD = "| Dimension | {} |\n|---|---|\n| Production Quality | {} |\n"
         ("| Dimension | Score | Remark |\n|---|---|---|\n| Production Quality | 0.8 | 3 guitars |\n", 0.8),
         ("| Dimension | Score | Max |\n|---|---|---|\n| Production Quality | 1 | 10 |\n", None),
         ("| Dimension | Track A | Track B |\n|---|---|---|\n| Production Quality | 0.1 | 0.8 |\n", None),
-        ("| Criterion | Penalty | Score |\n| Production Quality | 0.53 |\n", 0.53),
+        ("| Criterion | Penalty | Score |\n| Production Quality | 0.53 |\n", None),
         ("| | |\n|-|-|\n| Production Quality | 0.8 |\n", 0.8),
         ("| | | |\n|-|-|-|\n| Production Quality | 0.1 | 0.8 |\n", None),
     ],

@@ -9,8 +9,7 @@ import pytest
 
 from musicflamingo_cli.records import Field
 from musicflamingo_cli.scoring.reply.parse import parse_reply
-from musicflamingo_cli.scoring.reply.tolerant_json import read_trees
-from musicflamingo_cli.scoring.reply.tree import Array, Object, Scalar
+from musicflamingo_cli.scoring.reply.tolerant_json import Node, Scalar, read_trees
 
 
 def quality(text: str, fields: Sequence[Field], finish: str = "stop") -> float | str | None:
@@ -22,11 +21,11 @@ def test_trees_know_no_fields_and_keep_spans() -> None:
     first, second = read_trees(text)
     assert text[first.start : first.end] == '{"a": [1, {"b": "x"}], "c": .5}'
     assert first.repairs == ("number_spelling",)
-    items = Array([("", Scalar("1", False)), ("", Object([("b", Scalar("x"))], True))], True)
-    assert first.root == Object([("a", items), ("c", Scalar(".5", False))], True)
+    items = Node(True, [("", Scalar("1", False)), ("", Node(False, [("b", Scalar("x"))], True))], True)
+    assert first.root == Node(False, [("a", items), ("c", Scalar(".5", False))], True)
     assert text[second.start : second.end] == "{d: null"
     assert second.repairs == ("unquoted_keys", "truncated")
-    assert second.root == Object([("d", Scalar("null", False, "cut_off"))])
+    assert second.root == Node(False, [("d", Scalar("null", False, "cut_off"))])
 
 
 @pytest.mark.parametrize(
@@ -60,8 +59,8 @@ def test_what_may_belong_to_a_number_leaves_it_out(rest: str, fields: Sequence[F
 @pytest.mark.parametrize(
     "rest",
     [
-        *("0.8 // clean", "0.8, # crisp, 3 guitars", "0.8 /* was 0.7 */", "0.8, ...", "0.8 <!-- ok -->", "0.8,"),
-        *("(0.8)", '0.8"', "'0.8'", "“0.8”", "0.8;", "0\\.8", "+0.8", "0,8", "0.8\n, note to self"),
+        *("0.8 // clean", "0.8, # crisp, 3 guitars", "0.8 /* was 0.7 */", "0.8, ...", "0.8,"),
+        *('0.8"', "'0.8'", "“0.8”", "0.8;", "0\\.8", "+0.8", "0,8", "0.8\n, note to self"),
     ],
 )
 def test_what_may_not_leaves_it(rest: str, fields: Sequence[Field]) -> None:
@@ -76,7 +75,6 @@ def test_what_may_not_leaves_it(rest: str, fields: Sequence[Field]) -> None:
         ('{"genre": dream pop, "production_quality": 0.8}', ("unquoted_value",)),
         ('> {\n> "production_quality": 0.8\n> }\n', ("quoted_lines",)),
         ('{"genre": , "production_quality": 0.8}', ("missing_value",)),
-        ('{"genre" -> "dub", "production_quality" => 0.8}', ("equals_signs",)),
         ('{"genre": "dub" "production_quality": 0.8}', ("missing_comma",)),
         ('{"genre": \'dub "lite"\', "production_quality": 0.8}', ("single_quotes",)),
     ],
@@ -114,8 +112,6 @@ def test_tags_within_strict_json_are_words(mood: str, fields: Sequence[Field]) -
         ('{"genre": "dub, "lite", and slow", "production_quality": 0.8}', 'dub, "lite", and slow'),
         ('{"genre": ""dub" and more", "production_quality": 0.8}', '"dub" and more'),
         ('{"genre": "dub", "mood" "calm", "production_quality": 0.8}', "dub"),
-        ('{"genre": "dub",\n- "mood": "calm",\n- "production_quality": 0.8}', "dub"),
-        ('{"genre": "dub", <!-- so --> "mood": "calm", "production_quality": 0.8}', "dub"),
         ('{"genre": ["dub", "ska"], "production_quality": 0.8}', "dub, ska"),
         ('{"genre": "singer\\\'s choice", "production_quality": 0.8}', "singer's choice"),
         ('{"genre": "a\\u00e9\\ud83d\\ude00", "production_quality": 0.8}', "aé😀"),
