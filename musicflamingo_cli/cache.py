@@ -22,7 +22,15 @@ import orjson
 from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import PART, open_folder, read_regular, sweep_part, write_whole
 from musicflamingo_cli.measures import Measures
-from musicflamingo_cli.records import Distribution, Failure, Fingerprint, LoadedAudio, Reply
+from musicflamingo_cli.records import (
+    Distribution,
+    Failure,
+    Fingerprint,
+    LoadedAudio,
+    LoadedPair,
+    PairFailure,
+    Reply,
+)
 
 ENTRY_FORMAT = 1
 MAX_ENTRY_BYTES = 64 * 1024 * 1024
@@ -229,7 +237,7 @@ def decode_entry(raw: bytes, song_id: str) -> Entry | None:
             prompt_hash=body["prompt_hash"],
             heard=_heard(body["heard"]),
             replies=tuple(_reply(reply) for reply in body["replies"]),
-            failure=Failure(**body["failure"]) if body["failure"] else None,
+            failure=_failure(body["failure"]),
             failed_file=tuple(failed_file) if failed_file else None,
             failed_under=body.get("failed_under", ""),
             run=body["run"],
@@ -288,9 +296,16 @@ def _heard(body: Mapping[str, Any] | None) -> LoadedAudio | None:
     if not measures.keys() <= MEASURES:
         measures = {k: v for k, v in measures.items() if k in MEASURES}
     fingerprint = Fingerprint(**body["fingerprint"])
-    return LoadedAudio(
-        **{**body, "fingerprint": fingerprint, "measures": Measures(**measures), "flags": tuple(body["flags"])}
-    )
+    known = {**body, "fingerprint": fingerprint, "measures": Measures(**measures), "flags": tuple(body["flags"])}
+    if "parts" not in body:
+        return LoadedAudio(**known)
+    return LoadedPair(**{**known, "parts": tuple(map(_heard, body["parts"]))})
+
+
+def _failure(body: Mapping[str, Any] | None) -> Failure | None:
+    if body is None:
+        return None
+    return PairFailure(**body) if "part" in body else Failure(**body)
 
 
 def _reply(body: Mapping[str, Any]) -> Reply:

@@ -6,14 +6,16 @@ import os
 import secrets
 import stat
 import time
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicflamingo_cli.errors import NotNow, Stopped, TooManyFailures, UsageError
+from musicflamingo_cli.inference.limits import Limits
 from musicflamingo_cli.inference.locks import locked
 from musicflamingo_cli.inference.model_pin import note_weights
 from musicflamingo_cli.monitor import STATUS_NAME, Monitor, counted
@@ -31,70 +33,109 @@ from musicflamingo_cli.summary import Summary
 from musicflamingo_cli.watch import Tick, Watch
 
 if TYPE_CHECKING:
-    pass
+    from musicflamingo_cli.inference.runner import Runner
 
 
 def score(options: ScoreOptions, watch: Watch | None = None) -> Summary:
     """Score a manifest into a table. Raises `MfqError` if the run can't be done or its output can't be written."""
-    began, started = datetime.now(UTC), time.monotonic()
-    outputs = options.outputs
-    form = format_of(outputs.table, outputs.form)
-    check_output(outputs.table, form, (options.manifest,))
-    _check_apart(options)
-    with ExitStack() as stack:
-        context = open_run(options, stack)
-        run = f"{began:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-        summary = _opening(context)
-        if options.cache.offline:
-            _check_offline(context)
-        else:
-            _take_cache(context, stack, watch or Watch())
-        monitor = stack.enter_context(_monitor(context))
-        watch = _watched(watch or Watch(), monitor)
-        ended: BaseException | None = None
-        try:
+    form = format_of(options.outputs.table, options.outputs.form)
+    with opened(options, form, watch or Watch()) as run:
+        context, summary = run.context, run.summary
+        with run.ending_early() as ended:
             if not options.cache.offline:
-                summary.audio_seconds = _infer(context, run, watch, monitor, summary).audio_seconds
-        except (NotNow, TooManyFailures, Stopped) as end:
-            if not outputs.partial:
-                raise
-            ended = end
-        write_scores(context, run, summary, watch, form, began)
-        monitor.counts = counted(summary.status, summary.reasons)
-        if ended is not None:
-            raise ended
-        options.limits.check_failures(summary.failed, summary.rows, summary.failures)
-        summary.allowed = options.limits.failures is not None
-        summary.seconds = time.monotonic() - started
+                with filling(run, options.limits) as runner:
+                    summary.audio_seconds = runner.fill(context.songs(), context.songs_total).audio_seconds
+        write_scores(context, run.name, summary, run.watch, form, run.began)
+        run.finish(ended)
         return summary
 
 
-def _infer(context: RunContext, run: str, watch: Watch, monitor: Monitor, summary: Summary) -> Tick:
-    """Fill the cache with replies; return the final count."""
+@dataclass(slots=True)
+class Run:
+    """A run that is under way. Made by `opened`."""
+
+    name: str
+    """Kept with every entry that it writes."""
+    began: datetime
+    started: float
+    """The same, by the monotonic clock."""
+    context: RunContext
+    summary: Summary
+    monitor: Monitor
+    watch: Watch
+
+    @contextmanager
+    def ending_early(self) -> Iterator[list[BaseException]]:
+        """Let the block end early and go on, with its end in the list, where a table of what there is was asked for."""
+        ended: list[BaseException] = []
+        try:
+            yield ended
+        except (NotNow, TooManyFailures, Stopped) as end:
+            if not self.context.options.outputs.partial:
+                raise
+            ended.append(end)
+
+    def finish(self, ended: Sequence[BaseException]) -> None:
+        """Close the books when the table is written. Raises what ended the run early, or `TooManyFailures`."""
+        summary, limits = self.summary, self.context.options.limits
+        self.monitor.counts = counted(summary.status, summary.reasons)
+        if ended:
+            raise ended[0]
+        limits.check_failures(summary.failed, summary.rows, summary.failures)
+        summary.allowed = limits.failures is not None
+        summary.seconds = time.monotonic() - self.started
+
+
+@contextmanager
+def opened(
+    options: ScoreOptions, form: str, watch: Watch, *, pair: bool = False, reads: Sequence[str] = ()
+) -> Iterator[Run]:
+    """Check all that a person asked for, take the cache, and keep the status files up to date during the block.
+
+    `pair` is true where songs are asked about in pairs; `reads` are files that are read beside the manifest.
+    """
+    began, started = datetime.now(UTC), time.monotonic()
+    check_output(options.outputs.table, form, (options.manifest, *reads))
+    _check_apart(options, reads)
+    with ExitStack() as stack:
+        context = open_run(options, stack, pair=pair)
+        if options.cache.offline:
+            _check_offline(context)
+        else:
+            _take_cache(context, stack, watch)
+        monitor = stack.enter_context(_monitor(context))
+        name = f"{began:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        yield Run(name, began, started, context, _opening(context), monitor, _watched(watch, monitor))
+
+
+@contextmanager
+def filling(run: Run, limits: Limits) -> Iterator[Runner]:
+    """Stand ready to fill the cache with replies, and note at the end what the engine did."""
     from musicflamingo_cli.inference.attempts import Journal
     from musicflamingo_cli.inference.runner import Runner, RunnerSettings
 
-    options = context.options
+    context, options = run.context, run.context.options
     settings = RunnerSettings(
-        run=run,
+        run=run.name,
         rules=context.lookup,
         batching=options.batching,
-        limits=options.limits,
+        limits=limits,
         readable=partial(has_scores, asked=context.engine.asked, rules=options.rules),
     )
-    if not context.lookup.refresh and context.lookup.retry != "unreadable":
+    if not (context.lookup.refresh or context.lookup.retry == "unreadable" or context.pack.pair):
         finder = Finder(context.cache, context.pack, context.lookup)
         hits = partial(find_ahead, finder, total=context.songs_total, processes=os.cpu_count() or 1)
         settings = replace(settings, hits=hits)
     with Journal(context.cache.folder, _shard_name(context, "attempts")) as journal:
-        runner = Runner(context.engine, context.cache, context.pack, settings, journal, watch)
-        monitor.failures, runner.calls.on_death = runner.progress.reasons, monitor.died
+        runner = Runner(context.engine, context.cache, context.pack, settings, journal, run.watch)
+        run.monitor.failures, runner.calls.on_death = runner.progress.reasons, run.monitor.died
         try:
-            return runner.fill(context.songs(), context.songs_total)
+            yield runner
         finally:
-            monitor.engine_seconds = runner.calls.seconds
-            summary.reruns = context.engine.reruns + runner.entries.asked_again
-            monitor.used = dict(context.engine.provenance)
+            context.engine.close()
+            run.monitor.engine_seconds = runner.calls.seconds
+            run.summary.reruns = context.engine.reruns + runner.entries.asked_again
+            run.monitor.used = dict(context.engine.provenance)
 
 
 def _opening(context: RunContext) -> Summary:
@@ -109,12 +150,13 @@ def _opening(context: RunContext) -> Summary:
     )
 
 
-def _check_apart(options: ScoreOptions) -> None:
+def _check_apart(options: ScoreOptions, reads: Sequence[str]) -> None:
     """Refuse two files under one name: the later written would be all that is left. Raises `UsageError`."""
-    files = {"what is read": options.manifest, "-o": options.outputs.table}
-    files |= {"--stats": options.outputs.stats or "-", "--log-file": options.outputs.log or "-"}
+    outputs = options.outputs
+    files = [("what is read", path) for path in (options.manifest, *reads)]
+    files += [("-o", outputs.table), ("--stats", outputs.stats or "-"), ("--log-file", outputs.log or "-")]
     taken: dict[tuple[int, int] | str, str] = {}
-    for option, path in files.items():
+    for option, path in files:
         place = None if path in STDOUT else _place(path)
         other = option if place is None else taken.setdefault(place, option)
         if other != option:

@@ -37,6 +37,19 @@ class Song:
     columns: Mapping[str, object] = field(default_factory=dict)
     """The further columns that the prompt or ``--keep`` asked for, by name; sentinels are None."""
 
+    @property
+    def parts(self) -> tuple[Song, ...]:
+        """The songs that are heard for one answer: itself, or both of a pair."""
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class SongPair(Song):
+    """Two songs that are heard one after the other, for one answer. Row, audio and path are those of the first."""
+
+    parts: tuple[Song, ...] = field(kw_only=True)
+    """Both, in the order in which they are heard."""
+
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
@@ -66,6 +79,14 @@ class Failure:
     """One sentence for a person."""
     transient: bool = False
     """True if the same file may succeed next time (network, memory, time, an engine that died)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairFailure(Failure):
+    """Why there is no answer for a pair, where one of its songs is to blame."""
+
+    part: int = field(kw_only=True)
+    """Which: 0 for the first, 1 for the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +128,19 @@ class LoadedAudio:
     clip: NDArray[np.float32] | None = None
     """float32 [n_samples], 16 000 Hz, mono (the channels' mean without LFE); None where no samples are wanted."""
 
+    @property
+    def parts(self) -> tuple[LoadedAudio, ...]:
+        """What it is of, song by song: itself, or both of a pair."""
+        return (self,)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPair(LoadedAudio):
+    """Two audio files as one clip, with silence between them. Made by `inference.pairs.joined`."""
+
+    parts: tuple[LoadedAudio, ...] = field(kw_only=True)
+    """Both, without their clips."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -139,6 +173,8 @@ class Pack:
     """The manifest columns that the template names."""
     score_order: Literal["independent", "sequence"] = "independent"
     """Whether `--decode scores` judges each score on its own, or each after those before it."""
+    pair: bool = False
+    """True if it asks about two songs. Its one score then says which is better: `low` the first, `high` the second."""
 
     @property
     def asked(self) -> tuple[Field, ...]:

@@ -13,6 +13,7 @@ from musicflamingo_cli.engines.registry import build_engine
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.inference.lookup import LookupRules
 from musicflamingo_cli.inference.model_pin import noted_weights
+from musicflamingo_cli.inference.pairs import SILENCE_SECONDS
 from musicflamingo_cli.inference.shards import in_shard
 from musicflamingo_cli.intake.fetch.urls import shown_url
 from musicflamingo_cli.intake.manifest.cells import bare_audio
@@ -58,12 +59,15 @@ class RunContext:
         return (row for row in self.rows() if isinstance(row, Song))
 
 
-def open_run(options: ScoreOptions, stack: ExitStack, columns: Iterable[str] = ()) -> RunContext:
+def open_run(options: ScoreOptions, stack: ExitStack, columns: Iterable[str] = (), *, pair: bool = False) -> RunContext:
     """Check everything that a person asked for and open the manifest; no model is loaded. Raises `UsageError`.
 
-    `columns` are read too where the manifest has them.
+    `columns` are read too where the manifest has them; `pair` is true where songs are asked about in pairs.
     """
     pack = options.settings.pack
+    if pack.pair != pair:
+        asks = "two songs, which mfq rank does" if pack.pair else "one song, and mfq rank about two (pair = true)"
+        raise UsageError(f"pack '{pack.name}' asks about {asks}")
     TableForm(pack, {}, options.rules.words).check()
     engine = build_engine(options.engine, options.settings)
     root = options.cache.folder
@@ -141,7 +145,7 @@ def identity_of(engine: Mapping[str, object], pack: Pack) -> dict[str, object]:
         "prompt": pack.template,
         "system": pack.system,
         "fields": fields,
-        "audio": AUDIO_PREPARATION,
+        "audio": {**AUDIO_PREPARATION, "silence_between": SILENCE_SECONDS} if pack.pair else AUDIO_PREPARATION,
     }
 
 

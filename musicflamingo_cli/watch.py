@@ -40,6 +40,19 @@ class Tick:
             tokens=self.tokens + tokens,
         )
 
+    def after(self, before: Tick, total: int) -> Tick:
+        """Return the tick as one of a longer stage, of which `before` was done already."""
+        return replace(
+            self,
+            done=self.done + before.done,
+            total=total,
+            cached=self.cached + before.cached,
+            failed=self.failed + before.failed,
+            audio_seconds=self.audio_seconds + before.audio_seconds,
+            tokens=self.tokens + before.tokens,
+            left_seconds=None,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Watch:

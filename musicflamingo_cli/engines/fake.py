@@ -11,7 +11,9 @@ every key is optional:
 - ``garbage`` (true): reply with text that holds no answer, whatever ``reply`` says;
 - ``out_of_memory_above`` (integer): a batch of more songs than this does not fit (0: not even the song alone);
 - ``hang`` (true): never answer;
-- ``crash`` (true): the process dies by SIGSEGV.
+- ``crash`` (true): the process dies by SIGSEGV;
+- ``strengths`` (object): of a pair of songs, prefer the one whose id has the greater number here;
+- ``position_bias`` (number): so much stronger the first song of a pair seems.
 
 `MFQ_FAKE_LOG` names a file; a line ``{"song_id": ...}`` is appended to it for each song answered.
 """
@@ -41,6 +43,8 @@ SCRIPT_KEYS: dict[str, type | tuple[type, ...]] = {
     "out_of_memory_above": int,
     "hang": bool,
     "crash": bool,
+    "strengths": dict,
+    "position_bias": (int, float),
 }
 """Key of a rule -> the type of its value."""
 GARBAGE = "zxq zxq ((( zxq \x00 ]]] zxq"
@@ -111,6 +115,12 @@ class FakeEngine(Engine):
         if key in rule:
             reply = rule[key]
             return reply if isinstance(reply, str) else json.dumps(reply)
+        strengths, bias = rule.get("strengths"), rule.get("position_bias", 0)
+        if isinstance(strengths, dict) and isinstance(bias, int | float):
+            first, second = (strengths[song_id] for song_id in json.loads(request.song_id))
+            better, ahead = next(f for f in self.asked if f.kind == "score"), second - first - bias
+            low, high = better.low or 0.0, better.high or 0.0
+            return json.dumps({better.name: high if ahead > 0 else low if ahead < 0 else (low + high) / 2})
         seed = hashlib.sha256(f"{request.heard.fingerprint.sha256}\n{request.prompt}".encode()).digest()
         return json.dumps({f.name: _value(f, seed) for f in self.asked})
 

@@ -15,10 +15,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from musicflamingo_cli.engines.base import Engine
 from musicflamingo_cli.measures import MEASURES_VERSION, Measures
-from musicflamingo_cli.records import Failure, Reply, Request
+from musicflamingo_cli.records import Failure, LoadedAudio, PairFailure, Reply, Request
 
 VERSION = "2"
 """Goes up whenever a mapping would give another score for the same measures."""
@@ -164,8 +165,7 @@ def _logistic(level_db: float, middle_db: float, width_db: float, most: float) -
     return most / (1 + math.exp(-(level_db - middle_db) / width_db))
 
 
-def _judge(request: Request) -> Reply | Failure:
-    heard = request.heard
+def _scores(heard: LoadedAudio) -> dict[str, float | None] | Failure:
     if heard.measured != "all":
         return Failure("engine", "not_measured", "the signal engine needs all measures of the original")
     if heard.audio_seconds < JUDGED_FROM_SECONDS:
@@ -173,7 +173,7 @@ def _judge(request: Request) -> Reply | Failure:
     scores = technical_scores(heard.measures)
     if scores["production_quality"] is None:
         return Failure("engine", "silent", "nothing sounds above -70 LUFS")
-    return Reply(text=json.dumps(scores), finish_reason="stop", measured=True)
+    return scores
 
 
 class SignalEngine(Engine):
@@ -197,5 +197,20 @@ class SignalEngine(Engine):
         }
 
     def reply(self, requests: Sequence[Request]) -> list[Reply | Failure]:
-        """Score every song from its measures, in order."""
-        return [_judge(request) for request in requests]
+        """Score every song from its measures, in order; of a pair, say whose quality is higher, and how clearly."""
+        return [self._judge(request.heard) for request in requests]
+
+    def _judge(self, heard: LoadedAudio) -> Reply | Failure:
+        judged = [_scores(part) for part in heard.parts]
+        for part, one in enumerate(judged):
+            if isinstance(one, Failure):
+                return one if len(judged) == 1 else PairFailure(**asdict(one), part=part)
+        scores = [one for one in judged if not isinstance(one, Failure)]
+        if len(scores) == 1:
+            said = scores[0]
+        else:
+            better = next(field for field in self.asked if field.kind == "score")
+            first, second = (one["production_quality"] or 0.0 for one in scores)
+            low, high = better.low or 0.0, better.high or 0.0
+            said = {better.name: round((low + high) / 2 + (high - low) / 2 * (second - first), 4)}
+        return Reply(text=json.dumps(said), finish_reason="stop", measured=True)

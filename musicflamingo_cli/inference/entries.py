@@ -9,7 +9,7 @@ from musicflamingo_cli.inference.lookup import Found, LookupRules
 from musicflamingo_cli.inference.progress import Progress
 from musicflamingo_cli.inference.second_try import SecondTry
 from musicflamingo_cli.measures import MEASURES_VERSION
-from musicflamingo_cli.records import Failure, LoadedAudio, Reply, Request
+from musicflamingo_cli.records import Failure, LoadedAudio, PairFailure, Reply, Request
 
 
 class Entries:
@@ -64,6 +64,7 @@ class Entries:
         old = found.entry
         new = Entry(found.song.song_id, found.digest, heard=heard, measures_version=MEASURES_VERSION)
         entry = old if old is not None and old.replies else new
-        failed = self._rules.failed(entry, failure, found.song.path)
+        at_fault = found.song.parts[failure.part if isinstance(failure, PairFailure) else 0]
+        failed = self._rules.failed(entry, failure, at_fault.path)
         self._cache.put(replace(failed, run=self._run))
         self._progress.finished(found.song.song_id, failure=failure, heard=heard)

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from musicflamingo_cli.cache import Entry
+from musicflamingo_cli.inference.pairs import of_part, with_fingerprints
 from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.audio.fingerprint import fingerprint, same_file
 from musicflamingo_cli.intake.fetch.urls import UrlKey, is_url, url_facts, url_key
 from musicflamingo_cli.intake.settings import IntakeSettings
 from musicflamingo_cli.measures import MEASURES_VERSION
-from musicflamingo_cli.records import Failure, LoadedAudio, Pack, Song
+from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, Pack, Song
 
 State = Literal["hit", "failed", "hear", "measure"]
 """A reply that counts; a failure that is remembered; to be heard and answered; to be measured only."""
@@ -73,7 +74,7 @@ def look_up(song: Song, pack: Pack, get: Callable[[str], Entry | None], rules: L
     if entry is None or rules.refresh:
         return found
     same_prompt = entry.prompt_hash == found.digest or (entry.failure is not None and entry.failure.stage == "intake")
-    if same_prompt and rules.remembers(entry, song.path):
+    if same_prompt and any(rules.remembers(entry, one.path) for one in song.parts):
         return replace(found, state="failed")
     if entry.replies and entry.heard and entry.prompt_hash == found.digest:
         return _match_audio(found, entry, rules)
@@ -92,28 +93,34 @@ def file_facts(path: str, key: UrlKey) -> tuple[str, int, int] | None:
 
 
 def _match_audio(found: Found, entry: Entry, rules: LookupRules) -> Found:
+    """Hold the audio that a reply is about to what lies there now."""
     heard = entry.heard
     if heard is None:
         return found
-    path = found.song.path
-    if is_url(path):
-        same = url_key(path, rules.url_key) == heard.fingerprint.path
-        # Fetched again only to be compared, or because it is another URL: the content decides.
-        stale = rules.verify_audio or not same
-        kept = _without_failure(entry)
-        state: State = "measure" if stale else _hit_or_measure(heard, entry, rules)
-        return replace(found, state=state, entry=kept, changed=kept is not entry)
-    if rules.verify_audio or not same_file(path, heard.fingerprint):
-        now = fingerprint(path)
+    current: list[Fingerprint | None] = []
+    for number, (song, part) in enumerate(zip(found.song.parts, heard.parts, strict=False)):
+        now = _current(song.path, part.fingerprint, rules)
         if isinstance(now, Failure):
-            return replace(found, state="failed", entry=rules.failed(entry, now, path), changed=True)
-        if now.sha256 != heard.fingerprint.sha256:
+            failure = of_part(now, found.song, number)
+            return replace(found, state="failed", entry=rules.failed(entry, failure, song.path), changed=True)
+        if now is not None and now.sha256 != part.fingerprint.sha256:
             return found
-        if now != heard.fingerprint:
-            heard = replace(heard, fingerprint=now)
-            entry = replace(entry, heard=heard)
+        current.append(now)
+    known = [now or part.fingerprint for now, part in zip(current, heard.parts, strict=False)]
+    if known != [part.fingerprint for part in heard.parts]:
+        heard = with_fingerprints(heard, known)
+        entry = replace(entry, heard=heard)
     kept = _without_failure(entry)
-    return replace(found, state=_hit_or_measure(heard, entry, rules), entry=kept, changed=kept is not found.entry)
+    state: State = "measure" if None in current else _hit_or_measure(heard, entry, rules)
+    return replace(found, state=state, entry=kept, changed=kept is not found.entry)
+
+
+def _current(path: str, known: Fingerprint, rules: LookupRules) -> Fingerprint | Failure | None:
+    """Return what a path or URL holds now; None where only its content, fetched again, would tell."""
+    if is_url(path):
+        same = url_key(path, rules.url_key) == known.path
+        return known if same and not rules.verify_audio else None
+    return fingerprint(path) if rules.verify_audio or not same_file(path, known) else known
 
 
 def _without_failure(entry: Entry) -> Entry:

@@ -18,10 +18,11 @@ from musicflamingo_cli.inference.entries import Entries
 from musicflamingo_cli.inference.limits import Limits
 from musicflamingo_cli.inference.lookup import Found, LookupRules, look_up
 from musicflamingo_cli.inference.model_pin import load_as_before
+from musicflamingo_cli.inference.pairs import Pairs, share_of
 from musicflamingo_cli.inference.prefetch import Feeder
 from musicflamingo_cli.inference.progress import Progress
 from musicflamingo_cli.inference.second_try import Readable, SecondTry
-from musicflamingo_cli.inference.sources import Source, Sources
+from musicflamingo_cli.inference.sources import Part, Source, Sources
 from musicflamingo_cli.intake.audio.pool import DecodePool
 from musicflamingo_cli.measures import MEASURES_VERSION
 from musicflamingo_cli.records import Failure, LoadedAudio, Pack, Reply, Request, Song
@@ -66,6 +67,8 @@ class Runner:
         self._alone: list[Found] = []
         self._unreadable: list[Found] = []
         self._due: list[Request] = []  # the second tries of the batch that was answered last
+        self._pairs = Pairs()
+        self._loaded = False
         self._second = SecondTry(engine, settings.readable)
         self.progress = Progress(settings.limits, watch)
         """What became of the songs so far."""
@@ -77,8 +80,8 @@ class Runner:
     def fill(self, songs: Iterable[Song], total: int) -> Tick:
         """See to it that each of `total` songs has an entry: a reply or a failure. Returns the final count.
 
-        The engine is loaded, and workers are started, only if a song needs them. Songs that a death left under
-        suspicion come last, each alone, those first that were there at the fewest deaths.
+        The engine is loaded, and workers are started, only if a song needs them; it stays loaded for further songs.
+        Those that a death left under suspicion come last, each alone, those first that were there at the fewest deaths.
 
         Raises:
             EngineError: the engine can't run.
@@ -87,14 +90,13 @@ class Runner:
             TooManyFailures: more songs failed than allowed.
         """
         self.progress.begin(self._cache.entries(), total)
+        self._alone, self._unreadable, self._apart = [], [], False
         todo = self._todo(songs)
         first = next(todo, None)
         if first is None and not self._alone and not self._unreadable:
             return self.progress.tick
         self._load()
         try:
-            for line in self._engine.notes:
-                self._watch.say(line)
             self._work(chain([first] if first else [], todo))
             if self._unreadable:
                 self._work(self._unreadable)
@@ -106,14 +108,17 @@ class Runner:
                 self._watch.say(f"tried alone, for they were in the model when an earlier run died: {named}{more}")
                 self._work(self._alone)
         finally:
-            self._engine.close()
             todo.close()
         return self.progress.tick
 
     def _load(self) -> None:
-        model = self._engine.identity().get("model")
-        self.progress.loading(None if model is None else str(model))
-        load_as_before(self._engine, self._cache.folder)
+        if not self._loaded:
+            model = self._engine.identity().get("model")
+            self.progress.loading(None if model is None else str(model))
+            load_as_before(self._engine, self._cache.folder)
+            self._loaded = True
+            for line in self._engine.notes:
+                self._watch.say(line)
         self.progress.alive()
         self.calls.items = self._settings.batching.items or self._engine.batch_items  # a model knows it only now
         if not self._engine.needs_clip:  # Measures need no company: each song is answered as it comes.
@@ -121,7 +126,8 @@ class Runner:
 
     def _work(self, todo: Iterable[Found]) -> None:
         settings = self._settings
-        plan = replace(self._intake.plan, max_clip_seconds=self._engine.clip_seconds)
+        seconds = self._engine.clip_seconds
+        plan = replace(self._intake.plan, max_clip_seconds=share_of(seconds) if self._pack.pair else seconds)
         feeder: Feeder[Prepared] = Feeder()
         self._sources = Sources(self._intake.fetching)
         with ExitStack() as stack:
@@ -215,13 +221,22 @@ class Runner:
             self.progress.finished(None, cached=found.state == "hit", failure=failure)
 
     def _local(self, todo: Iterable[Found]) -> Iterator[tuple[Source, str]]:
-        for found, fetched in self._sources.local(todo):
+        for part, fetched in self._sources.local(todo):
             if isinstance(fetched, Failure):
-                self.entries.failed(found, fetched, None)
+                self._whole(part, fetched)
             else:
-                if fetched.path != found.song.path:
+                if fetched.path != part[1].path:
                     self.progress.fetched()
-                yield (found, fetched), fetched.path
+                yield (part, fetched), fetched.path
+
+    def _whole(self, part: Part, got: LoadedAudio | Failure) -> LoadedAudio | None:
+        """Return what was heard for an answer, once all of it is there; a failure is written."""
+        found, song = part
+        whole = self._pairs.add(found.song, song, got)
+        if isinstance(whole, Failure):
+            self.entries.failed(found, whole, None)
+            return None
+        return whole
 
     def _requests(self, heard: Iterable[tuple[Source, LoadedAudio | Failure] | None]) -> Iterator[Request | None]:
         for one in heard:
@@ -229,9 +244,8 @@ class Runner:
                 yield None
                 continue
             source, raw = one
-            found, got = source[0], self._sources.heard(source, raw)
-            if isinstance(got, Failure):
-                self.entries.failed(found, got, None)
+            found, got = source[0][0], self._whole(source[0], self._sources.heard(source, raw))
+            if got is None:
                 continue
             self.progress.heard(found.song.song_id, got)
             if found.state == "measure" and found.entry and found.entry.heard and _same_audio(found.entry.heard, got):

@@ -22,16 +22,16 @@ def first_requests(
     todo = (look_up(song, pack, lambda _: None, LookupRules()) for song in songs)
 
     def local() -> Iterator[tuple[Source, str]]:
-        for found, fetched in sources.local(todo):
+        for part, fetched in sources.local(todo):
             if not isinstance(fetched, Failure):
-                yield (found, fetched), fetched.path
+                yield (part, fetched), fetched.path
 
     requests: list[tuple[int, Request]] = []
     with ExitStack() as stack:
         pool = stack.enter_context(DecodePool(workers, plan))
         stack.callback(sources.close)
         for source, raw in pool.load(islice(local(), 2 * count)):
-            heard, found = sources.heard(source, raw), source[0]
+            heard, (found, _) = sources.heard(source, raw), source[0]
             if not isinstance(heard, Failure):
                 request = Request(found.song.song_id, found.prompt, heard, found.system)
                 requests.append((found.song.manifest_row, request))

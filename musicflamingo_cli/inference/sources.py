@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from musicflamingo_cli.inference.lookup import Found
 from musicflamingo_cli.intake.fetch.settings import Fetched, FetchSettings
 from musicflamingo_cli.intake.fetch.urls import is_url, url_key
-from musicflamingo_cli.records import Failure, LoadedAudio
+from musicflamingo_cli.records import Failure, LoadedAudio, Song
 
 if TYPE_CHECKING:
     from musicflamingo_cli.intake.fetch.fetcher import Fetcher
 
-Source = tuple[Found, Fetched]
+Part = tuple[Found, Song]
+"""What is looked for an answer of, and the song of it that is to be heard: itself, or one of a pair."""
+Source = tuple[Part, Fetched]
 """A song, and where its audio lies on this machine."""
 
 
@@ -27,17 +29,18 @@ class Sources:
         self._settings = settings
         self._fetcher: Fetcher | None = None
 
-    def local(self, todo: Iterable[Found]) -> Iterator[tuple[Found, Fetched | Failure]]:
+    def local(self, todo: Iterable[Found]) -> Iterator[tuple[Part, Fetched | Failure]]:
         """Yield each song with its audio on this machine, or why it could not be had; in the order they are there."""
-        items = iter(todo)
-        for found in items:
-            if not is_url(found.song.path):
-                yield found, Fetched(found.song.path, found.song.path, temporary=False)
+        parts = ((found, song) for found in todo for song in found.song.parts)
+        for part in parts:
+            path = part[1].path
+            if not is_url(path):
+                yield part, Fetched(path, path, temporary=False)
                 continue
             from musicflamingo_cli.intake.fetch.fetcher import Fetcher  # its client takes a while to import
 
             self._fetcher = Fetcher(self._settings)
-            yield from self._fetcher.fetch_ahead((one, one.song.path) for one in chain([found], items))
+            yield from self._fetcher.fetch_ahead((one, one[1].path) for one in chain([part], parts))
 
     def close(self) -> None:
         """End what is being fetched, from any thread, and remove what is left of it."""
@@ -46,10 +49,10 @@ class Sources:
 
     def heard(self, source: Source, got: LoadedAudio | Failure) -> LoadedAudio | Failure:
         """Remove what was only fetched to be heard; a URL's fingerprint carries the URL's key in place of a path."""
-        found, fetched = source
+        (_, song), fetched = source
         if fetched.temporary:
             Path(fetched.path).unlink(missing_ok=True)
-        if isinstance(got, Failure) or not is_url(found.song.path):
+        if isinstance(got, Failure) or not is_url(song.path):
             return got
-        key = url_key(found.song.path, self._settings.url_key)
+        key = url_key(song.path, self._settings.url_key)
         return replace(got, fingerprint=replace(got.fingerprint, path=key, mtime_ns=0))

@@ -17,7 +17,7 @@ PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 """A place in a prompt for a manifest column. Braces around anything else are ordinary text."""
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 KINDS = ("score", "text", "number", "measure")
-PACK_KEYS = {"name", "version", "score_order", "fields"}
+PACK_KEYS = {"name", "version", "score_order", "pair", "fields"}
 FIELD_KEYS = {"name", "kind", "meaning", "low", "high", "weight", "measure"}
 
 
@@ -70,7 +70,12 @@ def load_pack(name: str) -> Pack:
     order = table.get("score_order", "independent")
     if order not in ("independent", "sequence"):
         raise UsageError(f"{where}: score_order = {order!r}; it is independent or sequence")
-    return Pack(title, str(table.get("version", "0")), fields, template, system, columns, order)
+    pair = table.get("pair", False)
+    if pair is True and (columns or sum(f.kind == "score" for f in fields) != 1):
+        raise UsageError(f"{where}: a pack for pairs has one score, of which is better, and no places for columns")
+    if not isinstance(pair, bool):
+        raise UsageError(f"{where}: pair = {pair!r}; it is true or false")
+    return Pack(title, str(table.get("version", "0")), fields, template, system, columns, order, pair)
 
 
 def pack_hash(pack: Pack) -> str:

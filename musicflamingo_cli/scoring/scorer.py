@@ -95,7 +95,8 @@ def outcome(song: Song, entry: Entry | None, prompts: tuple[str, str], asked: Se
         return Outcome(song, failure=PROMPT_CHANGED)
     if not entry.replies:
         return Outcome(song, heard=entry.heard, failure=NOT_CACHED)
-    if entry.heard is not None and _is_other_file(song.path, entry.heard.fingerprint.path):
+    known = zip(song.parts, entry.heard.parts if entry.heard else (), strict=False)
+    if any(_is_other_file(one.path, part.fingerprint.path) for one, part in known):
         return Outcome(song, failure=OTHER_AUDIO)
     reply, answer = entry.replies[-1], read_reply(entry.replies[-1], prompt, asked, rules)
     if len(entry.replies) > 1:

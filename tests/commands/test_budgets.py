@@ -130,7 +130,7 @@ def test_a_stop_keeps_all_that_was_measured(bench: Any, monkeypatch: pytest.Monk
         plain(self, batch, prepared)
         while len(self._pool._done) < 3:
             pass
-        heard.extend(key[0].song.song_id for key, _ in self._pool._done)
+        heard.extend(key[0][0].song.song_id for key, _ in self._pool._done)
         raise Stopped(143)
 
     monkeypatch.setattr(Runner, "_answer", stopped)
