@@ -15,6 +15,7 @@ from musicflamingo_cli.commands.doctor import doctor
 from musicflamingo_cli.commands.eval import eval_
 from musicflamingo_cli.commands.filter import filter_
 from musicflamingo_cli.commands.merge import merge
+from musicflamingo_cli.commands.rank import rank
 from musicflamingo_cli.commands.report import report
 from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command(cls=Verb)(score)
 app.command(cls=Verb)(caption)
+app.command(cls=Verb)(rank)
 app.command(cls=Verb)(doctor)
 app.command(cls=Verb)(report)
 app.command(cls=Verb)(show)

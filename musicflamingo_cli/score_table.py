@@ -131,7 +131,8 @@ def _facts(context: RunContext, began: datetime) -> RunFacts:
     )
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """Return a path as a run card tells it, `-` as it is."""
     return path if path == "-" else as_utf8(str(Path(path).absolute()))
 
 
@@ -148,10 +149,10 @@ def _card(context: RunContext, summary: Summary, began: datetime) -> dict[str, A
         "words_around": rules.words_around,
         "min_number_mass": rules.min_number_mass,
         "score_from": rules.score_from,
-        "manifest": _absolute(options.manifest),
-        "audio_root": root and _absolute(root),
+        "manifest": absolute(options.manifest),
+        "audio_root": root and absolute(root),
         "shard": shard and f"{shard[0]}/{shard[1]}",
-        "settings_file": options.settings_file and _absolute(options.settings_file),
+        "settings_file": options.settings_file and absolute(options.settings_file),
     }
     counts = {
         "rows": summary.rows,

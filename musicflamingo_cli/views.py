@@ -13,6 +13,9 @@ from musicflamingo_cli.summary import PREVIEW_ROWS, Plan, Summary
 STATISTICS = ("name", "count", "mean", "std", "minimum", "p05", "median", "p95", "maximum", "distinct", "most_common")
 CELL = 34
 """Characters that a cell of a printed table may have."""
+BEST = 10
+"""So many songs are shown of a longer ranking."""
+RANKED = ("strength", "strength_error", "pairs", "wins", "losses", "ties", "score")
 HEADS = {"overall_quality_score": "overall"}
 """Shorter names for the columns of a printed table."""
 
@@ -39,6 +42,22 @@ def plan(what: Plan) -> None:
             data(f"cost              {what.seconds / 3600 * what.gpu_hour_price:.2f}")
     else:
         data("time              unknown: there was no run to take the rate from, and no figures fit")
+
+
+def figures(lines: Iterable[tuple[str, int]]) -> None:
+    """Print what a ranking would do."""
+    for name, value in lines:
+        data(f"{name:<18}{value}")
+
+
+def ranking(what: Summary) -> None:
+    """Write the summary of a ranking to stderr, its best songs first."""
+    shown = what.preview if len(what.preview) <= PREVIEW_ROWS else what.preview[:BEST]
+    note("")
+    for line in table(("rank", "song_id", *RANKED, "status", "reason"), shown, {"strength_error": "error"}):
+        note(line)
+    note("")
+    summary(what)
 
 
 def status(runs: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

@@ -77,12 +77,14 @@ MAY = {
     "results.schema results.write run_context score_stats summary watch",
     "pipeline": "errors inference monitor rescore results.write run_context score_options score_table scoring summary "
     "watch",
+    "ranking": "errors extras inference monitor pipeline quality_scores records results.run_card results.write "
+    "run_context score_options score_table scoring summary watch",
     "inspection": "cache engines errors inference monitor records run_context score_options scoring summary",
     "api": "errors pipeline results.run_card score_options",
     "quality_scores": "errors ids results.sandbox results.tables",
     "recommender": "errors ids quality_scores results.filter results.tables",
     "commands": "console engines engines.flamingo errors evaluation extras inspection intake.audio intake.packs nulls "
-    "pipeline progress records results.filter results.merge results.report results.sandbox results.write "
+    "pipeline progress ranking records results.filter results.merge results.report results.sandbox results.write "
     "score_options signals views watch",
     "cli": "commands console errors processes signals",
     "__main__": "cli processes",

@@ -37,6 +37,7 @@ TABLE_OF = {
     "merge": ("docs/filter-and-merge.md", "mfq merge"),
     "report": ("docs/report.md", "Report"),
     "eval": ("docs/evaluate.md", "mfq eval"),
+    "rank": ("docs/rank.md", "Rank by pairs"),
     "doctor": ("docs/gpu-box.md", "mfq doctor"),
 }
 """Command -> the page and the section that hold the table of its options."""
@@ -86,7 +87,7 @@ def test_every_flag_that_is_named_exists() -> None:
         assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page)) - known - FOREIGN == set(), name
 
 
-@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"caption"}))
+@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"caption", "rank"}))
 def test_the_tables_of_a_command_have_its_options_and_no_others(name: str) -> None:
     common = {*documented(*COMMON)} - {"--help", "-h"}
     assert {*documented(*TABLE_OF[name])} == {*options_shown(name)} - common
@@ -109,11 +110,13 @@ def test_the_tables_name_every_choice_of_an_option(name: str) -> None:
             assert {choice for choice in option.choices if f"`{choice}`" not in row} == set(), option.flag
 
 
-def test_caption_has_the_options_of_score_but_those_that_are_named() -> None:
-    text = section(*TABLE_OF["caption"])
-    left_out = set(re.findall(r"`(--[\w-]+)`", re.findall(r"but those about numbers: (.*?)\. ", text, re.DOTALL)[0]))
-    assert {*options_shown("score")} - {*options_shown("caption")} == left_out
-    assert {*options_shown("caption")} - {*options_shown("score")} == set()
+@pytest.mark.parametrize(("name", "own"), [("caption", set()), ("rank", {"--scores", "--by", "--pairs"})])
+def test_others_have_the_options_of_score_but_those_that_are_named(name: str, own: set[str]) -> None:
+    text = section(*TABLE_OF[name])
+    left_out = set(re.findall(r"`(--[\w-]+)`", re.findall(r"but those about [^:]*:(.*?)\.\s", text, re.DOTALL)[0]))
+    assert {*options_shown("score")} - {*options_shown(name)} == left_out
+    assert {*options_shown(name)} - {*options_shown("score")} == own
+    assert own - {*documented(*TABLE_OF[name])} == set()
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

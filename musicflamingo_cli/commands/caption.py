@@ -9,7 +9,7 @@ def caption(  # noqa: PLR0913 - a command's options
     context: typer.Context,
     manifest: options.Manifest = None,
     output: options.CaptionOutput = "captions.parquet",
-    form: options.CaptionFormat = None,
+    form: options.RowsFormat = None,
     engine: options.Engine = "flamingo",
     prompt: options.Prompt = None,
     model: options.Model = None,

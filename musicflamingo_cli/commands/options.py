@@ -271,7 +271,7 @@ CaptionOutput = Annotated[
         "--output", "-o", metavar="FILE", help="The table; .csv has the columns id and caption alone. - for stdout."
     ),
 ]
-CaptionFormat = Annotated[
+RowsFormat = Annotated[
     Literal["parquet", "jsonl", "csv"] | None,
     typer.Option("--format", show_default="by the suffix", help="What the table is written as."),
 ]

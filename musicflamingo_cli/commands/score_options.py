@@ -1,9 +1,10 @@
-"""From what was typed to a run: shared by `mfq score` and `mfq caption`."""
+"""From what was typed to a run: shared by `mfq score`, `mfq caption` and `mfq rank`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -24,12 +25,18 @@ def run(context: typer.Context, given: Mapping[str, Any]) -> int:
     if given["dry_run"]:
         views.plan(inspection.plan(options))
         return 0
-    with Progress() as progress:
-        stops = context.find_object(Stops)
-        watch = Watch(progress.tick, console.note, stops.holding) if stops else Watch(progress.tick, console.note)
+    with watched(context) as watch:
         summary = pipeline.score(options, watch)
     views.summary(summary)
     return 1 if summary.failed and not summary.allowed else 0
+
+
+@contextmanager
+def watched(context: typer.Context) -> Iterator[Watch]:
+    """Show how far a run is, and have a polite stop wait for what is in the model."""
+    with Progress() as progress:
+        stops = context.find_object(Stops)
+        yield Watch(progress.tick, console.note, stops.holding) if stops else Watch(progress.tick, console.note)
 
 
 def chosen(given: Mapping[str, Any]) -> ScoreOptions:
@@ -37,7 +44,7 @@ def chosen(given: Mapping[str, Any]) -> ScoreOptions:
     manifest, older = given["manifest"], given.get("input_")
     source = older if manifest is None else manifest
     if source is None or (manifest is not None and older is not None):
-        raise UsageError("name one manifest: mfq score MANIFEST [-o scores.parquet]")
+        raise UsageError(f"name one manifest: mfq {given['context'].info_name} MANIFEST [-o {given['output']}]")
     if given["no_cache"] and (given["offline"] or given["refresh"]):
         raise UsageError("--no-cache goes with neither --offline nor --refresh")
     own = {

@@ -1,0 +1,1 @@
+"""Songs ranked by being compared in pairs."""
