@@ -116,7 +116,7 @@ class FakeEngine(Engine):
             reply = rule[key]
             return reply if isinstance(reply, str) else json.dumps(reply)
         strengths, bias = rule.get("strengths"), rule.get("position_bias", 0)
-        if isinstance(strengths, dict) and isinstance(bias, int | float):
+        if len(request.heard.parts) == 2 and isinstance(strengths, dict) and isinstance(bias, int | float):
             first, second = (strengths[song_id] for song_id in json.loads(request.song_id))
             better, ahead = next(f for f in self.asked if f.kind == "score"), second - first - bias
             low, high = better.low or 0.0, better.high or 0.0

@@ -112,6 +112,8 @@ class Contest:
 
     def read(self) -> None:
         """Read what became of the pairs that were chosen last, and fit the strengths anew."""
+        if not self._waiting:
+            return
         for pair in self._waiting:
             self.found[pair] = self._comparison(pair)
         self._waiting = []

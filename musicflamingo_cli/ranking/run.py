@@ -47,7 +47,7 @@ def plan(options: ScoreOptions, wanted: RankOptions) -> list[tuple[str, int]]:
         context = open_run(_of_pairs(options), stack, pair=True)
         contest = _contest(context, "", wanted)
         cached, answered = 0, True
-        while answered and contest.choose(wanted.pairs - contest.spent):
+        while answered and not context.lookup.refresh and contest.choose(wanted.pairs - contest.spent):
             contest.read()
             now = sum(one.cached for one in contest.found.values())
             cached, answered = now, now > cached
@@ -105,7 +105,7 @@ def _count(summary: Summary, contest: Contest, rows: list[dict[str, Any]]) -> No
     summary.rows = len(rows)
     for row in rows:
         summary.status[row["status"]] += 1
-        if row["reason"]:
+        if row.get("reason"):
             summary.reasons[row["status"], row["reason"]] += 1
     summary.preview, summary.pack = rows, None
     figures = contest.figures()

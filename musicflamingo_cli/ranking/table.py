@@ -20,13 +20,23 @@ from musicflamingo_cli.score_table import absolute
 if TYPE_CHECKING:
     from musicflamingo_cli.pipeline import Run
 
-TEXTS, COUNTS = ("song_id", "title", "status", "reason", "error"), ("rank", "pairs", "wins", "losses", "ties")
-COLUMNS = (
-    *("song_id", "title", "rank", "strength", "strength_error", "pairs", "wins", "losses", "ties", "score"),
-    *("status", "reason", "error"),
+SCHEMA = pa.schema(
+    [
+        ("song_id", pa.string()),
+        ("title", pa.string()),
+        ("rank", pa.int32()),
+        ("strength", pa.float64()),
+        ("strength_error", pa.float64()),
+        ("pairs", pa.int32()),
+        ("wins", pa.int32()),
+        ("losses", pa.int32()),
+        ("ties", pa.int32()),
+        ("score", pa.float64()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("error", pa.string()),
+    ]
 )
-TYPES = {**dict.fromkeys(TEXTS, pa.string()), **dict.fromkeys(COUNTS, pa.int32())}
-SCHEMA = pa.schema([(name, TYPES.get(name, pa.float64())) for name in COLUMNS])
 DIGITS = 6
 """Strengths are rounded to so many, and songs of one strength share a rank."""
 NO_PAIR = "no_pair"
@@ -34,9 +44,7 @@ NO_PAIR = "no_pair"
 
 def rank_rows(context: RunContext, contest: Contest) -> list[dict[str, Any]]:
     """Return a row for every manifest row: those with a rank in its order, then the others in the manifest's."""
-    played = _counts(contest)
-    failures = _failures(contest)
-    places = iter(range(len(contest.songs)))
+    counts, failures, places = _counts(contest), _failures(contest), iter(range(len(contest.songs)))
     rows: list[dict[str, Any]] = []
     for source in context.rows():
         row: dict[str, Any] = {"song_id": source.song_id, "title": source.title}
@@ -45,12 +53,12 @@ def rank_rows(context: RunContext, contest: Contest) -> list[dict[str, Any]]:
             continue
         place = next(places)
         score = float(contest.scores[place])
-        row |= {"score": None if np.isnan(score) else score, **dict(zip(COUNTS[1:], played[place], strict=True))}
+        row |= {"score": None if np.isnan(score) else score, **counts[place]}
         if place in failures:
             row |= {"status": "failed", "reason": failures[place].reason, "error": failures[place].error}
         elif row["pairs"] or row["score"] is not None:
             row |= {"status": "ok"} if row["pairs"] else {"status": "partial", "reason": NO_PAIR}
-            row["strength"] = round(float(contest.strengths.mean[place]), DIGITS)
+            row["strength"] = round(float(contest.strengths.mean[place]), DIGITS) + 0.0  # -0.0 is 0.0
             row["strength_error"] = round(float(contest.strengths.error[place]), DIGITS)
         else:
             row |= {"status": "skipped", "reason": NO_PAIR}
@@ -59,16 +67,16 @@ def rank_rows(context: RunContext, contest: Contest) -> list[dict[str, Any]]:
     ranks: dict[float, int] = {}
     for number, row in enumerate(ranked, 1):
         row["rank"] = ranks.setdefault(row["strength"], number)
-    return [{name: row.get(name) for name in COLUMNS} for row in (*ranked, *(r for r in rows if "strength" not in r))]
+    return [*ranked, *(row for row in rows if "strength" not in row)]
 
 
-def _counts(contest: Contest) -> list[tuple[int, int, int, int]]:
+def _counts(contest: Contest) -> list[dict[str, int]]:
     """Return of each song how many pairs it was compared in, and how many of them it won, lost and tied."""
     held = [Counter[float]() for _ in contest.songs]
     for (first, second), share in contest.compared.items():
         held[first][share] += 1
         held[second][1 - share] += 1
-    return [(one.total(), one[1.0], one[0.0], one[0.5]) for one in held]
+    return [{"pairs": one.total(), "wins": one[1.0], "losses": one[0.0], "ties": one[0.5]} for one in held]
 
 
 def _failures(contest: Contest) -> dict[int, Failure]:

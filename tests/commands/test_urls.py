@@ -110,3 +110,22 @@ def test_content_decides_where_the_url_changed(bench: Any, server: Server, asked
     assert asked() == ["song", "song"]
     entry = next((bench.folder / "cache").glob("*/??/song.json"))
     assert json.loads(entry.read_text())["body"]["heard"]["fingerprint"]["path"].endswith("/b.wav")
+
+
+def test_pairs_are_fetched_and_one_that_is_gone_is_no_pair(bench: Any, server: Server, script: Any, asked: Any) -> None:
+    for n in range(3):
+        bench.tone(f"{n}.wav", hertz=110.0 * (n + 1))
+    url = f"http://127.0.0.1:{server.server_port}"
+    bench.rows([{"id": f"s{n}", "audio": f"{url}/{n}.wav?signature={n}"} for n in range(4)])
+    script({"default": {"strengths": {"s0": 1, "s1": 3, "s2": 2, "s3": 9}}})
+    words = ["rank", bench.manifest, "--engine", "fake", "--workers", 1, "--cache-dir", bench.folder / "cache"]
+    words += ["-o", bench.folder / "ranks.jsonl", *allow(server)]
+    assert bench.mfq(*words) == 1
+    ranked = [json.loads(line) for line in (bench.folder / "ranks.jsonl").read_text().splitlines()]
+    assert [(row["song_id"], row["rank"]) for row in ranked] == [("s1", 1), ("s2", 2), ("s0", 3), ("s3", None)]
+    assert ranked[-1]["status"] == "failed" and ranked[-1]["error"].startswith("s3: ")
+    assert len(asked()) == 6
+    before = server.asked.total()
+    bench.rows([{"id": f"s{n}", "audio": f"{url}/{n}.wav?signature=fresh"} for n in range(3)])
+    assert bench.mfq(*words) == 0
+    assert (len(asked()), server.asked.total()) == (6, before)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from musicflamingo_cli.ranking.choice import NEIGHBOURS, next_pairs, possible_pairs
-from musicflamingo_cli.ranking.strengths import Strengths
+from musicflamingo_cli.ranking.strengths import Strengths, fit, prior_of
 
 
 def strengths(*means: float, error: float = 0.5) -> Strengths:
@@ -49,6 +50,28 @@ def test_a_larger_budget_begins_with_the_pairs_of_a_smaller_one() -> None:
 def test_rounds_grow_with_the_catalogue_only() -> None:
     assert len(chosen(strengths(*np.linspace(0, 1, 400)), 10_000)) == 64
     assert len(chosen(strengths(*np.linspace(0, 1, 3200)), 10_000)) == 200
+
+
+def test_chosen_pairs_mend_more_of_the_order_than_random_ones() -> None:
+    """By Kendall's tau with the truth, of 200 songs, 400 answers as the model says, and the mean of 12 draws."""
+    gains = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        known = prior = prior_of(rng.random(200))
+        truth = prior.mean + prior.error * rng.standard_normal(200)
+
+        def won(pairs, rng=rng, truth=truth):
+            return [float(rng.random() < 1 / (1 + np.exp(truth[j] - truth[i]))) for i, j in pairs]
+
+        asked, shares = [], []
+        while pairs := chosen(known, 400 - len(asked), set(asked)):
+            asked += pairs
+            shares += won(pairs)
+            known = fit(prior, asked, shares)
+        anyhow = [tuple(int(n) for n in rng.choice(200, 2, replace=False)) for _ in range(400)]
+        other = fit(prior, anyhow, won(anyhow))
+        gains.append(kendalltau(truth, known.mean)[0] - kendalltau(truth, other.mean)[0])
+    assert np.mean(gains) > 0.015
 
 
 @pytest.mark.parametrize("songs", [2, 5, NEIGHBOURS + 1, NEIGHBOURS + 8])
