@@ -37,6 +37,8 @@ class Measures:
     """How far the spectrum rises again above 3 kHz, dB: up to 10 for music, 20 and more where images fill its top."""
     steady_noise_db: float | None = None
     """Upper bound of a steady white noise, dB relative to the programme's power."""
+    noise_evenness: float | None = None
+    """How even the floor under the music is from 5 to 11 kHz, 0..1: 1 as of noise, 0 where it falls as music does."""
     steady_hiss: bool | None = None
     """True if an even, steady noise fills the upper end of the spectrum, so that the bound is no mere bound."""
     hum_db: float | None = None

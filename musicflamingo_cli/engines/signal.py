@@ -97,17 +97,18 @@ def _bandwidth(measures: Measures, mono: float) -> float:
 
 
 def _noise(measures: Measures) -> float:
-    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a quarter of that where no hiss is heard.
+    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a quarter of that where no noise is heard as such.
 
-    (Then the level is what dense music could hide, and more likely the music itself.) In an old recording, light
-    noise, from 28 down to 34 dB under the programme, costs a fourteenth.
+    (Then the level is what dense music could hide, and more likely the music itself.) It is heard where it fills the
+    top of the spectrum, and where the floor is as even as noise, which codecs leave below their band edge. In an old
+    recording, light noise, from 28 down to 34 dB under the programme, costs a fourteenth.
     """
     level = measures.steady_noise_db
     if level is None:
         return 0.0
     light = 1 - _ramp(level, -34.0, -28.0) if measures.old_recording else 0.0
-    loss = _logistic(level, -22.0, 6.0, 0.85) * (1 - 0.93 * light)
-    return loss if measures.steady_hiss else loss / 4
+    certain = 1.0 if measures.steady_hiss else 0.25 + 0.75 * (measures.noise_evenness or 0.0)
+    return _logistic(level, -22.0, 6.0, 0.85) * (1 - 0.93 * light) * certain
 
 
 def _hum(hum_db: float | None) -> float:

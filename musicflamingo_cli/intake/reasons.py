@@ -66,7 +66,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "mixed_formats": "recordings of different rates or channels joined in one file: brought to those of the first",
         "mostly_silent": "more than half of the time is silence",
         "non_finite_samples": "some samples were no finite numbers; they count as 0",
-        "old_recording": "mono with the light hiss or the gentle loss of treble of old media (only with all measures)",
+        "old_recording": "mono with the light hiss or the gentle loss of treble of old media, and no telephone band "
+        "(only with all measures)",
         "one_sided": "stereo with one side at least 40 dB below the other",
         "out_of_phase": "stereo whose sides cancel each other (correlation below -0.5)",
         "over_full_scale": "samples far above full scale (over +12 dBFS), as of integers stored as floats",

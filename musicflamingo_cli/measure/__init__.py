@@ -38,6 +38,8 @@ MONO_CORRELATION = 0.98
 OLD_NOISE_DB = (-62.0, -32.0)
 """The light hiss of old media, relative to the programme."""
 OLD_EDGE_DB_PER_OCTAVE = 38.0
+TELEPHONE_DB = 16.0
+"""How far bass and treble of a telephone lie under the band of speech, per Hz."""
 OLD_BANDWIDTH_HZ = 16_000.0
 """Old microphones and media lose their treble below this, more gently than the line above says."""
 
@@ -116,6 +118,7 @@ def _closer(
         "band_edge_flatness_db": bandwidth.edge_flatness(picture, highest) if highest else None,
         "treble_rise_db": bandwidth.treble_rise(picture),
         "steady_noise_db": steady.level_db if steady else None,
+        "noise_evenness": steady.evenness if steady else None,
         "steady_hiss": steady is not None and steady.hiss is not None,
         "hum_db": max((h for wave in waves if (h := hum.hum(wave, key.RATE)) is not None), default=None),
         "rumble_db": rumble.rumble(mixed, key.RATE),
@@ -125,6 +128,7 @@ def _closer(
         "dropout_share": gap_share,
         "bass_correlation": picture.bass_correlation,
         "old_recording": (len(channels) == 1 or (correlation or 0.0) > MONO_CORRELATION)
+        and not _is_telephone(picture)
         and (_hisses(steady) or _is_dull(slope, highest)),
         "onset_rate_hz": tempo.onset_rate(onsets, picture.frame_seconds),
         "spectral_entropy": spectrum.spectral_entropy(picture),
@@ -145,6 +149,17 @@ def _slow(wave: NDArray[np.float32], sample_rate: int, peak: float) -> NDArray[n
         block = (wave[start:stop] * np.float64(1 / peak)).astype(np.float32)
         blocks.append(stream.resample_chunk(block, last=stop == wave.size))
     return np.concatenate(blocks)
+
+
+def _is_telephone(picture: spectrum.Spectrogram) -> bool:
+    """Whether neither bass nor treble is there, as behind a telephone or an AM radio; old media have one of them."""
+    _, mean, _ = spectrum.band_levels(picture)
+    level = levels.decibels(mean)
+    bass, voice, treble = (
+        float(level[(picture.centres_hz > low) & (picture.centres_hz < high)].mean())
+        for low, high in ((40, 160), (300, 2500), (4500, 6500))
+    )
+    return voice - max(bass, treble) > TELEPHONE_DB
 
 
 def _hisses(steady: noise.Noise | None) -> bool:

@@ -24,6 +24,12 @@ STEADY = 0.5
 LEVEL_DB = 4.0
 """And it is even: its bands differ by less than this. Music that goes on and on still falls towards the top."""
 SMOOTH_SECONDS = 0.1
+SLOPE_HZ = (5000.0, 11_000.0)
+"""Where the slope of the floor is taken: above what music keeps up, below what codecs take away."""
+EVEN_DB_PER_OCTAVE = (6.0, 12.0)
+"""White and pink noise fall by up to 8, coded too; music by 9 to 25."""
+LOW_QUANTILE = 0.25
+"""Of the bands' floors, the one that counts in noise: codecs empty some of the bands in quiet moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,8 @@ class Noise:
     """Upper bound of a white noise over 22 kHz (or half the sample rate), dB relative to the programme's power."""
     hiss: float | None
     """Power per Hz of a noise that fills the upper end of the spectrum, scaled as the spectrogram; None without one."""
+    evenness: float
+    """How even the floor is from 5 to 11 kHz, 1 (as noise) to 0 (it falls as music does, or nothing is there)."""
 
 
 def steady_noise(spectrum: Spectrogram, peak: float) -> Noise | None:
@@ -61,9 +69,17 @@ def steady_noise(spectrum: Spectrogram, peak: float) -> Noise | None:
     smooth = spectrum.density[: count * length].reshape(count, length, -1).mean(axis=1)
     sounding = power[: count * length].reshape(count, length).mean(axis=1) > power.max() * 1e-6
     floor = np.percentile(smooth[sounding], 5, axis=0)
-    level = float(decibels(max(float(floor[bands].min()) * min(half_rate, 22_050.0), 1e-15) / programme))
+    even = bands & (centres > SLOPE_HZ[0]) & (centres < SLOPE_HZ[1])
+    evenness = 0.0
+    if even.sum() >= 4:
+        slope = float(np.polyfit(np.log2(centres[even]), decibels(floor[even]), 1)[0])
+        gentle, steep = EVEN_DB_PER_OCTAVE
+        evenness = float(np.clip((steep + slope) / (steep - gentle), 0.0, 1.0))
+    lowest = decibels(np.quantile(floor[bands], [0.0, LOW_QUANTILE]))
+    at_least, typical = lowest + float(decibels(min(half_rate, 22_050.0) / programme))
+    level = max(float(at_least + evenness * (typical - at_least)), float(decibels(1e-15 / programme)))
     top = filled & (centres > lower * edge) & (centres < edge)
     hiss = None
     if top.any() and np.median(floor[top] / mean[top]) > STEADY and np.ptp(decibels(mean[top])) < LEVEL_DB:
         hiss = float(np.median(mean[top]))
-    return Noise(level, hiss)
+    return Noise(level, hiss, evenness)

@@ -65,6 +65,34 @@ def test_pauses_between_notes_are_no_dropouts():
     assert measure(wave, RATE, "all").dropouts_per_minute == 0
 
 
+@pytest.mark.parametrize("depth", [25, 60])
+def test_soft_dips_are_dropouts(depth):
+    pad = np.random.default_rng(0).standard_normal((RATE * 10, 2)) * 0.1
+    level = np.ones(len(pad))
+    dip = 1 - (1 - 10 ** (-depth / 20)) * signal.windows.tukey(int(0.06 * RATE), 0.4)
+    for second in (1.05, 2.55, 4.05, 5.6, 7.2, 8.05):
+        level[int(second * RATE) :][: dip.size] = dip
+    found = measure((pad * level[:, None]).astype(np.float32), RATE, "all")
+    assert found.dropouts_per_minute == pytest.approx(6 * 6, abs=0.1)
+    assert found.dropout_share == pytest.approx(6 * 0.045 / 10, rel=0.3)
+
+
+def test_a_gate_in_time_is_no_dropout():
+    seconds = np.arange(RATE * 8) / RATE
+    pad = sum(np.sin(2 * np.pi * f * seconds) for f in (220, 277, 330, 440)) / 8
+    gated = pad * np.where(seconds % 0.25 < 0.2, 1, 10 ** (-25 / 20))
+    assert measure(gated[:, None].astype(np.float32), RATE, "all").dropouts_per_minute == 0
+
+
+@pytest.mark.parametrize("snr", [20, 35])
+def test_noise_is_known_as_such_below_the_edge_of_a_codec(song, snr):
+    noise = np.random.default_rng(0).standard_normal(song.shape) * rms(song) * 10 ** (-snr / 20)
+    low_pass = signal.firwin(1001, 16_000, fs=RATE)[:, None]
+    found = measure(signal.oaconvolve(song + noise, low_pass, axes=0).astype(np.float32), RATE, "all")
+    assert found.steady_noise_db == pytest.approx(-snr, abs=2)
+    assert found.noise_evenness > 0.9
+
+
 def test_inverting_one_channel_turns_the_bass_correlation(song):
     before = measure(song, RATE, "all")
     after = measure(song * np.array([1, -1], np.float32), RATE, "all")
@@ -79,3 +107,6 @@ def test_an_old_recording_is_known_as_one(song):
     hissing = mono + rng.standard_normal(mono.shape) * rms(mono) * 10 ** (-42 / 20)
     assert measure(hissing.astype(np.float32), RATE, "all").old_recording is True
     assert measure(song, RATE, "all").old_recording is False
+    telephone = signal.butter(4, [300, 3400], "band", fs=RATE, output="sos")
+    voice = signal.sosfilt(telephone, hissing, axis=0)
+    assert measure(voice.astype(np.float32), RATE, "all").old_recording is False
