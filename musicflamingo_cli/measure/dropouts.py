@@ -90,7 +90,7 @@ def _dips(power: NDArray[np.float64]) -> NDArray[np.bool_]:
     least = float(decibels(float(power.mean()))) + DIP_LEAST_DB
     low = (level < before - DIP_DROP_DB) & (before > least)
     found: list[tuple[int, int]] = []
-    for start in np.flatnonzero(low[1:] & ~low[:-1]) + 1:
+    for start in (np.flatnonzero(low[1:] & ~low[:-1]) + 1).tolist():
         back = level[start : start + longest + 1] >= before[start] - DIP_DROP_DB
         stop = start + int(back.argmax())
         if (
@@ -101,7 +101,7 @@ def _dips(power: NDArray[np.float64]) -> NDArray[np.bool_]:
         ):
             continue
         if abs(np.median(level[stop + 2 : stop + 2 + side]) - before[start]) < DIP_SIDES_DB:
-            found.append((int(start), stop))
+            found.append((start, stop))
     if len(found) >= REGULAR_FROM:
         between = np.diff([start for start, _ in found]).astype(np.float64)
         between /= between.min()
