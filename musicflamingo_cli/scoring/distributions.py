@@ -61,12 +61,12 @@ def moments(spread: Distribution) -> tuple[float, float] | None:
     mass = sum(chances)
     if not (math.isfinite(mass) and mass > 0.0):
         return None
-    likeliest = values[chances.index(max(chances))]
-    offsets, squares, low, high = _from(likeliest, values)
+    origin = values[chances.index(max(chances))] if spread.written is None else spread.written
+    offsets, squares, low, high = _from(origin, values)
     offset = sum(map(mul, chances, offsets)) / mass
     # Seen from where a large share lies, little cancels out here, and a distribution of one value has no spread.
     variance = sum(map(mul, chances, squares)) / mass - offset * offset
-    return min(max(likeliest + offset, low), high), math.sqrt(max(0.0, variance))
+    return min(max(origin + offset, low), high), math.sqrt(max(0.0, variance))
 
 
 @lru_cache(512)

@@ -20,6 +20,12 @@ from musicflamingo_cli.scoring.reply.tolerant_json import Tree
 
 WORDS_AROUND = "words_around"
 """Among the repairs: more than a fence, a heading or one short line ending in a colon stands outside the answer."""
+_ALONE = re.compile(r"\ufeff?\s*(?:```(?:json)?\s*```\s*)?")
+"""What is left of a reply that is one object, perhaps fenced, without it."""
+_PLAIN = re.compile(
+    r"(?!.*\b(?:user|human)\s?:)(?:[^<>\[\]{}\"'“”‘’|\\&~◁]|\b['’]\b)*+", re.IGNORECASE | re.DOTALL
+)
+"""Words around an object that can neither be thinking nor JSON, nor a key that was torn off it."""
 _FIRST = re.compile(r"(?!string|text|str|number|float)[^\W_]", re.IGNORECASE)
 """How a text begins that is neither empty nor what a template has in its place."""
 _SHORT_LINE = 80
@@ -79,30 +85,38 @@ def parse_reply(
     if assume_scale is not None and not (math.isfinite(assume_scale) and assume_scale > 0):
         raise ValueError(f"assume_scale is {assume_scale!r}; it must be a number above 0")
     names = names_of(fields)
-    if assume_scale is None and (answers := _strict(text, names, prompt)) is not None:
-        return Answer(answers, "ok")
+    if assume_scale is None and (strict := _strict(text, names, prompt)) is not None:
+        answers, outside = strict
+        if not outside:
+            return Answer(answers, "ok")
+        return _verdict(outside, names, answers, (WORDS_AROUND,) * _words_around(outside), True, finish_reason)
     if is_empty(text):
         return Answer({f.name: _MISSING for f in names.fields}, "failed", "empty")
     found, repairs, is_complete = _tolerant(text, names, prompt, finish_reason == "stop", assume_scale)
     return _verdict(text, names, found, repairs, is_complete, finish_reason)
 
 
-def _strict(text: str, names: Names, prompt: str) -> dict[str, FieldAnswer] | None:
-    """The answers of a reply that is one strict object, bare or in one fence, with just the asked keys, all in range.
+def _strict(text: str, names: Names, prompt: str) -> tuple[dict[str, FieldAnswer], str] | None:
+    """The answers of a reply with one strict object that has just the asked keys, all in range; and what is around it.
 
-    None for all others; a prompt with an object in it may have been echoed.
+    None for all others: where signs of thinking, tags, further JSON or a torn key stand around the object, or where the
+    prompt may have been echoed.
     """
-    if text[:7] == "```json" and text[-3:] == "```":
-        text = text[7:-3]
-    if "{" in prompt:
+    start, end = text.find("{"), text.rfind("}") + 1
+    if start < 0 or "{" in prompt:
+        return None
+    outside = text[:start] + text[end:]
+    is_alone = not outside or _ALONE.fullmatch(outside) is not None
+    if not is_alone and (_PLAIN.fullmatch(outside) is None or text[end : end + 1].strip("` \n")):
         return None
     try:
-        said = orjson.loads(text)
+        said = orjson.loads(text[start:end])
     except orjson.JSONDecodeError:
         return None
-    if type(said) is not dict or len(said) != len(names.fields):
+    if len(said) != len(names.fields):
         return None
     answers: dict[str, FieldAnswer] = {}
+    has_fraction = is_alone
     made = FieldAnswer._make  # half the time of calling the class, which is most of the time here
     for name, is_text, low, high in names.ranges:
         value = said.get(name)
@@ -111,11 +125,14 @@ def _strict(text: str, names: Names, prompt: str) -> dict[str, FieldAnswer] | No
                 return None
             answers[name] = made((value, "json", None, None, None, None, None))
         elif (type(value) is float or type(value) is int) and low <= value <= high:
+            has_fraction = has_fraction or 0 < value < 1
             number = value + 0.0  # no negative nought
             answers[name] = made((number, "json", None, number, None, None, None))
         else:
             return None
-    return answers
+    if not has_fraction or (not is_alone and prompt and prompt.strip()[:48] in text):
+        return None
+    return answers, "" if is_alone else text[:start] + "\n" + text[end:]
 
 
 def _tolerant(
