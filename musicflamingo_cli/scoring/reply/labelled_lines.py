@@ -42,7 +42,9 @@ _TAG = re.compile(r"<(?P<closing>/)?(?P<name>[A-Za-z][\w -]{0,60})>(?:(?P<value>
 _EMPHASIS = re.compile(r"(\*{1,3})([^*\n]+)\1")
 _LONGEST_NAME = 3
 """Words of a name; a line of more is a sentence, which is not judged."""
-_SMALL_WORDS = frozenset(("and", "are", "for", "here", "is", "it", "its", "my", "of", "our", "the", "this", "your"))
+_SMALL_WORDS = frozenset(
+    ("and", "are", "for", "here", "is", "it", "its", "my", "of", "our", "the", "this", "your", "you", "go")
+)
 
 
 class Line(NamedTuple):
@@ -147,9 +149,9 @@ class _Collector:
             if "|" in bare and (bare[0] == "|" or self._column or ("|" in following and _RULE.fullmatch(following))):
                 self._row(bare, number)
                 continue
-            if not any(map(str.isalnum, bare)):
-                continue
             self._column = None
+            if not any(map(str.isalnum, bare)) or bare.startswith(("```", "~~~")):
+                continue
             heading, self._heading = self._heading, None
             alone = _BELOW.fullmatch(line)
             if alone is not None and heading is not None:
@@ -176,18 +178,20 @@ class _Collector:
         match, is_alone = self.names.match(name), not rest.strip(" *_`")
         indent = len(line) - len(line.lstrip(" \t>"))
         depth: float = mark.end() if mark else indent
-        if match is None and (is_alone or bare[-1] in ":：" or not rest[0].isspace()):
-            name = bare.strip(_MARKS + ":：")
-            if is_right_above or bare[-1] not in ".!?":
-                depth -= 0.5  # a heading: what is no further in stands under it
+        if match is None and bare[-1] in ".!?" and not is_right_above:
+            return  # a sentence
         if mark and mark["heads"]:
             depth, indent = len(mark["heads"]) - 10, len(line)
+        elif match is None and (is_alone or bare[-1] in ":：" or not rest[0].isspace()):
+            depth -= 0.5  # a heading: what is no further in stands under it
+        elif match is None:
+            depth += 2  # a list right below a labelled line does not stand under it
         while self._above and depth <= self._above[-1].depth:
             self._above.pop()
         others = [parent.indent for parent in self._above if parent.scale is None]
         if match is None:
             if not is_words:
-                self._above.append(_Parent(depth, indent, _scale_under(name)))
+                self._above.append(_Parent(depth, indent, _scale_under(name if words_of(name) else bare)))
         elif others:
             if match.field.kind != "text" and not is_alone and indent <= others[-1]:
                 self.found.append(Line(match, rest, number, is_other=True))

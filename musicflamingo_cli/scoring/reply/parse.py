@@ -22,9 +22,7 @@ WORDS_AROUND = "words_around"
 """Among the repairs: more than a fence, a heading or one short line ending in a colon stands outside the answer."""
 _ALONE = re.compile(r"\ufeff?\s*(?:```(?:json)?\s*```\s*)?")
 """What is left of a reply that is one object, perhaps fenced, without it."""
-_PLAIN = re.compile(
-    r"(?!.*\b(?:user|human)\s?:)(?:[^<>\[\]{}\"'“”‘’|\\&~◁]|\b['’]\b)*+", re.IGNORECASE | re.DOTALL
-)
+_PLAIN = re.compile(r"(?!.*\b(?:user|human)\s?:)(?:[^<>\[\]{}\"'“”‘’|\\&~◁]|\b['’]\b)*+", re.IGNORECASE | re.DOTALL)
 """Words around an object that can neither be thinking nor JSON, nor a key that was torn off it."""
 _FIRST = re.compile(r"(?!string|text|str|number|float)[^\W_]", re.IGNORECASE)
 """How a text begins that is neither empty nor what a template has in its place."""

@@ -105,11 +105,10 @@ def _collect(one: Candidate, tree: Tree, names: Names, depth: int = 0) -> None:
         if isinstance(node, Scalar):
             continue
         if node.is_list:
-            for _, item in node.members:
-                if isinstance(item, Node) and (subject := _subject(item, names)):
-                    one.stated.setdefault(subject.name, []).append(Statement(item, scale))
-                else:
-                    queue.append((item, scale))
+            queue += [(item, scale) for _, item in node.members]
+            continue
+        if subject := _subject(node, names):
+            one.stated.setdefault(subject.name, []).append(Statement(node, scale))
             continue
         # of a key that stands twice in strict JSON the last counts, as for every reader of JSON
         for key, value in node.members if tree.repairs else dict(node.members).items():
@@ -129,12 +128,11 @@ def _collect(one: Candidate, tree: Tree, names: Names, depth: int = 0) -> None:
 
 def _subject(node: Node, names: Names) -> Field | None:
     """The field that an object names in a member: `{"name": "production_quality", "score": 0.8}`."""
-    keys = {joined(key): value for key, value in node.members}
-    if _VALUES.isdisjoint(keys):
-        return None
-    said = [value.text for key, value in keys.items() if key in _SUBJECTS and isinstance(value, Scalar)]
+    said = [value.text for key, value in node.members if isinstance(value, Scalar) and joined(key) in _SUBJECTS]
     matches = [match.field for text in said if (match := names.match(text))]
-    return matches[0] if len(matches) == 1 else None
+    if len(matches) != 1 or not any(joined(key) in _VALUES for key, _ in node.members):
+        return None
+    return matches[0]
 
 
 def _states(value: Value, is_score: bool) -> bool:
