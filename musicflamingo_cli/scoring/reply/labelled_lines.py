@@ -37,7 +37,6 @@ _BRACKETED = re.compile(rf"\s*+(?=[^\s(])[^0-9()]++\((?P<number>{NUMBER})\)[\s*_
 _RULE = re.compile(r"[\s|:\-=+]*-[\s|:\-=+]*")
 _HEADS = frozenset(("score", "scores", "rating", "ratings", "value", "values"))
 """What the column of the scores is headed by; other words of the closed list may stand beside it."""
-_NOTE = re.compile(r"\s*[(\[/%].*")
 _TAG = re.compile(r"<(?P<closing>/)?(?P<name>[A-Za-z][\w -]{0,60})>(?:(?P<value>[^<\n]{0,200})</(?P=name)>)?")
 _EMPHASIS = re.compile(r"(\*{1,3})([^*\n]+)\1")
 _LONGEST_NAME = 3
@@ -65,7 +64,7 @@ class _Parent(NamedTuple):
     """A line under which others stand."""
 
     depth: float
-    """How far in it stands, in columns; less for a heading."""
+    """How far in it stands, in columns; a bullet is one more, a heading less."""
     indent: int
     """Its space at the left; that of a heading with `#` is more than any other."""
     scale: Scale | None
@@ -177,7 +176,7 @@ class _Collector:
         name, rest = (label["name"].rstrip(_AROUND), label["rest"]) if label else (bare.strip(_MARKS), "")
         match, is_alone = self.names.match(name), not rest.strip(" *_`")
         indent = len(line) - len(line.lstrip(" \t>"))
-        depth: float = mark.end() if mark else indent
+        depth: float = indent + 1 if mark and mark.end() > indent else indent
         if match is None and bare[-1] in ".!?" and not is_right_above:
             return  # a sentence
         if mark and mark["heads"]:
@@ -185,7 +184,7 @@ class _Collector:
         elif match is None and (is_alone or bare[-1] in ":：" or not rest[0].isspace()):
             depth -= 0.5  # a heading: what is no further in stands under it
         elif match is None:
-            depth += 2  # a list right below a labelled line does not stand under it
+            depth += 1  # a list right below a labelled line does not stand under it
         while self._above and depth <= self._above[-1].depth:
             self._above.pop()
         others = [parent.indent for parent in self._above if parent.scale is None]
@@ -215,9 +214,9 @@ class _Collector:
             return
         match = self.names.match(cells[0].strip(" *_`:"))
         if self._column is None and match is None:
-            scored = [i for i, cell in enumerate(cells) if i and _is_score_head(cell)]
-            scale = holder(re.sub(r"^\W*\w+", "score", cells[scored[0]])) if len(scored) == 1 else None
-            self._column = (scored[0], scale) if scale is not None else (-1, NO_SCALE)
+            heads = [i for i, cell in enumerate(cells) if i and not _HEADS.isdisjoint(words_of(cell))]
+            scale = holder(cells[heads[0]]) if len(heads) == 1 else None
+            self._column = (heads[0], scale) if scale is not None else (-1, NO_SCALE)
             self.has_more = self.has_more or len(cells) > 2
             return
         column, scale = self._column = self._column or (0, NO_SCALE)
@@ -240,11 +239,6 @@ def _scale_under(name: str) -> Scale | None:
     if len(words) > _LONGEST_NAME or not words:
         return NO_SCALE
     return holder(name) or (NO_SCALE if set(words) <= HOLDERS | _SMALL_WORDS else None)
-
-
-def _is_score_head(cell: str) -> bool:
-    words = set(words_of(_NOTE.sub("", cell)))
-    return not words.isdisjoint(_HEADS) and words <= HOLDERS | _HEADS
 
 
 def _tags(text: str, names: Names) -> list[Line]:

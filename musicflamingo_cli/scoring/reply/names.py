@@ -26,7 +26,7 @@ HOLDERS = frozenset(
         "score scores scoring rating ratings evaluation evaluations assessment analysis review result results response "
         "answer answers reply final output content text message arguments json data object properties metadata track "
         "song music audio quality criteria dimensions metrics choices overall description details fields items "
-        "parameters report summary verdict breakdown scorecard detailed individual numeric numerical values numbers"
+        "parameters report summary verdict breakdown scorecard detailed individual numeric value values numbers"
     )
 )
 """The words that names are made of under which an answer may be nested. Under any other name stands something else

@@ -15,7 +15,7 @@ from musicflamingo_cli.scoring.reply.labelled_lines import read_lines
 from musicflamingo_cli.scoring.reply.names import Names, names_of
 from musicflamingo_cli.scoring.reply.numbers import Reading
 from musicflamingo_cli.scoring.reply.parts import decoded, parts_of, without_prompt
-from musicflamingo_cli.scoring.reply.select import Candidate, candidates, choose, read_field
+from musicflamingo_cli.scoring.reply.select import candidates, choose, read_field
 from musicflamingo_cli.scoring.reply.tolerant_json import Tree
 
 WORDS_AROUND = "words_around"
@@ -144,42 +144,31 @@ def _tolerant(
     said = without_prompt(said, prompt)
     trees, objects = candidates(said, names)
     chosen = choose(objects, names, prompt)
+    repairs = dict.fromkeys((*decodings, *chosen.repairs) if chosen else decodings)
     found: dict[str, FieldAnswer] = {}
-    repairs: dict[str, None] = {}
-    if chosen:
-        outside = _outside(said, [one.tree for one in chosen])
-        repairs = dict.fromkeys((*decodings, *(r for one in chosen for r in one.tree.repairs)))
-        if any(one.stated.keys() & names.wanted for one in chosen[1:]):
-            repairs = {"separate_objects": None} | repairs
-        found = _of_objects(chosen, names, bool(repairs), outside, assume)
-        is_complete = chosen[0].tree.root.closed
-        if names.wanted & {name for one in chosen for name in one.stated} or not is_complete:
-            around = (WORDS_AROUND,) if _words_around(outside + "\n" + parts.beside) else ()
-            return found, (*repairs, *around), is_complete
+    if chosen is not None:
+        outside = _outside(said, chosen.trees)
+        stated = {
+            field.name: read_field(field, chosen.stated[field.name], bool(repairs), assume)
+            for field in names.fields
+            if field.name in chosen.stated
+        }
+        more = chosen.has_others or "comments" in repairs or _WORD.search(outside) is not None
+        found = _settled(stated, "repaired" if repairs else "json", more)
+        if names.wanted & stated.keys() or not chosen.is_complete:
+            if _words_around(outside + "\n" + parts.beside):
+                repairs[WORDS_AROUND] = None
+            return found, tuple(repairs), chosen.is_complete
     beside = _outside(said, [tree for tree in trees if tree.root.closed])
     lines = read_lines(beside, names, prompt, said.endswith(beside[-1:]) and not said.endswith("\n"), assume)
-    rest = [line for number, line in enumerate(beside.split("\n")) if number not in lines.used]
-    more = lines.has_more or any(_WORD.search(line) for line in rest)
-    found = settled(lines.found, "labelled", more) | {n: one for n, one in found.items() if one.value is not None}
-    around = (WORDS_AROUND,) if _words_around("\n".join(rest) + "\n" + parts.beside) else ()
-    return found, (*repairs, *decodings, *around), False
+    rest = "\n".join(line for number, line in enumerate(beside.split("\n")) if number not in lines.used)
+    labelled = _settled(lines.found, "labelled", lines.has_more or _WORD.search(rest) is not None)
+    if _words_around(rest + "\n" + parts.beside):
+        repairs[WORDS_AROUND] = None
+    return labelled | {name: one for name, one in found.items() if one.value is not None}, tuple(repairs), False
 
 
-def _of_objects(
-    chosen: Sequence[Candidate], names: Names, is_repaired: bool, outside: str, assume: float | None
-) -> dict[str, FieldAnswer]:
-    """What the chosen objects state."""
-    stated: dict[str, Reading | FieldAnswer] = {}
-    for field in names.fields:
-        for one in chosen:
-            if field.name in one.stated:
-                stated[field.name] = read_field(field, one.stated[field.name], is_repaired, assume)
-                break
-    more = any(one.has_others or "comments" in one.tree.repairs for one in chosen) or _WORD.search(outside) is not None
-    return settled(stated, "repaired" if is_repaired else "json", more)
-
-
-def settled(stated: Mapping[str, Reading | FieldAnswer], obtained: str, more: bool) -> dict[str, FieldAnswer]:
+def _settled(stated: Mapping[str, Reading | FieldAnswer], obtained: str, more: bool) -> dict[str, FieldAnswer]:
     """Turn readings into answers; bare ones and noughts only where their scale is known.
 
     Args:
@@ -194,10 +183,8 @@ def settled(stated: Mapping[str, Reading | FieldAnswer], obtained: str, more: bo
     for name, one in stated.items():
         if isinstance(one, FieldAnswer):
             found[name] = one
-        elif one.value is None:
-            found[name] = FieldAnswer(None, None, one.reason, one.written)
-        elif one.whole and is_unclear:
-            found[name] = FieldAnswer(None, None, "unclear_scale", one.written)
+        elif one.value is None or (one.whole and is_unclear):
+            found[name] = FieldAnswer(None, None, one.reason or "unclear_scale", one.written)
         else:
             found[name] = FieldAnswer(one.value, "rescaled" if one.rescaled else obtained, None, one.written)
     return found

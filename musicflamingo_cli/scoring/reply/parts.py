@@ -25,7 +25,7 @@ _FENCED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """A fence that is marked as thinking."""
-_OPENER = re.compile(r"\s*(?=[^{\"\n]{0,14}[<>])([^{\"\n]{0,14})")
+_OPENER = re.compile(r"\s*\{?(?=[^{\"\n]{0,14}[<>])([^{\"\n]{0,14})")
 """The first signs of a reply where an angle bracket is among them: perhaps a damaged tag."""
 _USER_TURN = re.compile(
     r"<\|(?:im_start|start_header_id|start)\|>\s{0,2}(?:user|human)\b|<start_of_turn>user\b|^(?:user|human)\s?:",

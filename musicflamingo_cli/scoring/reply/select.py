@@ -53,15 +53,21 @@ class Statement(NamedTuple):
 
 @dataclass(slots=True)
 class Candidate:
-    """One object of the reply, with what it states."""
+    """What one object of the reply states; of the answer, perhaps several."""
 
-    tree: Tree
+    trees: list[Tree]
     stated: dict[str, list[Statement]] = field(default_factory=dict)
     """By field name, nearest the root first."""
     has_others: bool = False
     """True if it has more keys than those that were asked."""
     rank: tuple[int, bool, bool, int] = (0, False, False, 0)
     """Fields that it states, whether it is complete, whether it is fenced, where it begins: the highest counts."""
+    repairs: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is missing at its end."""
+        return self.rank[1]
 
 
 def candidates(text: str, names: Names) -> tuple[list[Tree], list[Candidate]]:
@@ -72,7 +78,7 @@ def candidates(text: str, names: Names) -> tuple[list[Tree], list[Candidate]]:
     for tree in trees:
         marks += text.count("```", at, tree.start) + text.count("~~~", at, tree.start)
         at = tree.start
-        one = Candidate(tree)
+        one = Candidate([tree], repairs=tree.repairs)
         _collect(one, tree, names)
         if one.stated:
             count = sum(any(_states(s.value, name in names.scored) for s in held) for name, held in one.stated.items())
@@ -81,21 +87,22 @@ def candidates(text: str, names: Names) -> tuple[list[Tree], list[Candidate]]:
     return trees, found
 
 
-def choose(found: Sequence[Candidate], names: Names, prompt: str) -> list[Candidate]:
-    """The answer among the candidates, and the complete objects that state nothing but what it leaves out.
+def choose(found: Sequence[Candidate], names: Names, prompt: str) -> Candidate | None:
+    """The answer among the candidates, with what complete objects state that hold nothing but what it leaves out.
 
-    Templates (`...`, `<genre>`, one number beside empty texts) and what the prompt itself says are none.
+    Templates (`...`, `<genre>`, noughts beside empty texts) and what the prompt itself says are none.
     """
     real = [one for one in found if not _is_template(one, names) and not _is_told(one, prompt)]
     if not real:
-        return []
-    chosen = [max(real, key=lambda one: one.rank)]
-    taken = set(chosen[0].stated)
+        return None
+    best = max(real, key=lambda one: one.rank)
     for other in reversed(real):
-        if other.tree.root.closed and not other.has_others and taken.isdisjoint(other.stated):
-            chosen.append(other)
-            taken |= other.stated.keys()
-    return chosen
+        if other.is_complete and not other.has_others and best.stated.keys().isdisjoint(other.stated):
+            is_score = not names.wanted.isdisjoint(other.stated)
+            best.repairs = (*(("separate_objects",) if is_score else ()), *best.repairs, *other.repairs)
+            best.trees += other.trees
+            best.stated |= other.stated
+    return best
 
 
 def _collect(one: Candidate, tree: Tree, names: Names, depth: int = 0) -> None:

@@ -300,10 +300,18 @@ class _Reader:
             self.repairs["missing_value"] = None
             value = Scalar("", False)
         else:
-            value = self._bare(top.is_list, is_commented)
-        if value is not None:
-            top.members.append((key, value))
-        return value is not None
+            value = self._bare(top.is_list)
+        if value is None:
+            return False
+        top.members.append((key, value))
+        if is_commented:
+            self._doubt(top, only_whole=True)
+        return True
+
+    def _restarts(self, top: Node) -> bool:
+        """Whether what begins here is no value but a new object, before which this one broke off."""
+        is_in_list = top.is_list and not (top.members and isinstance(top.members[-1][1], Scalar))
+        return not is_in_list and _begins_anew(self.text, self.pos, self.indent)
 
     def _string(self, in_list: bool) -> Scalar | None:
         """The quoted string here; None if an object begins within it, or in its place.
@@ -339,8 +347,8 @@ class _Reader:
         self.pos = self.end
         return Scalar(text[start + 1 :], True, "cut_off")
 
-    def _bare(self, in_list: bool, is_commented: bool) -> Scalar | None:
-        """The number or word here; a comment before it may say what a whole number is out of."""
+    def _bare(self, in_list: bool) -> Scalar | None:
+        """The number or word here; None if it is the name of what follows."""
         lost = None if in_list else _OPENING_LOST.match(self.text, self.pos)
         if lost is not None and _END.match(self.text, lost.end()):
             self.repairs["missing_quote"] = None
@@ -355,7 +363,7 @@ class _Reader:
         if end := _BARE_END.search(raw):
             raw, touches_end = raw[: end.start()], False
         self.pos += len(raw)
-        fault = "cut_off" if touches_end else "ambiguous" if is_commented and raw.isdigit() else None
+        fault = "cut_off" if touches_end else None
         if not _LITERAL.fullmatch(raw):
             if "\\" in raw:
                 self.repairs["bad_escape"] = None
