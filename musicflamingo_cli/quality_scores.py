@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -13,12 +16,14 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import id_text
 from musicflamingo_cli.results.sandbox import work_folder
-from musicflamingo_cli.results.tables.open import Table, id_column, nearest, open_table
-from musicflamingo_cli.results.tables.values import NO_NUMBER, OUTSIDE, as_written, decimal, unusable
+from musicflamingo_cli.results.tables.ids import id_column, nearest
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+OUTSIDE, NO_NUMBER = "outside 0..1", "not a number"
 Known = tuple[dict[str, float], dict[str, str]]
 """Usable scores by id; and of other ids, why theirs is none."""
 
@@ -104,3 +109,41 @@ def _pairs(table: Table, key: int, column: int) -> Iterable[tuple[str | None, An
         for song_id, value in zip(batch.column(key).to_pylist(), values.to_pylist(), strict=True):
             if song_id is not None:
                 yield id_text(song_id), value
+
+
+def unusable(value: Any) -> str | None:
+    """Return why a value is no score; None if it is one."""
+    if value is None or value is _na():
+        return "null"
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return NO_NUMBER
+    number = float(value)
+    if not math.isfinite(number):
+        return "not a finite number"
+    return None if 0 <= number <= 1 else OUTSIDE
+
+
+def _na() -> Any:
+    """Return pandas' mark of a missing value, if pandas is in use."""
+    return getattr(sys.modules.get("pandas"), "NA", None)
+
+
+def decimal(value: Any) -> float:
+    """Return a number as float64; a numpy float32 or float16 as the decimal number that it was written from."""
+    narrow = type(value).__name__ in ("float32", "float16")
+    return float(str(value)) if narrow else float(value)
+
+
+def as_written(column: pd.Series[Any]) -> list[Any]:
+    """Return a column's values; a float32 as the decimal number that it was written from."""
+    values = column.tolist()
+    if str(column.dtype).lower() not in ("float32", "float[pyarrow]"):
+        return values
+    import numpy as np
+
+    return [v if v is None or v is _na() else np.float32(v) for v in values]
+
+
+def is_number(value: object) -> bool:
+    """Return whether a value is a finite number; a truth value is none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

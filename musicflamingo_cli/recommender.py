@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args, overload
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import id_text
-from musicflamingo_cli.quality_scores import column_of, ids_of, is_frame, scores_of, scores_of_frame
+from musicflamingo_cli.quality_scores import column_of, decimal, ids_of, is_frame, is_number, scores_of, scores_of_frame
 from musicflamingo_cli.results.filter.rules import number_text
-from musicflamingo_cli.results.tables.open import OVERALL
-from musicflamingo_cli.results.tables.values import decimal, is_number
+from musicflamingo_cli.results.tables.table import OVERALL
 
 if TYPE_CHECKING:
     import pandas as pd

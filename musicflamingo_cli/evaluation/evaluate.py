@@ -31,7 +31,7 @@ from musicflamingo_cli.evaluation.threshold import find_threshold
 from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.results.columns import is_number
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.results.tables.open import ID_NAMES
+from musicflamingo_cli.results.tables.ids import ID_NAMES
 from musicflamingo_cli.results.tables.table import Table
 
 BASELINES = ("loudness_lufs", "audio_seconds", "bandwidth_hz")

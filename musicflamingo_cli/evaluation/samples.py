@@ -24,7 +24,7 @@ from musicflamingo_cli.evaluation.staging import (
 )
 from musicflamingo_cli.results.columns import is_number
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.results.tables.open import ID_NAMES
+from musicflamingo_cli.results.tables.ids import ID_NAMES
 from musicflamingo_cli.results.tables.table import Table
 
 Floats = NDArray[np.float64]

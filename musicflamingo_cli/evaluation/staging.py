@@ -12,7 +12,8 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation.picked import Picked, has_column, pick, pick_group, pick_id
 from musicflamingo_cli.evaluation.records import Join
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
-from musicflamingo_cli.results.tables.open import id_column, open_table
+from musicflamingo_cli.results.tables.ids import id_column
+from musicflamingo_cli.results.tables.open import open_table
 from musicflamingo_cli.results.tables.table import Table, naming_damage
 
 NAMED = 3

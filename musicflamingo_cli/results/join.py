@@ -14,9 +14,9 @@ from musicflamingo_cli.results.columns import Column, Columns, comes_back
 from musicflamingo_cli.results.run_card import CARD_KEY
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.spelling import is_twin, mark_of, own_name
-from musicflamingo_cli.results.tables.ids import few_match
-from musicflamingo_cli.results.tables.kinds import nullable
-from musicflamingo_cli.results.tables.open import ID_NAMES, Table, id_column, id_sql
+from musicflamingo_cli.results.tables.cells import nullable
+from musicflamingo_cli.results.tables.ids import ID_NAMES, few_match, id_column, id_sql
+from musicflamingo_cli.results.tables.table import Table
 
 EXACT_ROWS = 250_000
 """Ids of a joined table that are compared before the join. Further on, a repeated id shows when it meets its song;

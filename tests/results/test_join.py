@@ -9,7 +9,8 @@ import pytest
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.join import in_order
-from musicflamingo_cli.results.tables.open import Table, open_table
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.table import Table
 
 
 @pytest.fixture

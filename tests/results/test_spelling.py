@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from musicflamingo_cli.cli import main
 from musicflamingo_cli.results.spelling import is_held, twins_for
-from musicflamingo_cli.results.tables.open import Reading, open_table
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.table import Reading
 from musicflamingo_cli.results.write.parquet import write_text
 
 SONGS = """id,ver,n,flag,bpm,long,title,plays,date

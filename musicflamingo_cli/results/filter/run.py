@@ -17,8 +17,8 @@ from musicflamingo_cli.results.filter.query import FilterQuery
 from musicflamingo_cli.results.join import Joined, join_tables
 from musicflamingo_cli.results.sandbox import Sandbox, work_folder
 from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
-from musicflamingo_cli.results.tables.open import Reading, open_table
-from musicflamingo_cli.results.tables.table import naming_damage
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.table import Reading, naming_damage
 from musicflamingo_cli.results.write.formats import STDOUT, check_output, format_of, rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
 from musicflamingo_cli.results.write.parquet import ParquetSink, left_out, write_partitions, write_text

@@ -10,7 +10,8 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.merge.columns import STAGED, unreadable
 from musicflamingo_cli.results.merge.rejects import places_of
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.results.tables.open import Reject, Table, id_sql
+from musicflamingo_cli.results.tables.ids import id_sql
+from musicflamingo_cli.results.tables.table import Reject, Table
 
 
 @dataclass(frozen=True, slots=True)

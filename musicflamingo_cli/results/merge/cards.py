@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from musicflamingo_cli.results.run_card import CARD_KEY
-from musicflamingo_cli.results.tables.open import Table
+from musicflamingo_cli.results.tables.table import Table
 
 
 def is_one_run(tables: Sequence[Table]) -> bool:

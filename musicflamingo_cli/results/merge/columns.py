@@ -8,7 +8,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.sandbox import quoted, text
 from musicflamingo_cli.results.schema import DETAIL, HEAD
 from musicflamingo_cli.results.spelling import CSV, JSON
-from musicflamingo_cli.results.tables.kinds import nullable, widened_sql
+from musicflamingo_cli.results.tables.cells import nullable, widened_sql
 from musicflamingo_cli.results.tables.score_documents import WEIGHTS
 from musicflamingo_cli.results.tables.table import OVERALL, Table
 

@@ -9,7 +9,7 @@ from typing import Any
 from musicflamingo_cli.results.merge.combine import Combination, Scale
 from musicflamingo_cli.results.sandbox import Limits
 from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
-from musicflamingo_cli.results.tables.reading import Reading
+from musicflamingo_cli.results.tables.table import Reading
 from musicflamingo_cli.results.write.formats import format_of
 
 

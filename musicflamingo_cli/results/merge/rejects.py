@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from musicflamingo_cli.results.tables.csv_file import CsvFile
 from musicflamingo_cli.results.tables.json_table import json_lines_of_rows
-from musicflamingo_cli.results.tables.open import Reject, Table
+from musicflamingo_cli.results.tables.table import Reject, Table
 from musicflamingo_cli.results.write.formats import rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
 from musicflamingo_cli.results.write.parquet import write_rows

@@ -15,8 +15,8 @@ from musicflamingo_cli.results.merge.options import MergeOptions, MergeResult
 from musicflamingo_cli.results.merge.rejects import SHOWN, reject_lines, write_rejects
 from musicflamingo_cli.results.merge.shards import Merged, Shards
 from musicflamingo_cli.results.sandbox import Sandbox, work_folder
-from musicflamingo_cli.results.tables.open import Reject, open_table
-from musicflamingo_cli.results.tables.table import NothingLeft, naming_damage
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.table import NothingLeft, Reject, naming_damage
 from musicflamingo_cli.results.write.formats import check_output, format_of, rows_format
 from musicflamingo_cli.results.write.outputs import Outputs
 from musicflamingo_cli.results.write.parquet import left_out, write_batches, write_rows, write_text

@@ -16,8 +16,9 @@ from musicflamingo_cli.results.merge.cards import is_one_run, merged_card, unlik
 from musicflamingo_cli.results.merge.columns import STAGED, known, read_as, score_names, sql_type, together
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
 from musicflamingo_cli.results.spelling import is_twin, own_name, without_twins
-from musicflamingo_cli.results.tables.kinds import nullable
-from musicflamingo_cli.results.tables.open import OVERALL, Reject, Table, id_column
+from musicflamingo_cli.results.tables.cells import nullable
+from musicflamingo_cli.results.tables.ids import id_column
+from musicflamingo_cli.results.tables.table import OVERALL, Reject, Table
 
 KIND = ("engine", "model", "revision", "prompt", "prompt_hash", "decode_mode")
 """What must be equal in all rows of tables that are merged."""

@@ -17,9 +17,9 @@ from musicflamingo_cli.results.merge.options import MergeOptions, MergeResult, N
 from musicflamingo_cli.results.merge.rejects import reject_lines, write_rejects
 from musicflamingo_cli.results.sandbox import Sandbox, text
 from musicflamingo_cli.results.tables.audiobox import AUDIOBOX, SCALE, axis, is_audiobox, read_audiobox
-from musicflamingo_cli.results.tables.ids import few_match
-from musicflamingo_cli.results.tables.open import ID_NAMES, Table, id_column, open_table
-from musicflamingo_cli.results.tables.table import naming_damage
+from musicflamingo_cli.results.tables.ids import ID_NAMES, few_match, id_column
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.table import Table, naming_damage
 from musicflamingo_cli.results.write.outputs import Outputs
 from musicflamingo_cli.results.write.parquet import ParquetSink
 

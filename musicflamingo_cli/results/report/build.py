@@ -16,8 +16,8 @@ from musicflamingo_cli.results.report.songs import song_lists
 from musicflamingo_cli.results.report.view import Score, View, view_of
 from musicflamingo_cli.results.run_card import card_of, part_of
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
-from musicflamingo_cli.results.tables.open import OVERALL, Reading, Table, open_table
-from musicflamingo_cli.results.tables.table import naming_damage
+from musicflamingo_cli.results.tables.open import open_table
+from musicflamingo_cli.results.tables.table import OVERALL, Reading, Table, naming_damage
 from musicflamingo_cli.results.write.formats import check_output, output
 
 SUFFIXES = (".html", ".htm")

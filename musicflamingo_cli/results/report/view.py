@@ -31,8 +31,8 @@ from musicflamingo_cli.results.report.records import ReportOptions
 from musicflamingo_cli.results.run_card import stated_scores
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.schema import HEAD
-from musicflamingo_cli.results.tables.ids import can_be_id
-from musicflamingo_cli.results.tables.open import ID_NAMES, OVERALL, Table, id_sql, nearest
+from musicflamingo_cli.results.tables.ids import ID_NAMES, can_be_id, id_sql, nearest
+from musicflamingo_cli.results.tables.table import OVERALL, Table
 
 TEXTS = ("title", "status", "reason", "error", "audio", "finish_reason", "cached", "audio_flags")
 LISTS = {"flags": "audio_flags", "repairs": "repairs"}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import id_text
 from musicflamingo_cli.results.spelling import own_name
 from musicflamingo_cli.results.tables.ids import ID_NAMES
 from musicflamingo_cli.results.tables.json_table import json_values
-from musicflamingo_cli.results.tables.table import Part, Table
+from musicflamingo_cli.results.tables.staging import write_staged
+from musicflamingo_cli.results.tables.table import Table
 
 AXES = {
     "CE": "content_enjoyment",
@@ -49,25 +50,22 @@ def read_audiobox(table: Table, inputs: str | None, scale: tuple[float, float], 
     own = next((name for name in ID_NAMES if name in table.schema.names), None)
     if own is None and inputs is None:
         raise UsageError(f"{table.name}: Audiobox's output has no ids; name its input file with --input")
-    ids = None if own else _ids(str(inputs), table)
+    ids = iter(()) if own else _ids(str(inputs), table)
     others = [n for n in table.schema.names if own_name(n) not in (*AXES, own, *AXES.values())]
     fields = [pa.field("song_id", pa.string()), *(pa.field(n, pa.float64()) for n in AXES.values())]
     schema = pa.schema([*fields, *(table.schema.field(n) for n in others)])
-    path = work / f"audiobox{len(list(work.glob('audiobox*.parquet')))}.parquet"
-    low, high = scale
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        low, high = scale
         for batch in table.batches():
-            found = (
-                map(id_text, batch.column(own).to_pylist())
-                if own
-                else (next(ids or iter(())) for _ in range(len(batch)))
-            )
-            names = pa.array(list(found), pa.string())
+            found = map(id_text, batch.column(own).to_pylist()) if own else islice(ids, len(batch))
             axes = [_scaled(batch.column(axis), low, high, f"{table.name}: {axis}") for axis in AXES]
-            columns = [names, *axes, *(batch.column(n) for n in others)]
-            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+            columns = [pa.array(list(found), pa.string()), *axes, *(batch.column(n) for n in others)]
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    part = write_staged(work, schema, batches())
     spans = dict.fromkeys(AXES.values(), (0.0, 1.0))
-    return Table(table.name, (Part(path, table.rows, schema),), schema, table.rejects, AUDIOBOX, spans)
+    return Table(table.name, (part,), schema, table.rejects, AUDIOBOX, spans)
 
 
 def _scaled(values: pa.Array, low: float, high: float, name: str) -> pa.Array:

@@ -15,11 +15,10 @@ import pyarrow.csv as pcsv
 from musicflamingo_cli.csv_records import CsvReader, Line, read_lines
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.csv_text import FORMULA, in_quotes, quoted_cell, unguarded
-from musicflamingo_cli.results.tables.reading import are_null_words
+from musicflamingo_cli.results.tables.cells import are_null_words
+from musicflamingo_cli.results.tables.staging import BLOCK, BOM, suffix_of
 
-COMPRESSED = (".gz", ".zst")
-BLOCK = 4 << 20
-BOM, TAB = b"\xef\xbb\xbf", "\t"
+TAB = "\t"
 GUARDED = f"^'({FORMULA})"
 """A text cell that was kept from being a formula: with an apostrophe more than it had."""
 
@@ -119,7 +118,6 @@ def _header(path: Path, reader: CsvReader) -> tuple[str, ...]:
 
 
 def _separator(path: Path, header: bytes) -> str:
-    suffixes = [s.lower() for s in path.suffixes if s.lower() not in COMPRESSED]
-    if suffixes[-1:] == [".tsv"]:
+    if suffix_of(path) == ".tsv":
         return TAB
     return ";" if b";" in header and b"," not in header else (TAB if b"\t" in header and b"," not in header else ",")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.nulls import FAILURES, NOTHING
 from musicflamingo_cli.results.spelling import CSV, EXACT, exact_type, exact_values, is_held, own_name
 from musicflamingo_cli.results.tables.csv_file import GUARDED, CsvFile
 from musicflamingo_cli.results.tables.ids import ID_NAMES
-from musicflamingo_cli.results.tables.reading import PLAIN, Reading
-from musicflamingo_cli.results.tables.table import Part, Reject, Table
+from musicflamingo_cli.results.tables.staging import check_columns, readable, write_staged
+from musicflamingo_cli.results.tables.table import PLAIN, Reading, Reject, Table
 
 WORDS, NO_NUMBERS = pa.array(sorted(NOTHING)), pa.array(sorted(FAILURES))
 WHOLE = r"^(0|-?[1-9][0-9]{0,17})$"
@@ -181,32 +180,3 @@ def _numbers(cells: pa.Array) -> pa.Array:
 
 def _covers(name: str, kind: str) -> bool:
     return kind in ("", name) or (name == "float" and kind == "int") or (name == "int" and kind == "float")
-
-
-def write_staged(work: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Part:
-    """Write batches to a Parquet file in the work folder."""
-    number = len(list(work.glob("staged*.parquet")))
-    path, rows = work / f"staged{number}.parquet", 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in batches:
-            rows += len(batch)
-            writer.write_batch(batch)
-    return Part(path, rows, schema)
-
-
-def check_columns(name: str, columns: Sequence[str]) -> None:
-    """Refuse a table without a column, or with two of one name. Raises `UsageError`."""
-    twice = sorted({c for c in columns if columns.count(c) > 1})
-    if twice:
-        raise UsageError(f"{name}: column '{twice[0]}' stands there twice")
-    if not columns:
-        raise UsageError(f"{name}: no column and no row in it")
-
-
-@contextmanager
-def readable(name: str) -> Iterator[None]:
-    """Turn trouble with reading a file into a `UsageError` that names it."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as problem:
-        raise UsageError(f"{name}: {str(problem).strip().splitlines()[0]}") from None

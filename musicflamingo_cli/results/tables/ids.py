@@ -9,6 +9,7 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.ids import EXACT
 from musicflamingo_cli.results.spelling import without_twins
+from musicflamingo_cli.results.tables.table import Table
 
 ID_NAMES = ("song_id", "id")
 """Columns that hold the id unless a person names another."""
@@ -24,6 +25,19 @@ def nearest(name: str, names: Sequence[str]) -> str:
     if close:
         return f" (did you mean {', '.join(close)}?)"
     return f" (columns: {', '.join(names[:30])}{', ...' if len(names) > 30 else ''})"
+
+
+def id_column(table: Table, wanted: str | None, flag: str = "--on") -> int:
+    """Return the position of the id column: the one named, else `song_id`, else `id`. Raises `UsageError`."""
+    names = table.schema.names
+    if wanted is not None:
+        if wanted in names:
+            return int(names.index(wanted))
+        raise UsageError(f"{table.name}: no column '{wanted}'{nearest(wanted, names)}")
+    for name in ID_NAMES:
+        if name in names:
+            return int(names.index(name))
+    raise UsageError(f"{table.name}: no column 'song_id'{nearest('song_id', names)}; name the id with {flag}")
 
 
 def can_be_id(kind: pa.DataType) -> bool:

@@ -1,7 +1,8 @@
-"""One column of JSON values: the type that holds them all, and whether it tells how they were written."""
+"""JSON values with all their digits, and columns of them: which type holds all, and whether it tells how they were."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -13,6 +14,9 @@ from musicflamingo_cli.results.tables.ids import ID_NAMES
 
 INT64 = 2**63
 HUGE = 10**MOST_DIGITS
+LONG, AS_LONG = b"0" * 16, bytes.maketrans(b"123456789.", b"0" * 10)
+"""A number, perhaps, that has more digits than any double is sure to hold: how it looks once translated."""
+BLANKS = b" \t\r\n"
 
 
 class LongFloat(float):
@@ -22,7 +26,7 @@ class LongFloat(float):
     digits: str
 
 
-def float_of(digits: str) -> float:
+def _float(digits: str) -> float:
     """Read a JSON number with a point or an exponent."""
     value = float(digits)
     if repr(value) == digits or is_held(digits, value):
@@ -30,6 +34,34 @@ def float_of(digits: str) -> float:
     long = LongFloat(value)
     long.digits = digits
     return long
+
+
+def loads(raw: bytes) -> Any:
+    """Read JSON, also what Python's `json` writes beyond it: NaN and Infinity as None, lone surrogates written out.
+
+    A whole number is an `int` of any size, and one that a double does not hold a `LongFloat`.
+    """
+    try:
+        value = orjson.loads(raw)
+        # orjson makes a double of every long number; what it writes again as it was has lost nothing.
+        if LONG not in raw.translate(AS_LONG) or _squeezed(orjson.dumps(value)) == _squeezed(raw):
+            return value
+    except ValueError:
+        pass
+    value = json.loads(raw.decode("utf-8-sig"), parse_constant=lambda _: None, parse_float=_float)
+    return _plain(value) if b"\\ud" in raw.lower() else value
+
+
+def _squeezed(raw: bytes) -> bytes:
+    return raw.translate(None, BLANKS)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return {_plain(k): _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def text_of(value: Any) -> str:

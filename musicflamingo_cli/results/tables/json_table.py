@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.spelling import EXACT, JSON, exact_type, exact_values, own_name
-from musicflamingo_cli.results.tables.csv_file import COMPRESSED
-from musicflamingo_cli.results.tables.csv_table import check_columns, readable, write_staged
-from musicflamingo_cli.results.tables.json_columns import JsonColumn, float_of, text_of
-from musicflamingo_cli.results.tables.reading import PLAIN, Reading, nulled_song
-from musicflamingo_cli.results.tables.table import NothingLeft, Reject, Table
+from musicflamingo_cli.results.tables.cells import nulled_song
+from musicflamingo_cli.results.tables.json_columns import JsonColumn, loads, text_of
+from musicflamingo_cli.results.tables.score_documents import LEGACY, lift, rows_of_caches, rows_of_document
+from musicflamingo_cli.results.tables.staging import BLOCK, BOM, check_columns, readable, suffix_of, write_staged
+from musicflamingo_cli.results.tables.table import PLAIN, NothingLeft, Reading, Reject, Table
 
-LONG, AS_LONG = b"0" * 16, bytes.maketrans(b"123456789.", b"0" * 10)
-"""A number, perhaps, that has more digits than any double is sure to hold: how it looks once translated."""
-BLANKS = b" \t\r\n"
 ROWS = 20_000
 """Rows of JSON that are turned into columns at a time."""
 
@@ -30,8 +27,6 @@ def stage_json(name: str, work: Path, how: Reading) -> Table:
 
     A line that is no object is a reject with `how.set_aside`, and else an error.
     """
-    from musicflamingo_cli.results.tables.score_documents import rows_of_document
-
     with readable(name):
         rejects: list[Reject] = []
 
@@ -39,15 +34,22 @@ def stage_json(name: str, work: Path, how: Reading) -> Table:
             rejects.clear()
             if _is_lines(name):
                 return (row for _, row in _json_lines(name, rejects, how))
-            return rows_of_document(name, _load(name), rejects, how.nulls)
+            with pa.input_stream(name) as stream:
+                raw = stream.read().removeprefix(BOM)
+            try:
+                document = loads(raw)
+            except (ValueError, RecursionError) as problem:
+                raise UsageError(f"{name}: not a whole JSON document ({problem})") from None
+            return rows_of_document(name, document, rejects, how.nulls)
 
         return _stage_rows(name, work, rows, rejects, "json", how)
 
 
-def stage_rows(name: str, work: Path, rows: Iterable[dict[str, Any]], rejects: Sequence[Reject], form: str) -> Table:
-    """Stage rows that are at hand."""
-    listed = list(rows)
-    return _stage_rows(name, work, lambda: iter(listed), rejects, form, PLAIN)
+def stage_caches(name: str, work: Path, files: Sequence[Path]) -> Table:
+    """Stage the caches of the older script."""
+    rejects: list[Reject] = []
+    rows = list(rows_of_caches(name, files, rejects))
+    return _stage_rows(name, work, lambda: iter(rows), rejects, LEGACY, PLAIN)
 
 
 def _stage_rows(
@@ -86,57 +88,21 @@ def _stage_rows(
 
 
 def _groups(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    group: list[dict[str, Any]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == ROWS:
-            yield group
-            group = []
-    if group:
+    while group := list(islice(rows, ROWS)):
         yield group
-
-
-def loads(raw: bytes) -> Any:
-    """Read JSON, also what Python's `json` writes beyond it: NaN and Infinity as None, lone surrogates written out.
-
-    A whole number is an `int` of any size, and one that a double does not hold a `LongFloat`.
-    """
-    try:
-        value = orjson.loads(raw)
-        # orjson makes a double of every long number; what it writes again as it was has lost nothing.
-        if LONG not in raw.translate(AS_LONG) or _squeezed(orjson.dumps(value)) == _squeezed(raw):
-            return value
-    except ValueError:
-        pass
-    value = json.loads(raw.decode("utf-8-sig"), parse_constant=lambda _: None, parse_float=float_of)
-    return _plain(value) if b"\\ud" in raw.lower() else value
-
-
-def _squeezed(raw: bytes) -> bytes:
-    return raw.translate(None, BLANKS)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return {_plain(k): _plain(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
 def _is_lines(name: str) -> bool:
     """Return whether each line of a file stands for itself: the first one is an object, and another follows it."""
+    if suffix_of(Path(name)) in (".jsonl", ".ndjson"):
+        return True
     with pa.input_stream(name) as stream:
         head = stream.read(8 << 20)
-    lines = [line for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
-    suffixes = [s.lower() for s in Path(name).suffixes if s.lower() not in COMPRESSED]
-    if suffixes[-1:] in ([".jsonl"], [".ndjson"]):
-        return True
+    lines = [line for line in head.removeprefix(BOM).split(b"\n") if line.strip()]
     try:
-        first = loads(lines[0])
+        return len(lines) > 1 and isinstance(loads(lines[0]), dict)
     except ValueError:
         return False
-    return isinstance(first, dict) and len(lines) > 1
 
 
 def json_lines_of_rows(name: str) -> Iterator[int]:
@@ -147,8 +113,6 @@ def json_lines_of_rows(name: str) -> Iterator[int]:
 
 def _json_lines(name: str, rejects: list[Reject], how: Reading) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows of a file of JSON lines, each with its line."""
-    from musicflamingo_cli.results.tables.score_documents import lift
-
     for number, line in _parsed_lines(name):
         if not isinstance(line, dict):
             torn = isinstance(line, Torn)
@@ -180,32 +144,10 @@ class Torn(str):
 def _parsed_lines(name: str) -> Iterator[tuple[int, Any]]:
     """Read a file of JSON lines as (line number, value or `Torn`)."""
     with pa.input_stream(name) as raw:
-        number = 0
-        for number, line in enumerate(_lines(raw), 1):
-            stripped = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
-            if not stripped:
-                continue
-            try:
-                value = loads(stripped)
-            except (ValueError, RecursionError) as problem:
-                value = Torn(f"not a whole JSON value ({problem})")
-            yield number, value
-
-
-def _lines(stream: Any) -> Iterator[bytes]:
-    rest = b""
-    while block := stream.read(1 << 20):
-        pieces = (rest + block).split(b"\n")
-        rest = pieces.pop()
-        yield from pieces
-    if rest:
-        yield rest
-
-
-def _load(name: str) -> Any:
-    with pa.input_stream(name) as stream:
-        raw = stream.read()
-    try:
-        return loads(raw.removeprefix(b"\xef\xbb\xbf"))
-    except (ValueError, RecursionError) as problem:
-        raise UsageError(f"{name}: not a whole JSON document ({problem})") from None
+        for number, line in enumerate(io.BufferedReader(raw, BLOCK), 1):
+            bare = (line.removeprefix(BOM) if number == 1 else line).strip()
+            if bare:
+                try:
+                    yield number, loads(bare)
+                except (ValueError, RecursionError) as problem:
+                    yield number, Torn(f"not a whole JSON value ({problem})")

@@ -12,24 +12,13 @@ import pyarrow.parquet as pq
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.files import PART
 from musicflamingo_cli.nulls import is_null_word
+from musicflamingo_cli.results.tables.cells import is_text, repeated_part, without_views
+from musicflamingo_cli.results.tables.csv_table import stage_csv
 from musicflamingo_cli.results.tables.damage import TROUBLE, unreadable
-from musicflamingo_cli.results.tables.ids import ID_NAMES, id_sql, nearest
-from musicflamingo_cli.results.tables.kinds import repeated_part, without_views
-from musicflamingo_cli.results.tables.reading import PLAIN, Reading, is_text
-from musicflamingo_cli.results.tables.table import OVERALL, Part, Reject, Table
-
-__all__ = [
-    "ID_NAMES",
-    "OVERALL",
-    "Part",
-    "Reading",
-    "Reject",
-    "Table",
-    "id_column",
-    "id_sql",
-    "nearest",
-    "open_table",
-]
+from musicflamingo_cli.results.tables.json_table import stage_caches, stage_json
+from musicflamingo_cli.results.tables.score_documents import cache_files
+from musicflamingo_cli.results.tables.staging import suffix_of
+from musicflamingo_cli.results.tables.table import PLAIN, Part, Reading, Table
 
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 MAGIC = b"PAR1"
@@ -46,20 +35,17 @@ def open_table(name: str, work: Path, how: Reading = PLAIN) -> Table:
     Raises:
         UsageError: Naming the file.
     """
-    from musicflamingo_cli.results.tables.legacy_cache import is_cache_folder, read_cache_folder
-
     if not name:
         raise UsageError("the name of a table is empty")
     path = Path(name)
     if path.name.endswith(PART):
         raise UsageError(f"{name} is a part file: its writer is at work, or died")
     if path.is_dir():
-        files = parquet_files(path)
-        if not files and is_cache_folder(path):
-            return read_cache_folder(name, work)
-        if not files:
-            raise UsageError(f"{name}: no Parquet file in this folder")
-        return _parquet(name, files, path, how.nulls)
+        if files := _parquet_files(path):
+            return _parquet(name, files, path, how.nulls)
+        if files := cache_files(path):
+            return stage_caches(name, work, files)
+        raise UsageError(f"{name}: no Parquet file in this folder")
     if not path.exists():
         raise UsageError(f"{name}: there is no such file or folder")
     if not path.is_file():
@@ -73,19 +59,13 @@ def open_table(name: str, work: Path, how: Reading = PLAIN) -> Table:
         raise UsageError(f"{name} is empty: not even a header")
     if head.startswith(MAGIC):
         return _parquet(name, [path], None, how.nulls)
-    suffixes = [s.lower() for s in path.suffixes if s.lower() not in (".gz", ".zst")]
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = suffix_of(path)
     if suffix in (".parquet", ".pq"):
         raise unreadable(path, ValueError("it does not begin as Parquet does"))
-    from musicflamingo_cli.results.tables.csv_table import stage_csv
-    from musicflamingo_cli.results.tables.json_table import stage_json
-
-    if suffix in (".csv", ".tsv"):
-        return stage_csv(name, work, how)
-    return stage_json(name, work, how)
+    return (stage_csv if suffix in (".csv", ".tsv") else stage_json)(name, work, how)
 
 
-def parquet_files(folder: Path) -> list[Path]:
+def _parquet_files(folder: Path) -> list[Path]:
     """Return the Parquet files under a folder, sorted by path; hidden ones and part files are left out."""
     found = [p for p in folder.rglob("*") if p.suffix.lower() in (".parquet", ".pq") and p.is_file()]
     inside = [p for p in found if not any(piece.startswith((".", "_")) for piece in p.relative_to(folder).parts)]
@@ -142,16 +122,3 @@ def _unified(parts: Sequence[Part]) -> pa.Schema:
         if name not in schema.names:
             schema = schema.append(pa.field(name, pa.string()))
     return schema
-
-
-def id_column(table: Table, wanted: str | None, flag: str = "--on") -> int:
-    """Return the position of the id column: the one named, else `song_id`, else `id`. Raises `UsageError`."""
-    names = table.schema.names
-    if wanted is not None:
-        if wanted in names:
-            return int(names.index(wanted))
-        raise UsageError(f"{table.name}: no column '{wanted}'{nearest(wanted, names)}")
-    for name in ID_NAMES:
-        if name in names:
-            return int(names.index(name))
-    raise UsageError(f"{table.name}: no column 'song_id'{nearest('song_id', names)}; name the id with {flag}")

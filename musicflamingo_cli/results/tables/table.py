@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +14,30 @@ import pyarrow.parquet as pq
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.run_card import card_of, stated_scores
 from musicflamingo_cli.results.sandbox import BATCH, QueryError, Sandbox, text
+from musicflamingo_cli.results.tables.cells import nulled, nulled_sql, widened, widened_sql
 from musicflamingo_cli.results.tables.damage import TROUBLE, damaged, damaged_column, unreadable
-from musicflamingo_cli.results.tables.kinds import widened, widened_sql
-from musicflamingo_cli.results.tables.reading import nulled, nulled_sql
 
 OVERALL = "overall_quality_score"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a table is read."""
+
+    twins: Collection[str] = ()
+    """What its rows have to carry of how they were written: marks of `spelling`."""
+    set_aside: bool | None = None
+    """Whether what can't be a row is a reject, and not an error; None: an error, where no --rejects is at hand."""
+    nulls: frozenset[str] = frozenset()
+    """Words of `--null-values`."""
+
+    @property
+    def remedy(self) -> str:
+        """What an error over a row that can't be read ends in."""
+        return "" if self.set_aside is None else "; --rejects FILE sets such rows aside"
+
+
+PLAIN = Reading()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from musicflamingo_cli.results.tables.kinds import widened
+from musicflamingo_cli.results.tables.cells import widened
 
 
 def plain_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:

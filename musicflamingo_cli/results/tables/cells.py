@@ -1,8 +1,49 @@
-"""Types of columns: what becomes of those that differ between files, and of views, which Arrow can't take rows of."""
+"""Cells of a column, in Arrow and in SQL: which are null, and what becomes of types that differ between files."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from musicflamingo_cli.nulls import BLANKS, is_null_word
+from musicflamingo_cli.results.sandbox import text
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether a column's cells may be null words."""
+    kind = kind.value_type if isinstance(kind, pa.DictionaryType) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def are_null_words(cells: pa.Array, words: frozenset[str]) -> pa.Array:
+    """Return which of some text cells are null words."""
+    plain = cells.cast(cells.type.value_type) if isinstance(cells.type, pa.DictionaryType) else cells
+    return pc.is_in(pc.utf8_trim(plain, characters=BLANKS), pa.array(sorted(words), plain.type))
+
+
+def nulled(cells: pa.Array, words: frozenset[str]) -> pa.Array:
+    """Return a column with null for null words."""
+    return pc.if_else(are_null_words(cells, words), None, cells) if words and is_text(cells.type) else cells
+
+
+def nulled_sql(sql: str, kind: pa.DataType, words: frozenset[str]) -> str:
+    """Return SQL for `nulled`."""
+    if not words or not is_text(kind):
+        return sql
+    listed = ", ".join(map(text, sorted(words)))
+    return f"CASE WHEN trim({sql}, {text(BLANKS)}) IN ({listed}) THEN NULL ELSE {sql} END"
+
+
+def nulled_song(song: Any, words: frozenset[str]) -> Any:
+    """Return what a JSON file holds of a song, an object or a mere value, with null for null words; in `scores` too."""
+    if not words or not isinstance(song, dict):
+        return None if is_null_word(song, words) else song
+    return {
+        key: nulled_song(cell, words) if key == "scores" or isinstance(cell, str) else cell
+        for key, cell in song.items()
+    }
 
 
 def widened(values: pa.Array, kind: pa.DataType) -> pa.Array:
