@@ -20,9 +20,8 @@ from musicflamingo_cli.results.spelling import TEXT_FORMS, twins_for
 from musicflamingo_cli.results.tables.open import open_table
 from musicflamingo_cli.results.tables.table import Reading, naming_damage
 from musicflamingo_cli.results.write.formats import STDOUT, check_output, format_of, rows_format
-from musicflamingo_cli.results.write.outputs import Outputs
+from musicflamingo_cli.results.write.outputs import Outputs, check_folder, check_outputs
 from musicflamingo_cli.results.write.parquet import ParquetSink, left_out, write_partitions, write_text
-from musicflamingo_cli.results.write.places import check_folder, check_outputs
 
 REASON, REASONS = "drop_reason", "drop_reasons"
 FILTER_KEY = "mfq.filter"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.columns import Column, Columns, clean
+from musicflamingo_cli.results.columns import Columns, clean
 from musicflamingo_cli.results.tables.audiobox import AXES
 from musicflamingo_cli.results.tables.score_documents import WEIGHTS
 from musicflamingo_cli.results.tables.table import OVERALL
@@ -31,16 +31,6 @@ class Combination:
     """Of the new column."""
     missing: WhenMissing = "null"
     """What a song without one of the sources gets: no number, or the mean of the others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """A new column."""
-
-    name: str
-    sql: str
-    """Over the internal columns of the joined tables and the derived columns before it."""
-    internal: str
 
 
 def parse_named(words: str, flag: str, example: str) -> dict[str, str]:
@@ -134,13 +124,3 @@ def combined(values: Mapping[str, str], how: Combination) -> str:
     )
     present = " + ".join(f"coalesce({part}, 0)" for part in parts)
     return f"round(CASE WHEN ({known}) > 0 THEN ({present}) / ({known}) END, {DECIMALS})"
-
-
-def rank_columns(names: Sequence[str], columns: Columns, group: Column | None) -> list[tuple[str, str]]:
-    """Return, for each column to normalise by rank, the new column's name and its SQL."""
-    found = []
-    for name in names:
-        column = columns.number(name, "--normalise")
-        value = f"({clean(column.internal, column.kind, column.span)})::DOUBLE"
-        found.append((f"{column.name}_rank", ranked(value, group.internal if group else None)))
-    return found

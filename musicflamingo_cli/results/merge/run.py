@@ -18,9 +18,8 @@ from musicflamingo_cli.results.sandbox import Sandbox, work_folder
 from musicflamingo_cli.results.tables.open import open_table
 from musicflamingo_cli.results.tables.table import NothingLeft, Reject, naming_damage
 from musicflamingo_cli.results.write.formats import check_output, format_of, rows_format
-from musicflamingo_cli.results.write.outputs import Outputs
+from musicflamingo_cli.results.write.outputs import Outputs, check_outputs
 from musicflamingo_cli.results.write.parquet import left_out, write_batches, write_rows, write_text
-from musicflamingo_cli.results.write.places import check_outputs
 
 
 def merge_tables(options: MergeOptions) -> MergeResult:

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.columns import comes_back
-from musicflamingo_cli.results.merge.bad_cells import bad_cells, id_in
+from musicflamingo_cli.results.columns import cast, comes_back
 from musicflamingo_cli.results.merge.cards import is_one_run, merged_card, unlike_rules
 from musicflamingo_cli.results.merge.columns import STAGED, known, read_as, score_names, sql_type, together
+from musicflamingo_cli.results.merge.rejects import bad_cells, id_in
 from musicflamingo_cli.results.sandbox import QueryError, Sandbox, quoted, text
 from musicflamingo_cli.results.spelling import is_twin, own_name, without_twins
 from musicflamingo_cli.results.tables.cells import nullable
@@ -87,13 +87,14 @@ class Shards:
         ids, rows = self._one("SELECT count(DISTINCT id) FROM ranked"), self._one("SELECT count(*) FROM ranked")
         if self._one(taken) != ids:
             raise AssertionError("a merge must give one row for every id")
+        by_rank = "SELECT rank, count(*) FROM ranked WHERE place = 1 GROUP BY rank ORDER BY rank"
         counts: dict[str, Any] = {
             "tables": {t.name: t.rows for t in self.tables},
             "rows_in": sum(t.rows for t in self.tables),
             "rows_out": ids,
             "repeated": rows - ids,
             "conflicts": self._one("SELECT count(*) FROM differing"),
-            "status": self._by_status(),
+            "status": {(*STATUS, "other")[rank]: n for rank, n in self._sandbox.rows(by_rank)},
         }
         if self._nameless():
             kept = self._one(f"SELECT count(*) FROM ({self._nameless_places()})")
@@ -123,10 +124,7 @@ class Shards:
     def batches(self, statement: str) -> Iterator[pa.RecordBatch]:
         """Stream the rows of a query with the merged schema."""
         for batch in self._sandbox.batches(statement):
-            columns = [
-                batch.column(i) if batch.column(i).type == one.type else batch.column(i).cast(one.type)
-                for i, one in enumerate(self.schema)
-            ]
+            columns = [cast(values, kind) for values, kind in zip(batch.columns, self.schema.types, strict=True)]
             yield pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
     def _one(self, query: str) -> int:
@@ -155,7 +153,7 @@ class Shards:
         rank = f"CASE {status} {ranks} ELSE {len(STATUS)} END"
         line = f"c{place(LINE)}" if self._numbered else "NULL::BIGINT"
         narrow = f"SELECT id, pos, t, {line} AS line, {rank} AS rank, {at} AS made FROM all_rows WHERE id IS NOT NULL"
-        score = self._score_row()
+        scores = [f"c{place(name)}" for name in score_names(self.schema)]
         self._run(f"CREATE TEMP VIEW all_rows AS {' UNION ALL '.join(selects)}")
         self._run(
             f"CREATE TEMP TABLE ranked AS SELECT *, row_number() OVER ({window}) AS place, "
@@ -164,7 +162,7 @@ class Shards:
         )
         self._run(
             "CREATE TEMP TABLE differing AS SELECT id FROM ranked "
-            f"JOIN (SELECT pos AS p, {score} AS score FROM all_rows) s ON pos = p "
+            f"JOIN (SELECT pos AS p, row({', '.join(scores) or 0}) AS score FROM all_rows) s ON pos = p "
             "WHERE oks > 1 AND rank = 0 GROUP BY id HAVING count(DISTINCT score) > 1"
         )
 
@@ -202,10 +200,6 @@ class Shards:
         kept = f" WHERE NOT ({self._bad[t].where})" if self._bad[t].rejects else ""
         return f"SELECT {', '.join(wanted)} FROM ({table.relation(self._sandbox, range(len(names)), 'x')}){kept}"
 
-    def _score_row(self) -> str:
-        scores = score_names(self.schema)
-        return f"row({', '.join(f'c{self.schema.names.index(n)}' for n in scores)})" if scores else "row(0)"
-
     def _unified(self) -> pa.Schema:
         fields: dict[str, tuple[pa.DataType, Table]] = {}
         for t, table in enumerate(self.tables):
@@ -217,7 +211,8 @@ class Shards:
                 fields[name] = (kind, table) if name not in fields else together(name, fields[name], (kind, table))
         guessed = any(table.form in STAGED for table in self.tables)
         kinds = {name: known(name, kind, set(fields)) if guessed else kind for name, (kind, _) in fields.items()}
-        full = {name for name in kinds if all(_is_full(table, name) for table in self.tables)} - {self.id_name}
+        promised = [{one.name for one in table.schema if not one.nullable} for table in self.tables]
+        full = set.intersection(*promised) - {self.id_name}
         return pa.schema([pa.field(n, k, nullable=n not in full) for n, k in kinds.items()])
 
     def _refuse_mixed(self) -> None:
@@ -237,10 +232,6 @@ class Shards:
                 for name, values in mixed.items()
             )
             raise UsageError(f"the tables are of different kinds: {told} (--allow-mixed merges them all the same)")
-
-    def _by_status(self) -> dict[str, int]:
-        rows = self._sandbox.rows("SELECT rank, count(*) FROM ranked WHERE place = 1 GROUP BY rank ORDER BY rank")
-        return {(*STATUS, "other")[int(rank)]: int(n) for rank, n in rows}
 
     def _filled(self) -> dict[str, list[str]]:
         found = {}
@@ -271,8 +262,3 @@ class Shards:
             return
         for t, pos in self._sandbox.rows("SELECT t, pos FROM all_rows WHERE id IS NULL ORDER BY pos"):
             yield Reject(self.tables[t].name, f"row {pos - starts[t] + 1}", None, "no_id", "the row has no id")
-
-
-def _is_full(table: Table, name: str) -> bool:
-    """Return whether a table promises that a column holds no null."""
-    return name in table.schema.names and not table.schema.field(name).nullable

@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.columns import Column, Columns, cast, is_number
+from musicflamingo_cli.results.columns import Column, Columns, cast, clean, is_number
 from musicflamingo_cli.results.join import Joined, Side, check_types, column_of, in_order, lacking, selection, side_id
-from musicflamingo_cli.results.merge.combine import combined, rank_columns, source_value
+from musicflamingo_cli.results.merge.combine import Combination, combined, ranked, source_value
 from musicflamingo_cli.results.merge.options import MergeOptions, MergeResult, Normalise
 from musicflamingo_cli.results.merge.rejects import reject_lines, write_rejects
 from musicflamingo_cli.results.sandbox import Sandbox, text
@@ -48,9 +48,10 @@ class Sheet:
         self.columns = Columns([*self.columns.all, new])
 
 
-def sheet_of(joined: Joined, sandbox: Sandbox, wanted: Sequence[Column]) -> Sheet:
-    """Return the joined tables with all added columns, and those of SONGS that are wanted."""
-    return Sheet(joined, joined.columns(), joined.statement(sandbox, [*joined.added(), *wanted]))
+def sheet_of(joined: Joined, sandbox: Sandbox) -> Sheet:
+    """Return the joined tables with all their columns."""
+    columns = joined.columns()
+    return Sheet(joined, columns, joined.statement(sandbox, columns.all))
 
 
 def normalise(sheet: Sheet, how: Normalise) -> list[str]:
@@ -59,9 +60,11 @@ def normalise(sheet: Sheet, how: Normalise) -> list[str]:
     scores = [c.name for c in sheet.columns.all if c.span and is_number(c.kind)]
     if not (how.columns or scores):
         raise UsageError("--normalise rank: no table has a column of scores; say --normalise column=rank")
-    for name, sql in rank_columns(how.columns or scores, sheet.columns, group):
-        sheet.derive(name, sql, (0.0, 1.0))
-    return [c.name for c in sheet.derived if c.name.endswith("_rank")]
+    found = [sheet.columns.number(name, "--normalise") for name in how.columns or scores]
+    for column in found:
+        value = f"({clean(column.internal, column.kind, column.span)})::DOUBLE"
+        sheet.derive(f"{column.name}_rank", ranked(value, group.internal if group else None), (0.0, 1.0))
+    return [f"{column.name}_rank" for column in found]
 
 
 def write_sheet(sheet: Sheet, sandbox: Sandbox, path: Path, *, typed: bool) -> dict[str, int]:
@@ -108,7 +111,9 @@ def join_sources(options: MergeOptions, work: Path, rows: Path) -> tuple[MergeRe
         )
         joined = Joined(base, at, sides)
         joined.refuse_repeats(sandbox)
-        sheet = _sheet(joined, options, sandbox)
+        sheet = sheet_of(joined, sandbox)
+        if options.combination:
+            _combine(sheet, options.combination, options)
         ranked = normalise(sheet, options.normalise) if options.normalise else []
         known = write_sheet(sheet, sandbox, rows, typed=options.typed)
         report = _report(options, joined, known, sandbox, with_songs=catalogue is not None)
@@ -130,30 +135,22 @@ def write_ranked(path: Path, id_name: str, options: MergeOptions, sandbox: Sandb
     """Write a table again with the ranks of its scores; return the new columns' names."""
     table = open_table(str(path), path.parent)
     joined = Joined(table, table.schema.names.index(id_name))
-    sheet = sheet_of(joined, sandbox, joined.columns().all)
+    sheet = sheet_of(joined, sandbox)
     names = normalise(sheet, options.normalise or Normalise())
     write_sheet(sheet, sandbox, rows, typed=options.typed)
     return names
 
 
-def _sheet(joined: Joined, options: MergeOptions, sandbox: Sandbox) -> Sheet:
-    columns = joined.columns()
-    how = options.normalise
-    wanted = [columns.find(how.per, "--per")] if how and how.per and how.per in joined.songs.schema.names else []
-    if how:
-        names = how.columns or [c.name for c in columns.all if c.span and is_number(c.kind)]
-        wanted += [columns.find(n, "--normalise") for n in names if n in joined.songs.schema.names]
-    sheet = sheet_of(joined, sandbox, wanted)
-    if options.combination is not None:
-        values = {}
-        for source, side in zip(options.sources, joined.sides, strict=True):
-            if source.name in options.combination.weights:
-                column, scale = source.column, options.scales.get(source.name)
-                if side.table.form == AUDIOBOX and (column is None or axis(column)):
-                    column, scale = axis(column), "rank" if scale == "rank" else None
-                values[source.name] = source_value(source.name, column, scale, columns)
-        sheet.derive(options.combination.name, combined(values, options.combination), (0.0, 1.0))
-    return sheet
+def _combine(sheet: Sheet, how: Combination, options: MergeOptions) -> None:
+    """Add the weighted mean of the sources."""
+    values = {}
+    for source, side in zip(options.sources, sheet.joined.sides, strict=True):
+        if source.name in how.weights:
+            column, scale = source.column, options.scales.get(source.name)
+            if side.table.form == AUDIOBOX and (column is None or axis(column)):
+                column, scale = axis(column), "rank" if scale == "rank" else None
+            values[source.name] = source_value(source.name, column, scale, sheet.columns)
+    sheet.derive(how.name, combined(values, how), (0.0, 1.0))
 
 
 def _check_names(options: MergeOptions) -> None:

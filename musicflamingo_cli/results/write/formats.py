@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -134,20 +134,10 @@ def _parquet(rows: Iterable[dict[str, Any]], layout: Layout, file: BinaryIO) -> 
     with pq.ParquetWriter(
         file, layout.schema, compression="zstd", store_schema=False, write_page_checksum=True
     ) as writer:
-        for group in _groups(rows):
+        ahead = iter(rows)
+        while group := list(islice(ahead, ROW_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema=layout.schema))
         writer.add_key_value_metadata({CARD_KEY: orjson.dumps(layout.card(), default=_json).decode()})
-
-
-def _groups(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    group: list[dict[str, Any]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) >= ROW_GROUP:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def _csv(rows: Iterable[dict[str, Any]], names: list[str], file: BinaryIO) -> None:
