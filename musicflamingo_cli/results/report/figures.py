@@ -37,8 +37,9 @@ def spread_of(sandbox: Sandbox, view: View, score: Score) -> Spread | None:
     if not total:
         return None
     decimals = 6 - math.ceil(math.log10(max(1.0, maximum - minimum)) - 1e-9)
-    counted = f"(SELECT round(v, {decimals}) + 0.0 AS g, count(*) AS n FROM {values} GROUP BY g)"
-    top, most, distinct = sandbox.rows(f"SELECT first(g ORDER BY n DESC, g), max(n), count(*) FROM {counted}")[0]
+    rounded = f"SELECT round(v, {decimals}) + 0.0 AS g, count(*) AS n FROM {values} GROUP BY g"
+    sandbox.run(f"CREATE OR REPLACE TEMP TABLE counted AS {rounded}")
+    top, most, distinct = sandbox.rows("SELECT first(g ORDER BY n DESC, g), max(n), count(*) FROM counted")[0]
     low = minimum if score.low is None else min(score.low, minimum)
     high = maximum if score.high is None else max(score.high, maximum)
     by_probability = dict(zip(QUANTILES, quantiles, strict=True))
@@ -50,7 +51,7 @@ def spread_of(sandbox: Sandbox, view: View, score: Score) -> Spread | None:
     width = (last - first) / bins
     # A value on a border belongs to the bin above it, also where floating point says 0.8499999.
     place = f"least(greatest(floor((g - {double(first)}) / {double(width)} + 1e-6), 0), {bins - 1})::INTEGER"
-    counts = dict(sandbox.rows(f"SELECT {place} AS place, sum(n)::BIGINT FROM {counted} GROUP BY place"))
+    counts = dict(sandbox.rows(f"SELECT {place} AS place, sum(n)::BIGINT FROM counted GROUP BY place"))
     return Spread(
         name=score.name,
         low=low,

@@ -13,10 +13,7 @@ from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.files import PART
 from musicflamingo_cli.nulls import is_null_word
 from musicflamingo_cli.results.tables.cells import is_text, repeated_part, without_views
-from musicflamingo_cli.results.tables.csv_table import stage_csv
 from musicflamingo_cli.results.tables.damage import TROUBLE, unreadable
-from musicflamingo_cli.results.tables.json_table import stage_caches, stage_json
-from musicflamingo_cli.results.tables.score_documents import cache_files
 from musicflamingo_cli.results.tables.staging import suffix_of
 from musicflamingo_cli.results.tables.table import PLAIN, Part, Reading, Table
 
@@ -43,6 +40,9 @@ def open_table(name: str, work: Path, how: Reading = PLAIN) -> Table:
     if path.is_dir():
         if files := _parquet_files(path):
             return _parquet(name, files, path, how.nulls)
+        from musicflamingo_cli.results.tables.json_table import stage_caches
+        from musicflamingo_cli.results.tables.score_documents import cache_files
+
         if files := cache_files(path):
             return stage_caches(name, work, files)
         raise UsageError(f"{name}: no Parquet file in this folder")
@@ -62,6 +62,9 @@ def open_table(name: str, work: Path, how: Reading = PLAIN) -> Table:
     suffix = suffix_of(path)
     if suffix in (".parquet", ".pq"):
         raise unreadable(path, ValueError("it does not begin as Parquet does"))
+    from musicflamingo_cli.results.tables.csv_table import stage_csv
+    from musicflamingo_cli.results.tables.json_table import stage_json
+
     return (stage_csv if suffix in (".csv", ".tsv") else stage_json)(name, work, how)
 
 
