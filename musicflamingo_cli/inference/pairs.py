@@ -1,7 +1,7 @@
 """Two songs as one clip: what an engine is given where it is asked which of them is better.
 
 Models of the Flamingo family take one recording a prompt (their processors refuse a second one), so both songs stand
-in one, the first before the second; judging joined clips is what AudioJudge (arXiv 2507.12705) does.
+in one, the first before the second. Of speech, models judged joined clips better (AudioJudge, arXiv 2507.12705).
 """
 
 from __future__ import annotations
