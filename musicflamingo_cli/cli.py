@@ -20,6 +20,7 @@ from musicflamingo_cli.commands.report import report
 from musicflamingo_cli.commands.score import score
 from musicflamingo_cli.commands.show import show
 from musicflamingo_cli.commands.status import status
+from musicflamingo_cli.commands.tune import tune
 from musicflamingo_cli.commands.verbs import CLICK_ERROR, Verb, Verbs
 from musicflamingo_cli.errors import MfqError, NotNow, Stopped, UsageError
 from musicflamingo_cli.processes import leave_out_pandas, stand_ready
@@ -41,6 +42,7 @@ app.command(cls=Verb)(report)
 app.command(cls=Verb)(show)
 app.command(cls=Verb)(status)
 app.command("eval", cls=Verb)(eval_)
+app.command(cls=Verb)(tune)
 app.command("filter", cls=Verb)(filter_)
 app.command(cls=Verb)(merge)
 

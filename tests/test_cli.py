@@ -17,7 +17,7 @@ from tests.conftest import Bench
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("mfq ", ["score", "caption", "rank", "doctor", "report", "show", "status", "eval", "filter", "merge"]),
+        ("mfq ", ["score", "caption", "rank", "doctor", "report", "show", "status", "eval", "tune", "filter", "merge"]),
         ("mfq score --engine ", ["flamingo", "signal", "fake"]),
         ("mfq doctor --engine s", ["signal"]),
         ("mfq caption --prompt ", pack_names()),

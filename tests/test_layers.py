@@ -62,8 +62,8 @@ MAY = {
     "results.report": "errors extras measures results.columns results.join results.outcome_rows results.run_card "
     "results.sandbox results.schema results.sweep results.tables results.write score_stats "
     "urls",
-    "evaluation": "errors extras results.columns results.report results.sandbox results.sweep results.tables "
-    "results.write scoring",
+    "evaluation": "errors extras results.columns results.merge results.report results.sandbox results.sweep "
+    "results.tables results.write scoring",
     # A run, and questions about one.
     "console": "errors",
     "progress": "console watch",

@@ -38,6 +38,7 @@ TABLE_OF = {
     "report": ("docs/report.md", "Report"),
     "eval": ("docs/evaluate.md", "mfq eval"),
     "rank": ("docs/rank.md", "Rank by pairs"),
+    "tune": ("docs/evaluate.md", "mfq tune"),
     "doctor": ("docs/gpu-box.md", "mfq doctor"),
 }
 """Command -> the page and the section that hold the table of its options."""

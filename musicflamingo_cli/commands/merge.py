@@ -52,7 +52,10 @@ def merge(  # noqa: PLR0913 - a command's options
         ),
     ] = None,
     combine: Annotated[
-        str | None, typer.Option(metavar="NAME=WEIGHT,...", help="Weights: mf=0.6,aes=0.4.", rich_help_panel=SOURCES)
+        str | None,
+        typer.Option(
+            metavar="NAME=WEIGHT,...", help="Weights: mf=0.6,aes=0.4, or a file of mfq tune.", rich_help_panel=SOURCES
+        ),
     ] = None,
     as_: Annotated[
         str, typer.Option("--as", metavar="COLUMN", help="Column of the combined score.", rich_help_panel=SOURCES)
@@ -121,7 +124,7 @@ def merge(  # noqa: PLR0913 - a command's options
     from musicflamingo_cli import console
     from musicflamingo_cli.errors import UsageError
     from musicflamingo_cli.nulls import null_words
-    from musicflamingo_cli.results.merge.combine import Combination, parse_scale, parse_weights
+    from musicflamingo_cli.results.merge.combine import parse_combination, parse_scale
     from musicflamingo_cli.results.merge.options import MergeOptions
     from musicflamingo_cli.results.merge.run import merge_tables
     from musicflamingo_cli.results.sandbox import Limits
@@ -136,7 +139,7 @@ def merge(  # noqa: PLR0913 - a command's options
         raise UsageError("--conflicts and --strict are about shards; they don't go with --with")
     if per and not normalise:
         raise UsageError("--per goes with --normalise rank")
-    combination = Combination(parse_weights(combine), as_, missing) if combine else None
+    combination = parse_combination(combine, as_, missing) if combine else None
     options = MergeOptions(
         tables=tuple(tables or ()),
         output=output,

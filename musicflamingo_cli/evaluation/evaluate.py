@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation import statistics
 from musicflamingo_cli.evaluation.claims import judge_texts
 from musicflamingo_cli.evaluation.groups import group_agreements
-from musicflamingo_cli.evaluation.picked import pick
+from musicflamingo_cli.evaluation.picked import pick_columns
 from musicflamingo_cli.evaluation.records import (
     Ceiling,
     ColumnAgreement,
@@ -28,25 +25,13 @@ from musicflamingo_cli.evaluation.samples import Floats, Places, read_pairs, rea
 from musicflamingo_cli.evaluation.staging import opened
 from musicflamingo_cli.evaluation.statistics import Progress
 from musicflamingo_cli.evaluation.threshold import find_threshold
-from musicflamingo_cli.extras import install_command
-from musicflamingo_cli.results.columns import is_number
 from musicflamingo_cli.results.sandbox import Sandbox
-from musicflamingo_cli.results.tables.ids import ID_NAMES
 from musicflamingo_cli.results.tables.table import Table
 
 BASELINES = ("loudness_lufs", "audio_seconds", "bandwidth_hz")
 """Measures that tell nothing of how good a song is, so that a score must agree better than they do."""
 CHANCE = "shuffled"
 """The first column's scores in another order."""
-PACKAGES = {"mir_eval": "mir_eval", "sklearn": "scikit-learn", "scipy": "scipy"}
-"""Module -> the package of the extra `eval` that it is in."""
-
-
-def check_extra(command: str) -> None:
-    """Raise `UsageError` where a package of the extra `eval` is not installed."""
-    absent = [package for module, package in PACKAGES.items() if find_spec(module) is None]
-    if absent:
-        raise UsageError(f"{command} needs {' and '.join(absent)}: {install_command('eval')}")
 
 
 def evaluate(
@@ -63,13 +48,12 @@ def evaluate(
     Raises:
         UsageError: for a table or column that can't be used, or without the extra `eval`.
     """
-    check_extra("mfq eval")
     # What is no file is a column of SCORES.
     older = [options.against] if options.against is not None and Path(options.against).exists() else []
     with opened(scores, labels, *older) as (sandbox, tables):
         if options.texts:
             return judge_texts(sandbox, tables[0], tables[1], options, progress)
-        columns = _columns(tables[0], options)
+        columns = pick_columns(tables[0], options.columns)
         if options.pairs:
             return _of_pairs(sandbox, tables[0], tables[1], options, columns, progress)
         return _of_ratings(sandbox, tables, options, columns, progress)
@@ -161,23 +145,6 @@ def _agreement(trial: Trial, figures: Sequence[Estimate], columns: Sequence[str]
         statistics=dict(zip(statistics.NAMES, figures, strict=True)),
         baseline=trial.column not in columns,
     )
-
-
-def _columns(scores: Table, options: EvalOptions) -> list[str]:
-    """Return the columns that are judged, the overall score first; a name may be a pattern over columns of numbers."""
-    numbers = [one.name for one in scores.schema if is_number(one.type) and one.name not in ID_NAMES]
-    found: dict[str, None] = {}
-    for name in options.columns:
-        fits = [column for column in numbers if fnmatchcase(column, name)]
-        if name not in numbers and not fits:
-            pick(scores, name)
-            raise UsageError(f"{scores.name}: column '{name}' holds no numbers")
-        found |= dict.fromkeys([name] if name in numbers else fits)
-    if not options.columns:
-        found = dict.fromkeys(scores.ranges())
-    if not found:
-        raise UsageError(f"{scores.name}: its run card tells of no scores; name columns with --columns")
-    return list(found)
 
 
 def _baselines(scores: Table, columns: Sequence[str]) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.columns import clean, is_number
 from musicflamingo_cli.results.sandbox import quoted, text
-from musicflamingo_cli.results.tables.ids import id_sql, nearest
+from musicflamingo_cli.results.tables.ids import ID_NAMES, id_sql, nearest
 from musicflamingo_cli.results.tables.table import Table
 
 
@@ -45,6 +47,25 @@ def pick(table: Table, name: str) -> Picked:
     if in_list:
         return Picked((place,), f"list_transform(t{place}, lambda x: x.{quoted(inner)})", pa.list_(kind))
     return Picked((place,), f"t{place}.{quoted(inner)}", kind)
+
+
+def pick_columns(scores: Table, named: Sequence[str]) -> list[str]:
+    """Return columns of numbers by their names or by patterns; none named: every score, the overall first.
+
+    Raises:
+        UsageError: One is not there or holds no numbers, or there is none.
+    """
+    numbers = [one.name for one in scores.schema if is_number(one.type) and one.name not in ID_NAMES]
+    found = dict.fromkeys(() if named else scores.ranges())
+    for name in named:
+        fits = [name] if name in numbers else [column for column in numbers if fnmatchcase(column, name)]
+        if not fits:
+            pick(scores, name)
+            raise UsageError(f"{scores.name}: column '{name}' holds no numbers")
+        found |= dict.fromkeys(fits)
+    if not found:
+        raise UsageError(f"{scores.name}: its run card tells of no scores; name columns with --columns")
+    return list(found)
 
 
 def has_column(table: Table, words: str) -> bool:

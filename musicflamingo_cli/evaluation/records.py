@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,16 @@ class EvalOptions(Join):
     """`label >= 4`: which songs are good enough."""
     precision: float = 0.9
     """Share of the kept songs that must be good, by the lower end of its interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOptions(Join):
+    """What a person asks of `mfq tune`."""
+
+    fit: Literal["values", "ranks"] = "values"
+    """Whether the labels count by their values or by their order."""
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Lowest and highest value of columns whose run card does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +177,42 @@ class Evaluation:
     thresholds: tuple[Threshold, ...] = ()
     groups: tuple[GroupAgreement, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Weights that were fitted to labels, and how they did on songs that they were not made from."""
+
+    scores: str
+    """Name of the table."""
+    labels: str
+    """Name of the table."""
+    label: str
+    weights: Mapping[str, float]
+    """By column, 0 or more; they sum to 1."""
+    ranges: Mapping[str, tuple[float, float]]
+    """What of each column is mapped to 0..1."""
+    fit: str
+    group: str | None
+    """What was kept together in a fold."""
+    folds: int
+    songs: int
+    """That have every column and a label."""
+    incomplete: int
+    """Labelled songs that lack one."""
+    songs_sha256: str
+    """Of the ids, sorted, one a line."""
+    tuned: Estimate
+    """Spearman's rho of the score by weights that were fitted without the song's fold."""
+    today: Estimate
+    """The same of what stands today: the overall score, or the mean of the columns."""
+    gain: Difference
+    """Of the two."""
+    error: float
+    """Mean distance of a label from what the rising function of the other folds says, in the label's unit."""
+    error_of_mean: float
+    """The same from the mean of all labels."""
+    rising: tuple[tuple[float, float], ...]
+    """Score in 0..1 and label: corners of the rising function that is nearest to the labels."""
+    doubts: tuple[str, ...]
+    """Why these weights should not be used; none where they may."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
 
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation.picked import Picked, has_column, pick, pick_group, pick_id
 from musicflamingo_cli.evaluation.records import Join
+from musicflamingo_cli.extras import install_command
 from musicflamingo_cli.results.sandbox import Limits, Sandbox, work_folder
 from musicflamingo_cli.results.tables.ids import id_column
 from musicflamingo_cli.results.tables.open import open_table
@@ -20,11 +22,20 @@ NAMED = 3
 """So many ids are named where some have no match."""
 ROW = Picked((), "row", pa.int64())
 """The row's number in its table."""
+PACKAGES = {"mir_eval": "mir_eval", "sklearn": "scikit-learn", "scipy": "scipy"}
+"""Module -> the package of the extra `eval` that it is in."""
 
 
 @contextmanager
 def opened(*names: str) -> Iterator[tuple[Sandbox, list[Table]]]:
-    """Open tables in any form that `open_table` reads. Raises `UsageError` for one that can't be read."""
+    """Open tables in any form that `open_table` reads.
+
+    Raises:
+        UsageError: For one that can't be read, or without the extra `eval`.
+    """
+    absent = [package for module, package in PACKAGES.items() if find_spec(module) is None]
+    if absent:
+        raise UsageError(f"this needs {' and '.join(absent)}: {install_command('eval')}")
     with work_folder() as work:
         tables: list[Table] = []
         for name in names:

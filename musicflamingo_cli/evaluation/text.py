@@ -1,11 +1,18 @@
-"""An evaluation as lines of text."""
+"""What was found as lines of text."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 
-from musicflamingo_cli.evaluation.records import ColumnAgreement, Estimate, Evaluation, GroupAgreement, Threshold
+from musicflamingo_cli.evaluation.records import (
+    ColumnAgreement,
+    Estimate,
+    Evaluation,
+    GroupAgreement,
+    Threshold,
+    Tuning,
+)
 
 HEADS = {
     "spearman": "Spearman",
@@ -56,6 +63,20 @@ def _lines(found: Evaluation) -> Iterator[str]:
     if found.notes:
         yield ""
         yield from found.notes
+
+
+def tuning_lines(found: Tuning) -> list[str]:
+    """Return the weights that were found, and what they gain, as lines for a person."""
+    width = max(map(len, found.weights))
+    weights = [f"  {name.ljust(width)}  {weight:.3f}" for name, weight in found.weights.items()]
+    return [
+        f"weights by {found.songs} songs of {found.labels} ({found.incomplete} more lack a column or a label):",
+        *weights,
+        f"held out, in {found.folds} folds: Spearman {found.tuned.value:.3f}, 95 % {found.tuned.low:.3f} to "
+        f"{found.tuned.high:.3f}; {found.gain.other}: {found.today.value:.3f}",
+        found.gain.says,
+        f"{found.label} is told to within {found.error:.3f} on average; by its mean alone to {found.error_of_mean:.3f}",
+    ]
 
 
 def _agreement_rows(columns: Sequence[ColumnAgreement]) -> list[list[str]]:

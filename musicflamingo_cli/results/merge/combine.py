@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from musicflamingo_cli.errors import UsageError
@@ -17,6 +19,8 @@ from musicflamingo_cli.results.tables.table import OVERALL
 NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 DECIMALS = 9
 """A combined score is rounded so, as the overall is."""
+TUNED_VERSION = 1
+"""Of the files that `mfq tune` writes."""
 Scale = tuple[float, float] | Literal["rank"]
 WhenMissing = Literal["null", "renormalise"]
 
@@ -26,11 +30,13 @@ class Combination:
     """How sources are weighed together."""
 
     weights: Mapping[str, float]
-    """By source."""
+    """By source; with `ranges`, by column of the joined tables."""
     name: str
     """Of the new column."""
     missing: WhenMissing = "null"
     """What a song without one of the sources gets: no number, or the mean of the others."""
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Lowest and highest value of each column, of weights that were tuned."""
 
 
 def parse_named(words: str, flag: str, example: str) -> dict[str, str]:
@@ -44,15 +50,34 @@ def parse_named(words: str, flag: str, example: str) -> dict[str, str]:
     return found
 
 
-def parse_weights(words: str) -> dict[str, float]:
-    """Read `mf=0.6,aes=0.4`; the weights are positive. Raises `UsageError`."""
+def parse_combination(words: str, name: str, missing: WhenMissing) -> Combination:
+    """Read `mf=0.6,aes=0.4`, or a file that `mfq tune` wrote; the weights are positive. Raises `UsageError`."""
+    if "=" not in words or Path(words).is_file():
+        return _tuned(words, name, missing)
     found = {}
-    for name, value in parse_named(words, "--combine", "mf=0.6,aes=0.4").items():
+    for source, value in parse_named(words, "--combine", "mf=0.6,aes=0.4").items():
         weight = _number(value)
         if weight is None or weight <= 0:
-            raise UsageError(f"--combine {words}: the weight of {name} is no number above 0")
-        found[name] = weight
-    return found
+            raise UsageError(f"--combine {words}: the weight of {source} is no number above 0")
+        found[source] = weight
+    return Combination(found, name, missing)
+
+
+def _tuned(path: str, name: str, missing: WhenMissing) -> Combination:
+    """Read the weights of columns that are above 0."""
+    try:
+        file = tomllib.loads(Path(path).read_text("utf-8"))
+        if file["version"] != TUNED_VERSION:
+            raise ValueError(f"version {file['version']}, not {TUNED_VERSION}")
+        weights = {column: float(weight) for column, weight in file["weights"].items() if weight > 0}
+        ends = {column: (float(low), float(high)) for column, (low, high) in file["ranges"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise UsageError(
+            f"--combine {path}: say --combine mf=0.6,aes=0.4, or name a file of mfq tune ({problem!r})"
+        ) from None
+    if not weights or not weights.keys() <= ends.keys() or not all(low < high for low, high in ends.values()):
+        raise UsageError(f"--combine {path}: no weight above 0, or one whose column has no range")
+    return Combination(weights, name, missing, ends)
 
 
 def parse_scale(words: str) -> tuple[str, Scale]:
@@ -99,8 +124,14 @@ def source_value(source: str, column: str | None, scale: Scale | None, columns: 
         raise UsageError(
             f"the scale of {source}.{name} is not known; say --scale {source}=low:high or --scale {source}=rank"
         )
+    return scaled(chosen, ends)
+
+
+def scaled(column: Column, ends: tuple[float, float]) -> str:
+    """Return SQL for a column mapped from a range to 0..1; null outside of it."""
     low, high = ends
-    return f"((({clean(chosen.internal, chosen.kind, ends)})::DOUBLE - {low!r}::DOUBLE) / {high - low!r}::DOUBLE)"
+    value = clean(column.internal, column.kind, ends)
+    return f"((({value})::DOUBLE - {low!r}::DOUBLE) / {high - low!r}::DOUBLE)"
 
 
 def ranked(value: str, group: str | None = None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow as pa
 from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.results.columns import Column, Columns, cast, clean, is_number
 from musicflamingo_cli.results.join import Joined, Side, check_types, column_of, in_order, lacking, selection, side_id
-from musicflamingo_cli.results.merge.combine import Combination, combined, ranked, source_value
+from musicflamingo_cli.results.merge.combine import Combination, combined, ranked, scaled, source_value
 from musicflamingo_cli.results.merge.options import MergeOptions, MergeResult, Normalise
 from musicflamingo_cli.results.merge.rejects import reject_lines, write_rejects
 from musicflamingo_cli.results.sandbox import Sandbox, text
@@ -142,15 +142,31 @@ def write_ranked(path: Path, id_name: str, options: MergeOptions, sandbox: Sandb
 
 
 def _combine(sheet: Sheet, how: Combination, options: MergeOptions) -> None:
-    """Add the weighted mean of the sources."""
-    values = {}
+    """Add the weighted mean of the sources, or of columns where the weights were tuned."""
+    values = _tuned(sheet.columns, how.ranges)
     for source, side in zip(options.sources, sheet.joined.sides, strict=True):
-        if source.name in how.weights:
+        if source.name in how.weights and not how.ranges:
             column, scale = source.column, options.scales.get(source.name)
             if side.table.form == AUDIOBOX and (column is None or axis(column)):
                 column, scale = axis(column), "rank" if scale == "rank" else None
             values[source.name] = source_value(source.name, column, scale, sheet.columns)
     sheet.derive(how.name, combined(values, how), (0.0, 1.0))
+
+
+def _tuned(columns: Columns, ranges: Mapping[str, tuple[float, float]]) -> dict[str, str]:
+    """Return SQL for columns by the names that they have in the output. Raises `UsageError`.
+
+    Which of two tables has the plain name of a column that both hold depends on their order, so all of its names must
+    have been weighed: the others end in the names of their sources.
+    """
+    values, known = {}, {c.name: c for c in columns.all}
+    for name, ends in ranges.items():
+        column = known.get(name) or columns.find(name, "--combine")
+        twins = {c.name for c in columns.all if c.plain == column.plain}
+        if not twins <= ranges.keys():
+            raise UsageError(f"--combine: which table's is '{name}'? Tune all of {', '.join(sorted(twins))} together")
+        values[name] = scaled(columns.number(f"{column.side}.{column.plain}", "--combine"), ends)
+    return values
 
 
 def _check_names(options: MergeOptions) -> None:
@@ -160,7 +176,7 @@ def _check_names(options: MergeOptions) -> None:
         raise UsageError(
             f"--with {repeated}=...: give every source a name of its own, other than 'songs' and '{DERIVED}'"
         )
-    weights = options.combination.weights if options.combination else {}
+    weights = options.combination.weights if options.combination and not options.combination.ranges else {}
     for flag, used in (("--combine", weights), ("--scale", options.scales)):
         unknown = [n for n in used if n not in names]
         if unknown:

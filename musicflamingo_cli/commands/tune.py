@@ -1,0 +1,86 @@
+"""`mfq tune`: fit the weights of scores to labels."""
+
+from typing import Annotated, Literal
+
+import typer
+
+
+def tune(  # noqa: PLR0913 - a command's options
+    scores: Annotated[str, typer.Argument(metavar="SCORES", help="A table of scores, in any form that filter reads.")],
+    labels: Annotated[str, typer.Argument(metavar="LABELS", help="A table of ratings, as for mfq eval.")],
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The weights.")] = "weights.toml",
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", show_default="the only column of numbers", help="The column of LABELS."),
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="COLUMN", show_default="song_id or id", help="Column of the id in SCORES.")
+    ] = None,
+    label_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN[:PART]", show_default="song_id or id", help="Column of the id in LABELS, as for mfq eval."
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN,...", show_default="every score but the overall", help="What is weighed."),
+    ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=LOW:HIGH", help="Range of a column. Known for mfq's scores. May repeat."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN[:PATTERN]", help="What stays in one fold and is drawn together: artist, system."),
+    ] = None,
+    fit: Annotated[
+        Literal["values", "ranks"], typer.Option(help="Least squares to the labels' values, or to their ranks.")
+    ] = "values",
+    force: Annotated[bool, typer.Option("--force", help="Write weights that are no gain for sure.")] = False,
+    resamples: Annotated[int, typer.Option(min=100, metavar="N", help="Bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
+) -> int:
+    """Fit weights to people's ratings, and say what they gain on songs that they were not made from.
+
+    Examples:
+        mfq tune scores.parquet ratings.csv --label rating --group artist -o weights.toml
+        mfq tune both.parquet ratings.csv --columns production_quality,clap --scale clap=-1:1 --fit ranks
+    """
+    from musicflamingo_cli import console
+    from musicflamingo_cli.errors import UsageError
+    from musicflamingo_cli.evaluation.records import TuneOptions
+    from musicflamingo_cli.evaluation.text import tuning_lines
+    from musicflamingo_cli.evaluation.tune import fit_weights
+    from musicflamingo_cli.evaluation.weights_file import write_weights
+    from musicflamingo_cli.progress import counter
+    from musicflamingo_cli.results.merge.combine import parse_scale
+    from musicflamingo_cli.results.write.formats import check_output
+
+    check_output(output, "toml", [scores, labels])
+    ranges = {}
+    for words in scale or ():
+        name, ends = parse_scale(words)
+        if ends == "rank":
+            raise UsageError(f"--scale {words}: say --scale name=low:high (low is below high)")
+        ranges[name] = ends
+    options = TuneOptions(
+        labels=(label,) if label else (),
+        on=on,
+        label_id=label_id,
+        columns=tuple(name for name in (columns or "").split(",") if name),
+        group=group,
+        resamples=resamples,
+        seed=seed,
+        fit=fit,
+        ranges=ranges,
+    )
+    with counter("resamples") as told:
+        found = fit_weights(scores, labels, options, told)
+    for line in tuning_lines(found):
+        console.data(console.safe(line))
+    if found.doubts and not force:
+        raise UsageError(f"no weights written: {'; '.join(found.doubts)}; --force writes them all the same")
+    write_weights(found, output)
+    console.note(f"weights: {output}")
+    return 0
