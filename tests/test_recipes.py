@@ -149,17 +149,27 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (home / "w.toml").write_text("production_quality = 1\n")
     (home / "audiobox.jsonl").write_text(f"{json.dumps(dict.fromkeys(('CE', 'CU', 'PC', 'PQ'), 5))}\n" * 3)
     (home / "audiobox_input.jsonl").write_text("".join(f'{{"path": "{name}.wav"}}\n' for name in names))
-    rated = [(row["id"], row["artist"], 2 + n) for n, row in enumerate(rows)]
+    rated = [(row["id"], f"artist {n}", 2 + n) for n, row in enumerate(rows)]
     (home / "ratings.csv").write_text("song_id,artist,rating\n" + "".join(f"{i},{a},{r}\n" for i, a, r in rated))
     (home / "preferred.csv").write_text(f"winner,loser\n{names[2]},{names[0]}\n{names[1]},{names[0]}\n")
     raters = [{"data_path": name, "Production_Quality": [3 + n, 4 + n]} for n, name in enumerate(names)]
     (home / "AES_natural_music.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in raters))
+    said = [(name, "100 BPM in A minor", "rock") for name in names]
+    pq.write_table(
+        pa.table(dict(zip(("id", "caption", "genre"), zip(*said, strict=True), strict=True))), home / "captions.parquet"
+    )
+    (home / "known.csv").write_text("id,bpm,key,genre\n" + "".join(f"{name},100,A minor,rock\n" for name in names))
+    (home / "clap.csv").write_text("id,clap\n" + "".join(f"{name},0.{n}\n" for n, name in enumerate(names)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(home)
         for cache in (home / ".cache" / "mfq", home / "data" / "cache"):
             how = ["--engine", "signal", "--cache-dir", str(cache), "--stats", "stats.json", "-o", "scores.parquet"]
             assert main(["score", "songs.jsonl", "--keep", "genre", *how]) == 0
-    for copy in ("last-week", "scores-1", "scores-2"):
+    for folder in ("out", "sample"):
+        (home / "data" / folder).mkdir()
+    labels = "".join(f"{name},{n % 2},{name}\n" for n, name in enumerate(names))
+    (home / "data" / "sample" / "labels.csv").write_text(f"id,clean,song\n{labels}")
+    for copy in ("last-week", "scores-1", "scores-2", "data/out/scores"):
         shutil.copy(home / "scores.parquet", home / f"{copy}.parquet")
     return home
 
@@ -176,6 +186,7 @@ def test_what_a_page_says_to_type(page: str, songs: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("HOME", str(songs))
     monkeypatch.setenv("MFQ_ENGINE", "signal")  # docs/gpu-box.md takes the default, whose weights are not here.
     monkeypatch.setenv("MFQ_RESAMPLES", "100")  # docs/evaluate.md: what they tell is tested elsewhere.
+    monkeypatch.setenv("MFQ_FORCE", "true")  # Three songs make no weights.
     monkeypatch.delenv("MFQ_FAKE_SCRIPT", raising=False)
     write_pack(songs)
     for line in lines(page):
