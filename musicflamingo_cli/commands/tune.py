@@ -1,5 +1,6 @@
 """`mfq tune`: fit the weights of scores to labels."""
 
+import math
 from typing import Annotated, Literal
 
 import typer
@@ -28,7 +29,7 @@ def tune(  # noqa: PLR0913 - a command's options
     ] = None,
     scale: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=LOW:HIGH", help="Range of a column. Known for mfq's scores. May repeat."),
+        typer.Option(metavar="NAME=WORST:BEST", help="Range of a column. Known for mfq's scores. May repeat."),
     ] = None,
     group: Annotated[
         str | None,
@@ -54,16 +55,9 @@ def tune(  # noqa: PLR0913 - a command's options
     from musicflamingo_cli.evaluation.tune import fit_weights
     from musicflamingo_cli.evaluation.weights_file import write_weights
     from musicflamingo_cli.progress import counter
-    from musicflamingo_cli.results.merge.combine import parse_scale
     from musicflamingo_cli.results.write.formats import check_output
 
     check_output(output, "toml", [scores, labels])
-    ranges = {}
-    for words in scale or ():
-        name, ends = parse_scale(words)
-        if ends == "rank":
-            raise UsageError(f"--scale {words}: say --scale name=low:high (low is below high)")
-        ranges[name] = ends
     options = TuneOptions(
         labels=(label,) if label else (),
         on=on,
@@ -73,7 +67,7 @@ def tune(  # noqa: PLR0913 - a command's options
         resamples=resamples,
         seed=seed,
         fit=fit,
-        ranges=ranges,
+        ranges=dict(_range(words) for words in scale or ()),
     )
     with counter("resamples") as told:
         found = fit_weights(scores, labels, options, told)
@@ -84,3 +78,17 @@ def tune(  # noqa: PLR0913 - a command's options
     write_weights(found, output)
     console.note(f"weights: {output}")
     return 0
+
+
+def _range(words: str) -> tuple[str, tuple[float, float]]:
+    """Read `clap=-1:1`, or `noise=1:0` where less is better."""
+    from musicflamingo_cli.errors import UsageError
+
+    name, _, ends = words.rpartition("=")
+    try:
+        worst, best = map(float, ends.split(":"))
+    except ValueError:
+        worst = best = 0.0
+    if not name or worst == best or not math.isfinite(worst - best):
+        raise UsageError(f"--scale {words}: say --scale name=worst:best, two numbers")
+    return name, (worst, best)

@@ -50,7 +50,7 @@ class TuneOptions(Join):
     fit: Literal["values", "ranks"] = "values"
     """Whether the labels count by their values or by their order."""
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Lowest and highest value of columns whose run card does not tell."""
+    """What counts 0 and what counts 1 of columns of which that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class Tuning:
     weights: Mapping[str, float]
     """By column, 0 or more; they sum to 1."""
     ranges: Mapping[str, tuple[float, float]]
-    """What of each column is mapped to 0..1."""
+    """What of each column counts 0, and what 1."""
     fit: str
     group: str | None
     """What was kept together in a fold."""

@@ -14,6 +14,7 @@ from musicflamingo_cli.evaluation.samples import Floats, Places, read_samples
 from musicflamingo_cli.evaluation.staging import opened
 from musicflamingo_cli.evaluation.statistics import Progress, bootstrap, rising_fit, spearman
 from musicflamingo_cli.results.tables.table import OVERALL, Table
+from musicflamingo_cli.scoring.aggregate import LOSS
 
 LEAST_LABELS = 150
 """Fewer labels make no weights (150 clips were enough to adapt a model to a person's ratings: arXiv 2603.22677)."""
@@ -87,12 +88,14 @@ def fit_weights(
 
 
 def _range(table: Table, column: str, options: TuneOptions) -> tuple[float, float]:
-    told, said = table.ranges().get(column), options.ranges.get(column)
+    """Return what counts 0 and what 1 of a column."""
+    told = (1.0, 0.0) if column.startswith(LOSS) else table.ranges().get(column)
+    said = options.ranges.get(column)
     known = told or said
     if known is None:
         raise UsageError(f"the scale of {column} is not known; say --scale {column}=low:high")
     if said not in (None, known):
-        raise UsageError(f"--scale {column}: by its run card it goes from {known[0]:g} to {known[1]:g}")
+        raise UsageError(f"--scale {column}: it is known to go from {known[0]:g} to {known[1]:g}")
     return known
 
 

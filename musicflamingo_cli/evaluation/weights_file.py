@@ -23,7 +23,7 @@ def _lines(found: Tuning) -> Iterator[str]:
     yield f"made = {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     yield "\n[weights]"
     yield from (f"{_text(name)} = {weight!r}" for name, weight in found.weights.items())
-    yield "\n[ranges]  # of each column, which is mapped to 0..1"
+    yield "\n[ranges]  # what of each column counts 0, and what 1"
     yield from (f"{_text(name)} = {_numbers(ends)}" for name, ends in found.ranges.items())
     yield "\n[songs]  # sha256: of their ids, sorted, one a line"
     yield f"count = {found.songs}"

@@ -15,22 +15,27 @@ DECIMALS = 9
 """Scores are rounded to 1e-9: five times 0.7 is 0.7 and passes a threshold of 0.7."""
 
 
+LOSS = "loss_"
+"""What the names of numbers begin with that say what a fault took, 0..1: the only numbers that may be weighed, by what
+they leave."""
+
+
 def aggregate(
     answer: Answer,
     fields: Sequence[Field],
     weights: Mapping[str, float] | None = None,
     min_coverage: float = 1.0,
 ) -> Score:
-    """Weighted mean of the scores that were obtained, each mapped from its range to 0..1.
+    """Weighted mean of the scores that were obtained, each mapped from its range to 0..1, and of what losses leave.
 
     Args:
         answer: What was read out of the reply.
-        fields: The pack's fields; only kind `score` carries weight.
+        fields: The pack's fields; only kind `score` carries weight of its own.
         weights: By field name, instead of the pack's; a score that is not named has weight 0.
         min_coverage: Share of the weight that must be answered, 0..1. Below it the overall is None;
             above it the weights of what was answered are scaled up to sum to 1.
     """
-    scores = [f for f in fields if f.kind == "score"]
+    scores = [f for f in fields if _can_be_weighed(f)]
     shares = {f.name: (f.weight if weights is None else weights.get(f.name, 0.0)) for f in scores}
     largest = max(shares.values(), default=0.0)
     if largest <= 0.0:
@@ -50,7 +55,13 @@ def aggregate(
     return Score(round(overall, DECIMALS), coverage)
 
 
+def _can_be_weighed(field: Field) -> bool:
+    return field.kind == "score" or (field.kind == "number" and field.name.startswith(LOSS))
+
+
 def _unit(field: Field, value: float) -> float:
+    if field.kind == "number":
+        return 1 - value
     low = 0.0 if field.low is None else field.low
     high = 1.0 if field.high is None else field.high
     return (value - low) / (high - low) if high > low else value
@@ -73,7 +84,7 @@ def parse_weights(spec: str, fields: Sequence[Field]) -> dict[str, float]:
         listed: list[tuple[str, object]] = [(name.strip(), value.strip()) for name, _, value in pairs]
     else:
         where, listed = f"weights file {spec}", _weights_file(Path(spec))
-    known = [f.name for f in fields if f.kind == "score"]
+    known = [f.name for f in fields if _can_be_weighed(f)]
     weights: dict[str, float] = {}
     for name, value in listed:
         if name not in known:
@@ -83,7 +94,8 @@ def parse_weights(spec: str, fields: Sequence[Field]) -> dict[str, float]:
         weights[name] = _weight(where, name, value)
     if max(weights.values(), default=0.0) <= 0.0:
         raise UsageError(f"{where}: the weights sum to 0; at least one must be above 0")
-    return {name: weights.get(name, 0.0) for name in known}
+    scores = [f.name for f in fields if f.kind == "score"]
+    return {name: weights.get(name, 0.0) for name in known if name in weights or name in scores}
 
 
 def _weight(where: str, name: str, value: object) -> float:

@@ -115,6 +115,21 @@ def test_a_column_of_another_scale_says_it_and_what_lies_outside_is_missing() ->
     assert cut["songs"]["count"] == int((COLUMNS["b"] <= 0.5).sum())
 
 
+def test_a_loss_counts_by_what_it_leaves_and_so_does_any_column_whose_less_is_better() -> None:
+    """Labels are 1 + 3 a - the loss, and then 1 + 3 a - hiss / 10: a weighs three times as much as 1 - loss."""
+    write_scores(
+        {"a": COLUMNS["a"]}, loss_noise=COLUMNS["b"], hiss=10 * COLUMNS["b"], overall_quality_score=COLUMNS["c"]
+    )
+    write_labels(1 + 3 * COLUMNS["a"] - COLUMNS["b"])
+    by_loss = tuned("--columns", "a,loss_*")
+    assert by_loss["weights"] == {"a": 0.75, "loss_noise": 0.25}
+    assert by_loss["ranges"]["loss_noise"] == [1.0, 0.0]
+    assert tuned("--columns", "a,hiss", "--scale", "hiss=10:0")["weights"] == {"a": 0.75, "hiss": 0.25}
+    pq.write_table(pa.table({"song_id": ["x"], "a": [0.8], "hiss": [4.0]}), "new.parquet")
+    assert main(["merge", "--with", "n=new.parquet", "--combine", "weights.toml", "-o", "out.parquet"]) == 0
+    assert pq.read_table("out.parquet")["quality"].to_pylist() == [pytest.approx(0.75 * 0.8 + 0.25 * 0.6)]
+
+
 def test_fewer_than_150_labels_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     write_labels((1 + 3 * COLUMNS["a"] + COLUMNS["b"])[:149])
     assert tuned(code=2) == {}
@@ -137,8 +152,8 @@ def test_a_gain_that_may_be_none_is_refused(capsys: pytest.CaptureFixture[str]) 
         (np.full(SONGS, 3.0), [], "too few, or all alike"),
         (COLUMNS["a"], ["--columns", "a"], "weights need two columns or more"),
         (COLUMNS["a"], ["--columns", "a,nope"], "no column 'nope'"),
-        (COLUMNS["a"], ["--scale", "a=0:10"], "--scale a: by its run card it goes from 0 to 1"),
-        (COLUMNS["a"], ["--scale", "a=rank"], "say --scale name=low:high"),
+        (COLUMNS["a"], ["--scale", "a=0:10"], "--scale a: it is known to go from 0 to 1"),
+        (COLUMNS["a"], ["--scale", "a=rank"], "say --scale name=worst:best"),
     ],
 )
 def test_what_can_not_be_weighed_is_refused(
@@ -201,7 +216,7 @@ def test_merge_takes_no_plain_name_that_may_be_of_the_other_table(
     [
         "version = 2\n[weights]\na = 1.0\n[ranges]\na = [0, 1]\n",
         "version = 1\n[weights]\na = 0.0\n[ranges]\na = [0, 1]\n",
-        "version = 1\n[weights]\na = 1.0\n[ranges]\na = [1, 0]\n",
+        "version = 1\n[weights]\na = 1.0\n[ranges]\na = [1, 1]\n",
         "version = 1\n[weights]\na = 1.0\n[ranges]\nb = [0, 1]\n",
         "version = 1\nweights = 3\n",
         "nonsense",

@@ -47,6 +47,18 @@ def test_other_weights_and_ranges() -> None:
     assert aggregate(answer(fields, 4.0, 0.25, None), fields, {}) == Score(None, 0.0)
 
 
+def test_a_loss_is_weighed_by_what_it_leaves_and_only_where_it_is_named() -> None:
+    """3 parts of 0.8 and one of 1 - 0.6: 0.7."""
+    fields = (Field("a", "score", low=0.0, high=1.0, weight=1.0), Field("loss_noise", "number"), Field("bpm", "number"))
+    held = answer(fields, 0.8, 0.6, 120.0)
+    assert aggregate(held, fields) == Score(0.8, 1.0)
+    assert aggregate(held, fields, parse_weights("a=3,loss_noise=1", fields)) == Score(0.7, 1.0)
+    assert aggregate(answer(fields, 0.8, None, 120.0), fields, {"a": 3.0, "loss_noise": 1.0}) == Score(None, 0.75)
+    assert parse_weights("a=3", fields) == {"a": 3.0}
+    with pytest.raises(UsageError, match="no score named 'bpm'"):
+        parse_weights("bpm=1", fields)
+
+
 @pytest.mark.parametrize(
     ("overall", "name"),
     [(1.0, "high"), (0.7, "high"), (0.699999999, "medium"), (0.4, "medium"), (0.39, "low"), (None, None)],

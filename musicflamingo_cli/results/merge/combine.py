@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from musicflamingo_cli.errors import UsageError
-from musicflamingo_cli.results.columns import Columns, clean
+from musicflamingo_cli.results.columns import Column, Columns, clean
 from musicflamingo_cli.results.tables.audiobox import AXES
 from musicflamingo_cli.results.tables.score_documents import WEIGHTS
 from musicflamingo_cli.results.tables.table import OVERALL
@@ -36,7 +36,7 @@ class Combination:
     missing: WhenMissing = "null"
     """What a song without one of the sources gets: no number, or the mean of the others."""
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Lowest and highest value of each column, of weights that were tuned."""
+    """What is mapped to 0 and what to 1 of each column, of weights that were tuned."""
 
 
 def parse_named(words: str, flag: str, example: str) -> dict[str, str]:
@@ -75,7 +75,7 @@ def _tuned(path: str, name: str, missing: WhenMissing) -> Combination:
         raise UsageError(
             f"--combine {path}: say --combine mf=0.6,aes=0.4, or name a file of mfq tune ({problem!r})"
         ) from None
-    if not weights or not weights.keys() <= ends.keys() or not all(low < high for low, high in ends.values()):
+    if not weights or not weights.keys() <= ends.keys() or not all(low != high for low, high in ends.values()):
         raise UsageError(f"--combine {path}: no weight above 0, or one whose column has no range")
     return Combination(weights, name, missing, ends)
 
@@ -128,9 +128,9 @@ def source_value(source: str, column: str | None, scale: Scale | None, columns: 
 
 
 def scaled(column: Column, ends: tuple[float, float]) -> str:
-    """Return SQL for a column mapped from a range to 0..1; null outside of it."""
+    """Return SQL for a column mapped from a range, whose better end stands last, to 0..1; null outside of it."""
     low, high = ends
-    value = clean(column.internal, column.kind, ends)
+    value = clean(column.internal, column.kind, (min(ends), max(ends)))
     return f"((({value})::DOUBLE - {low!r}::DOUBLE) / {high - low!r}::DOUBLE)"
 
 
