@@ -144,6 +144,9 @@ class _Collector:
             bare = line.strip()
             if "{" in bare or "｛" in bare:
                 break  # of JSON that could not be read: who knows what the lines below are nested in
+            if bare[:1] in ("}", "]"):
+                self.found.clear()  # what stands above stood in an object whose beginning is lost
+                break
             following = self.lines[number + 1] if number + 1 < len(self.lines) else ""
             if "|" in bare and (bare[0] == "|" or self._column or ("|" in following and _RULE.fullmatch(following))):
                 self._row(bare, number)
@@ -291,7 +294,8 @@ def _words(line: Line, lines: Sequence[str], names: Names, last: int, used: set[
         used.add(end)
     if end == last and not line.is_closed:
         return FieldAnswer(reason="cut_off")
-    text = _EMPHASIS.sub(r"\2", "\n".join(parts)).strip(" \t\n\r*_`,，;")
+    text = "\n".join(parts)
+    text = (_EMPHASIS.sub(r"\2", text) if "*" in text else text).strip(" \t\n\r*_`,，;")
     if len(text) > 1 and text[0] in '"“' and text[-1] in '"”' and not re.search('["“”]', text[1:-1]):
         text = text[1:-1]
     if PLACEHOLDER.fullmatch(text):

@@ -59,8 +59,7 @@ def words_of(name: str) -> list[str]:
 def holder(name: str) -> Scale | None:
     """The scale of what stands under a name, if an answer may stand there (`scores`, `scores_out_of_10`), else None."""
     name, scale = _without_note(name)
-    words = words_of(name)
-    return scale if words and HOLDERS.issuperset(words) else None
+    return scale if joined(name) and HOLDERS.issuperset(words_of(name)) else None
 
 
 def _without_note(name: str) -> tuple[str, Scale | None]:

@@ -50,12 +50,14 @@ _MAX_TREES, _MAX_NODES = 10_000, 20_000
 """Only a loop has so many; its last part is read all the same."""
 _LAST_PART = 32_768
 
-_QUOTED = r"\"(?:[^\"\\\n]|\\.){0,120}+\""
+_NO_MEMBERS = r"(?![^\"\n]{0,120}:[^\"\n]{0,120}[{}])"
+"""Stands before a key: what holds colons and braces is more than one, though quotes stand around it."""
+_QUOTED = rf"\"{_NO_MEMBERS}(?:[^\"\\\n]|\\.){{0,120}}+\""
 _NAME = r"[^\W\d][^\"'“”‘’:,;{}\[\]\n\\`]{0,60}"
 _MARK = r"\\?[\"'“”„‘’]?"
 _KEY_AHEAD = rf"(?:{_QUOTED}(?:\s{{0,8}}:|\s{{1,4}}[-.0-9{{\[\"])|{_MARK}{_NAME}(?:\\_{_NAME}){{0,8}}{_MARK}\s{{0,8}}:)"
 _KEY = re.compile(
-    rf"\"(?P<plain>(?:[^\"\\\n]|\\.){{0,120}}+)\"(?:\s{{0,8}}(?P<colon>:)|\s{{1,4}}(?=[-.0-9{{\[\"]))"
+    rf"\"{_NO_MEMBERS}(?P<plain>(?:[^\"\\\n]|\\.){{0,120}}+)\"(?:\s{{0,8}}(?P<colon>:)|\s{{1,4}}(?=[-.0-9{{\[\"]))"
     rf"|(?P<open>{_MARK})(?P<loose>(?:{_NAME}|[0-9]{{1,9}}(?=[\"'”’]))(?:\\_{_NAME}){{0,8}}){_MARK}\s{{0,8}}:"
 )
 _COMMENT = r"//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)"
@@ -64,18 +66,18 @@ _SPACE = r"[\s\x00\x1c-\x1f\u200b-\u200f\u2060\ufeff]++"
 _BLANK = re.compile(rf"(?:{_SPACE}|{_COMMENT})*+")
 _BETWEEN = re.compile(rf"(?:{_SPACE}|[,;]|\\[nrt](?=[\s\\\"'}}])|{_COMMENT})*+")
 _BEGIN = re.compile(r"\{|\[(?=\s*+\{)")
-_BRACES = re.compile(r"\{(?:\s*+\{)++")
+_BRACES = re.compile(r"\{(?:[ \t]*+\{)++")
 _TORN = re.compile(r"[\"'“”][^\w\n\"'“”]{0,8}$")
 """The end of a key right before a bracket."""
 
-_GOES_ON = re.compile(rf"\s{{0,64}}(?:\}}|(?P<key>,\s{{0,64}}{_KEY_AHEAD}))")
-"""What stands behind an object that stands in another one."""
-_FENCE = re.compile(r"(?:`{3,}|~{3,})\w*")
+_GOES_ON = re.compile(rf"\s{{0,64}}(?:\}}|(?P<list>\])|,\s{{0,64}}{_KEY_AHEAD})|[ \t]{{0,64}}[0-9\"':]")
+"""What stands behind an object that stood in another one, or that lost a brace within."""
 
 _NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
 _LITERAL = re.compile(rf"{_NUMBER}|true|false|null")
 _MEMBER = re.compile(
-    r'\s*+"([^"\\\x00-\x1f]*+)"\s*+:\s*+(?:"((?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*+)"'
+    rf'\s*+"{_NO_MEMBERS}'
+    r'([^"\\\x00-\x1f]*+)"\s*+:\s*+(?:"((?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*+)"'
     rf"|({_NUMBER}|true|false|null))"
     r'\s*+(?:,(?=\s*+"[^"\\\n]*+"\s*+:)|(?=\}))'
 )
@@ -111,7 +113,7 @@ def read_trees(text: str) -> list[Tree]:
     """Every object of a text that stands at its top, and every list of objects, in order.
 
     What is parted by a comma alone becomes one list. An object behind a key that something tore off (`"weights"* {`),
-    or with a closing brace too many behind words before it, stood in another one: it is left out.
+    or with a closing brace too many behind it, stood in another one, or lost a brace itself: it is left out.
     """
     trees: list[Tree] = []
     pos = count = 0
@@ -125,10 +127,9 @@ def read_trees(text: str) -> list[Tree]:
         reader = _Reader(text, start)
         tree, before = reader.read(), text[pos:start]
         pos = tree.end if count < _MAX_TREES else max(tree.end, len(text) - _LAST_PART)
-        is_torn = _TORN.search(before[-80:].rstrip(" \t")) is not None or before.lstrip()[:1] == ","
-        if behind := _GOES_ON.match(text, tree.end):
-            is_first = count == 1 and re.search(r"\w", _FENCE.sub("", before)) is None
-            is_torn = is_torn or behind["key"] is not None or not is_first
+        is_torn = before.lstrip()[:1] == "," or _TORN.search(before[-80:].rstrip(" \t")) is not None
+        if tree.root.closed and (behind := _GOES_ON.match(text, tree.end)):
+            is_torn = is_torn or behind["list"] is None or not before.rstrip().endswith("[")
         if not tree.root.closed:
             is_torn, broken = is_torn or broken is not None, reader
         if tree.root.members and trees and before.strip() == "," and trees[-1].root.closed:
@@ -213,6 +214,9 @@ class _Reader:
         self.pos += 1
         while braces > 1 and self.text[self.pos : self.pos + 8].lstrip()[:1] == "}":
             self.pos, braces = self.text.index("}", self.pos) + 1, braces - 1
+        if braces > 1:
+            node.members.clear()  # between its braces stood a name
+            return False
         if self._stack and self.text[self.pos : self.pos + 1] == '"' and _END_OF_ITEM.match(self.text, self.pos + 1):
             self.pos += 1  # of an object in quotes
         elif _PART_OF_NUMBER.match(self.text, self.pos):
