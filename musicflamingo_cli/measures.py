@@ -67,6 +67,14 @@ class Measures:
     """True if the music stops without a decay."""
     old_recording: bool | None = None
     """True for mono with the light steady noise or the gentle loss of treble of old media, which are no faults."""
+    change_db: float | None = None
+    """How far the levels of the bands move over time, dB: 5 to 25 for music, under 2 for tones, noise, frozen sound."""
+    continuity: float | None = None
+    """How much the bands' levels have to do with those 0.1 to 0.2 s later, 0..1; under 0.2 where nothing goes on."""
+    pitch_steadiness: float | None = None
+    """How alike the partials are 256 ms later, -1..1: 0.3 to 0.8 where notes are held, lower for speech and drums."""
+    sounding_share: float | None = None
+    """Share of the time less than 40 dB under the loudest moment, 0..1; a few hundredths for clicks alone."""
     onset_rate_hz: float | None = None
     """Onsets per second."""
     spectral_entropy: float | None = None

@@ -27,6 +27,16 @@ JUDGED_FROM_SECONDS = 1.0
 """Shorter sounds get no score."""
 FULL_BANDWIDTH_HZ = 18_500.0
 """More bandwidth than adults hear is no merit."""
+MOST_NOISE = 0.85
+LEAST_CHANGE_DB = 2.5
+"""Noise reaches 1.3, a loop of half a second 1.5; music starts at 5."""
+LEAST_ENTROPY = 0.02
+"""One band at a time: a tone that glides. Music starts at 0.3."""
+LEAST_SOUNDING = 0.06
+LEAST_CONTINUITY, LEAST_BEAT = 0.2, 0.3
+"""Pieces of 50 ms in any order; a fast beat has as little continuity, and a confidence of tempo over 0.5."""
+SPEECH_CHANGE_DB, SPEECH_STEADINESS, SPEECH_BEAT = 20.0, 0.33, 0.4
+"""Speech changes far (pauses, consonants), holds no pitch and has no beat."""
 MONO_FROM = (0.97, 0.99)
 """Stereo correlation from which two channels begin to count as one, and fully do."""
 
@@ -35,13 +45,32 @@ def technical_scores(measures: Measures) -> dict[str, float | None]:
     """Map measures to `production_quality` and `production_complexity`, 0..1, None where they can't be judged.
 
     With the quality stands what each fault took from it, 0..1, as `loss_<fault>`. A measure that is None costs nothing
-    in quality. Complexity needs all of its parts. All are None for silence.
+    in quality. Complexity needs all of its parts. All are None for silence, and for what is no music.
     """
     found = {f"loss_{name}": round(loss, 4) for name, loss in losses(measures).items()}
-    if measures.loudness_lufs is None or measures.mean_bandwidth_hz is None:
+    if measures.loudness_lufs is None or measures.mean_bandwidth_hz is None or not_music(measures):
         return {"production_quality": None, "production_complexity": None, **dict.fromkeys(found)}
     quality = math.prod(1 - loss for loss in found.values())
     return {"production_quality": round(quality, 4), "production_complexity": _complexity(measures), **found}
+
+
+def not_music(measures: Measures) -> str | None:
+    """Say why a sound is no music; None where it is, or where it was too short to tell (under 5 s)."""
+    change, entropy, beat = measures.change_db, measures.spectral_entropy, measures.tempo_confidence or 0.0
+    steadiness, continuity = measures.pitch_steadiness, measures.continuity
+    if change is None or steadiness is None or continuity is None:
+        return None
+    if change < LEAST_CHANGE_DB:
+        return "nothing changes: a tone, a noise or frozen sound"
+    if entropy is not None and entropy < LEAST_ENTROPY:
+        return "one gliding tone"
+    if (measures.sounding_share or 0.0) < LEAST_SOUNDING:
+        return "clicks with nothing between them"
+    if continuity < LEAST_CONTINUITY and beat < LEAST_BEAT:
+        return "nothing lasts for 0.1 s and no beat holds: shuffled pieces or speech"
+    if change > SPEECH_CHANGE_DB and steadiness < SPEECH_STEADINESS and beat < SPEECH_BEAT:
+        return "no pitch and no beat holds: speech"
+    return None
 
 
 def losses(measures: Measures) -> dict[str, float]:
@@ -97,7 +126,7 @@ def _bandwidth(measures: Measures, mono: float) -> float:
 
 
 def _noise(measures: Measures) -> float:
-    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a quarter of that where no noise is heard as such.
+    """Half of 0.85 at 22 dB under the programme, 0.02 at 45 dB; a tenth of that where no noise is heard as such.
 
     (Then the level is what dense music could hide, and more likely the music itself.) It is heard where it fills the
     top of the spectrum, and where the floor is as even as noise, which codecs leave below their band edge. In an old
@@ -107,8 +136,8 @@ def _noise(measures: Measures) -> float:
     if level is None:
         return 0.0
     light = 1 - _ramp(level, -34.0, -28.0) if measures.old_recording else 0.0
-    certain = 1.0 if measures.steady_hiss else 0.25 + 0.75 * (measures.noise_evenness or 0.0)
-    return _logistic(level, -22.0, 6.0, 0.85) * (1 - 0.93 * light) * certain
+    certain = 1.0 if measures.steady_hiss else 0.1 + 0.9 * (measures.noise_evenness or 0.0)
+    return _logistic(level, -22.0, 6.0, MOST_NOISE) * (1 - 0.93 * light) * certain
 
 
 def _hum(hum_db: float | None) -> float:
@@ -141,12 +170,14 @@ def _phase(correlation: float | None, bass: float | None) -> float:
 
 
 def _complexity(measures: Measures) -> float | None:
+    """Steady noise is no variety: what it costs in quality is taken off the parts that it would fill."""
     onsets, spectrum, pitches = measures.onset_rate_hz, measures.spectral_entropy, measures.pitch_entropy
     if onsets is None or spectrum is None or pitches is None:
         return None
+    music = 1 - _noise(measures) / MOST_NOISE
     parts = (
-        0.35 * (1 - math.exp(-onsets / 3.5)),
-        0.30 * _ramp(spectrum, 0.2, 0.9),
+        0.35 * (1 - math.exp(-onsets / 3.5)) * music,
+        0.30 * _ramp(spectrum, 0.2, 0.9) * music,
         0.25 * _ramp(pitches, 0.5, 1.0),
         0.10 * _ramp(measures.stereo_width or 0.0, 0.0, 0.5),
     )
@@ -172,6 +203,8 @@ def _scores(heard: LoadedAudio) -> dict[str, float | None] | Failure:
     if heard.audio_seconds < JUDGED_FROM_SECONDS:
         return Failure("engine", "too_brief", f"{heard.audio_seconds:.2f} s can be heard but not judged; 1 s is needed")
     scores = technical_scores(heard.measures)
+    if why := not_music(heard.measures):
+        return Failure("engine", "not_music", why)
     if scores["production_quality"] is None:
         return Failure("engine", "silent", "nothing sounds above -70 LUFS")
     return scores

@@ -18,6 +18,7 @@ from musicflamingo_cli.measure import (
     levels,
     lines,
     loudness,
+    movement,
     noise,
     rumble,
     spectrum,
@@ -105,6 +106,7 @@ def _closer(
     mixed = waves[0]
     if len(waves) > 1:
         mixed = mixed - waves[1] if recording.opposed else mixed + waves[1]
+    moves = movement.movement(picture, mixed, key.RATE, taken)
     onsets = tempo.onset_strength(picture)
     bpm, bpm_confidence = tempo.tempo(onsets, picture.frame_seconds)
     pitches = key.chroma(mixed, key.RATE)
@@ -130,6 +132,10 @@ def _closer(
         "old_recording": (len(channels) == 1 or (correlation or 0.0) > MONO_CORRELATION)
         and not _is_telephone(picture)
         and (_hisses(steady) or _is_dull(slope, highest)),
+        "change_db": moves.change_db if moves else None,
+        "continuity": moves.continuity if moves else None,
+        "pitch_steadiness": moves.pitch_steadiness if moves else None,
+        "sounding_share": moves.sounding_share if moves else None,
         "onset_rate_hz": tempo.onset_rate(onsets, picture.frame_seconds),
         "spectral_entropy": spectrum.spectral_entropy(picture),
         "pitch_entropy": key.pitch_entropy(pitches) if pitches.any() else None,

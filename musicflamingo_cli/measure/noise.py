@@ -12,6 +12,8 @@ from musicflamingo_cli.measure.levels import decibels
 from musicflamingo_cli.measure.spectrum import band_levels
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from musicflamingo_cli.measure.spectrum import Spectrogram
 
 BANDS_HZ = (1000.0, 16_000.0)
@@ -28,6 +30,11 @@ SLOPE_HZ = (5000.0, 11_000.0)
 """Where the slope of the floor is taken: above what music keeps up, below what codecs take away."""
 EVEN_DB_PER_OCTAVE = (6.0, 12.0)
 """White and pink noise fall by up to 8, coded too; music by 9 to 25."""
+ROUGH_DB = (1.5, 2.5)
+"""How far the bands' floors may lie off that slope: spread at which they begin to be music, and are."""
+SPREAD_DB, SPREAD_FROM_DB, SPREAD_PER_DB, SPREAD_WIDTH_DB = 1.0, -20.0, 0.1, 1.2
+"""From the 5th to the 25th percentile over time noise rises by 1 dB where it is as loud as -20 dB, by 0.1 dB more for
+each dB less, since music covers more of it; what rises by 1.2 dB more than that is the music's own floor."""
 LOW_QUANTILE = 0.25
 """Of the bands' floors, the one that counts in noise: codecs empty some of the bands in quiet moments."""
 
@@ -41,7 +48,7 @@ class Noise:
     hiss: float | None
     """Power per Hz of a noise that fills the upper end of the spectrum, scaled as the spectrogram; None without one."""
     evenness: float
-    """How even the floor is from 5 to 11 kHz, 1 (as noise) to 0 (it falls as music does, or nothing is there)."""
+    """How even and steady the floor is from 5 to 11 kHz, 1 (as noise) to 0 (as music, or nothing is there)."""
 
 
 def steady_noise(spectrum: Spectrogram, peak: float) -> Noise | None:
@@ -68,18 +75,32 @@ def steady_noise(spectrum: Spectrogram, peak: float) -> Noise | None:
         return None
     smooth = spectrum.density[: count * length].reshape(count, length, -1).mean(axis=1)
     sounding = power[: count * length].reshape(count, length).mean(axis=1) > power.max() * 1e-6
-    floor = np.percentile(smooth[sounding], 5, axis=0)
+    floor, quiet = np.percentile(smooth[sounding], (5, 25), axis=0)
+    lowest = decibels(np.quantile(floor[bands], [0.0, LOW_QUANTILE]))
+    at_least, typical = lowest + float(decibels(min(half_rate, 22_050.0) / programme))
     even = bands & (centres > SLOPE_HZ[0]) & (centres < SLOPE_HZ[1])
     evenness = 0.0
     if even.sum() >= 4:
-        slope = float(np.polyfit(np.log2(centres[even]), decibels(floor[even]), 1)[0])
-        gentle, steep = EVEN_DB_PER_OCTAVE
-        evenness = float(np.clip((steep + slope) / (steep - gentle), 0.0, 1.0))
-    lowest = decibels(np.quantile(floor[bands], [0.0, LOW_QUANTILE]))
-    at_least, typical = lowest + float(decibels(min(half_rate, 22_050.0) / programme))
+        evenness = _evenness(centres[even], decibels(floor[even]), decibels(quiet[even]), float(typical))
     level = max(float(at_least + evenness * (typical - at_least)), float(decibels(1e-15 / programme)))
     top = filled & (centres > lower * edge) & (centres < edge)
     hiss = None
     if top.any() and np.median(floor[top] / mean[top]) > STEADY and np.ptp(decibels(mean[top])) < LEVEL_DB:
         hiss = float(np.median(mean[top]))
     return Noise(level, hiss, evenness)
+
+
+def _evenness(
+    hertz: NDArray[np.float64], floor: NDArray[np.float64], quiet: NDArray[np.float64], level_db: float
+) -> float:
+    """How much the floor of some bands, dB, and what lies over it at the 25th percentile, are as of noise, 0..1."""
+    octaves = np.log2(hertz)
+    slope, offset = np.polyfit(octaves, floor, 1)
+    allowed = SPREAD_DB + max(0.0, SPREAD_FROM_DB - level_db) * SPREAD_PER_DB
+    gentle, steep = EVEN_DB_PER_OCTAVE
+    shares = (
+        (steep + slope) / (steep - gentle),
+        (ROUGH_DB[1] - float(np.std(floor - slope * octaves - offset))) / (ROUGH_DB[1] - ROUGH_DB[0]),
+        1 - (float(np.median(quiet - floor)) - allowed) / SPREAD_WIDTH_DB,
+    )
+    return float(np.prod(np.clip(shares, 0.0, 1.0)))

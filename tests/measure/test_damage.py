@@ -90,7 +90,7 @@ def test_noise_is_known_as_such_below_the_edge_of_a_codec(song, snr):
     low_pass = signal.firwin(1001, 16_000, fs=RATE)[:, None]
     found = measure(signal.oaconvolve(song + noise, low_pass, axes=0).astype(np.float32), RATE, "all")
     assert found.steady_noise_db == pytest.approx(-snr, abs=2)
-    assert found.noise_evenness > 0.9
+    assert found.noise_evenness > 0.7
 
 
 def test_inverting_one_channel_turns_the_bass_correlation(song):
