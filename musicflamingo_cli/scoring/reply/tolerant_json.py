@@ -290,11 +290,7 @@ class _Reader:
             self.pos = quoted.end()
         char = self.text[self.pos : self.pos + 1]
         if char and char in "{[":
-            if (
-                len(self._stack) >= MAX_DEPTH
-                or self._count > _MAX_NODES
-                or (not top.is_list and _begins_anew(self.text, self.pos, self.indent))
-            ):
+            if len(self._stack) >= MAX_DEPTH or self._count > _MAX_NODES or self._restarts(top):
                 return False
             top.members.append((key, self._push()))
             return True

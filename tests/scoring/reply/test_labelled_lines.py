@@ -261,3 +261,59 @@ def test_numbers_above_their_labels_are_not_read_as_those_below(fields: Sequence
     assert quality("0.4\n**Production Quality**\n\n0.8\n**Content Enjoyment**\n\nA fine song.\n", fields) is None
     assert quality("Overall\n0.4\n\nProduction Quality\n0.8\n\nContent Enjoyment\n0.7\n", fields) == 0.8
     assert quality("Production Quality\n0.8\nContent Enjoyment\n", fields) == 0.8
+
+
+BULLETS = "- Production Quality: 0.8\n- Content Enjoyment: 0.4\n"
+PLAIN = "Production Quality: 0.8\nContent Enjoyment: 0.4\n"
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        *(
+            "Ratings:\n",
+            "## Ratings (0-1)\n\n",
+            "**My Scores**\n",
+            "# Music Quality Report\n\n## 2. Scores\n",
+            "> Scores\n",
+        ),
+        *("Sure! Here is how I would rate it:\n\n", "I like it.\n\n", "Overall impression: warm\n\n", "```yaml\n"),
+        *("Song: Midnight Drive\nArtist: Luna\n\n", "Scores\n------\n", "The track is warm.\n\n---\n\n"),
+    ],
+)
+def test_lines_count_under_names_of_the_closed_list_and_sentences(above: str, fields: Sequence[Field]) -> None:
+    for lines in (BULLETS, PLAIN):
+        assert quality(above + lines, fields) == 0.8
+
+
+@pytest.mark.parametrize(
+    "name", ["Weights", "Track B", "Example output", "Midnight Drive", "we:ights", "Wei ghts", "W"]
+)
+@pytest.mark.parametrize(
+    "form", ["{}:\n", "{}\n", "{}:\n\n", "## {}\n", "**{}**\n\n", "### {}:\n", "{}: \n  ", "{};\n"]
+)
+def test_lines_count_under_no_other_name_however_it_is_damaged(name: str, form: str, fields: Sequence[Field]) -> None:
+    for lines in (BULLETS, PLAIN, "Content Enjoyment: 0.4\n" + PLAIN):
+        assert quality(form.format(name) + lines, fields) is None
+
+
+def test_sections_that_differ_are_ambiguous_and_nested_names_are_not(fields: Sequence[Field]) -> None:
+    assert quality("## Scores\n" + PLAIN + "\n## Track B\n" + PLAIN.replace("0.8", "0.3"), fields) is None
+    assert quality("scores:\n  production_quality: 0.8\nweights:\n  production_quality: 0.3\n", fields) == 0.8
+
+
+@pytest.mark.parametrize(
+    "outer", ["<weights>{}</weights>", "weights>{}</weights>", "<weights>{}</weight>", "{}</weights>"]
+)
+def test_tags_within_others_or_behind_a_torn_one_state_nothing(outer: str, fields: Sequence[Field]) -> None:
+    assert quality(outer.format("\n<production_quality>0.8</production_quality>\n") + "\n", fields) is None
+
+
+def test_the_head_of_a_table_is_its_first_row_even_if_the_rule_is_damaged(fields: Sequence[Field]) -> None:
+    rows = "| Production Quality | 0.8 |\n| Content Enjoyment | 0.4 |\n"
+    for rule in ("|---|---|\n", "|-x-|---|\n", ""):
+        assert quality(f"| Dimension | Weight |\n{rule}{rows}", fields) is None
+        assert quality(f"| Dimension | Score |\n{rule}{rows}", fields) == 0.8
+    assert (
+        quality(f"| Dimension | Score |\n|---|---|\n{rows}\n| Dimension | Weight |\n|---|---|\n{rows}", fields) == 0.8
+    )

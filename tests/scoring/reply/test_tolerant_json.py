@@ -148,3 +148,32 @@ def test_a_hundred_thousand_brackets_are_read_without_recursion(opener: str, fie
 
 def test_an_answer_within_many_brackets_is_read(fields: Sequence[Field]) -> None:
     assert quality("[" * 100_000 + '{"production_quality": 0.85}' + "]" * 100_000, fields) == 0.85
+
+
+STATED = '"production_quality": 0.3, "content_enjoyment": 0.2'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f'{{"mood": "calm", {STATED}}}}}', f"weights: {{{STATED}}}}}", f'"weights": {{\n{STATED}\n}}\n}}'),
+        *(f'{{"weights":}} {{{STATED}}}, "x": 1}}', f"{{weights {{{STATED}}}}}", f'{{"weights" ; {{{STATED}}}}}'),
+        *(f'{{"weights": /{{{STATED}}}}}', f'{{"mood": "calm", "weights": {STATED}}}, "x": 1}}'),
+        *(f'{{"weights": [{STATED}], "x": 1}}', f'{{"weights": ({STATED}}}}}', f'{{\n{{{STATED}}},\n"x": 1}}'),
+        *(f'{{"weights": {{\n{{\n{STATED}\n}}\n}}', f' {STATED}\n }},\n "scores": {{}}\n}}'),
+    ],
+)
+def test_an_object_that_lost_a_brace_or_its_name_states_nothing(text: str, fields: Sequence[Field]) -> None:
+    answer = parse_reply(text, fields, "", "stop").fields
+    assert (answer["production_quality"].value, answer["content_enjoyment"].value) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "broken", ['{"mood": "ca', '{"draft": {', '{"instruments": ["drums", ', '{"a": "x", "b', '{"a":']
+)
+def test_where_an_object_breaks_off_only_a_whole_one_that_begins_a_line_is_read(
+    broken: str, fields: Sequence[Field]
+) -> None:
+    for lead in ("\n", "\n\nLet me start again.\n", "\n```json\n"):
+        assert quality(f'{broken}{lead}{{"production_quality": 0.8}}', fields) == 0.8
+        assert quality(f'{broken}{lead}  {{"production_quality": 0.8}}', fields) is None
