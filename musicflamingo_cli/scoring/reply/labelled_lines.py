@@ -152,7 +152,7 @@ class _Collector:
                 self._row(bare, number)
                 continue
             self._column = None
-            if not any(map(str.isalnum, bare)) or bare.startswith(("```", "~~~")):
+            if not any(map(str.isalnum, bare)) or bare.startswith(("```", "~~~", ":")):
                 continue
             heading, self._heading = self._heading, None
             alone = _BELOW.fullmatch(line)

@@ -130,8 +130,9 @@ def read_trees(text: str) -> list[Tree]:
         is_torn = before.lstrip()[:1] == "," or _TORN.search(before[-80:].rstrip(" \t")) is not None
         if tree.root.closed and (behind := _GOES_ON.match(text, tree.end)):
             is_torn = is_torn or behind["list"] is None or not before.rstrip().endswith("[")
-        if not tree.root.closed:
-            is_torn, broken = is_torn or broken is not None, reader
+        if not tree.root.closed:  # labelled lines below a stray brace are no object either
+            is_torn = is_torn or broken is not None or {"unquoted_keys", "missing_comma"}.issubset(tree.repairs)
+            broken = reader
         if tree.root.members and trees and before.strip() == "," and trees[-1].root.closed:
             merged = Node(True, [("", trees[-1].root), ("", tree.root)], tree.root.closed)
             trees[-1] = Tree(merged, trees[-1].start, tree.end, trees[-1].repairs + tree.repairs)
