@@ -16,6 +16,8 @@ from musicflamingo_cli.intake.settings import IntakeSettings
 from musicflamingo_cli.measures import MEASURES_VERSION
 from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, Pack, Song
 
+LOUDNESS_RATE = 32_000
+"""Hz. Below it the loudness of versions 1 and 2 differs."""
 State = Literal["hit", "failed", "hear", "measure"]
 """A reply that counts; a failure that is remembered; to be heard and answered; to be measured only."""
 
@@ -133,7 +135,7 @@ def _without_failure(entry: Entry) -> Entry:
 def _hit_or_measure(heard: LoadedAudio, entry: Entry, rules: LookupRules) -> State:
     if rules.intake.plan.measures == "all":
         return "hit" if heard.measured == "all" and entry.measures_version == MEASURES_VERSION else "measure"
-    # What is always measured came out alike before, but for what version 1 took otherwise.
-    as_before = heard.channels <= 2 and "truncated_file" not in heard.flags
-    alike = entry.measures_version in ("2", MEASURES_VERSION) or (entry.measures_version == "1" and as_before)
-    return "hit" if alike else "measure"
+    # What is always measured came out alike before, but for low rates, and for what version 1 took otherwise.
+    alike = {"1": heard.channels <= 2 and "truncated_file" not in heard.flags, "2": True}
+    as_before = alike.get(entry.measures_version, False) and heard.sample_rate >= LOUDNESS_RATE
+    return "hit" if as_before or entry.measures_version == MEASURES_VERSION else "measure"

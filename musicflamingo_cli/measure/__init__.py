@@ -108,7 +108,8 @@ def _closer(
         mixed = mixed - waves[1] if recording.opposed else mixed + waves[1]
     moves = movement.movement(picture, mixed, key.RATE, taken)
     onsets = tempo.onset_strength(picture)
-    bpm, bpm_confidence = tempo.tempo(onsets, picture.frame_seconds)
+    begins = tempo.onset_rate(onsets, picture.frame_seconds)
+    bpm, bpm_confidence = tempo.tempo(onsets, picture.frame_seconds) if begins > 0 else (None, None)
     pitches = key.chroma(mixed, key.RATE)
     tonic, mode, key_confidence = key.key(pitches, mixed.size / key.RATE * (1 - silence_share))
     return {
@@ -136,7 +137,7 @@ def _closer(
         "continuity": moves.continuity if moves else None,
         "pitch_steadiness": moves.pitch_steadiness if moves else None,
         "sounding_share": moves.sounding_share if moves else None,
-        "onset_rate_hz": tempo.onset_rate(onsets, picture.frame_seconds),
+        "onset_rate_hz": begins,
         "spectral_entropy": spectrum.spectral_entropy(picture),
         "pitch_entropy": key.pitch_entropy(pitches) if pitches.any() else None,
         "tempo_bpm": bpm,

@@ -11,12 +11,15 @@ from musicflamingo_cli.cache import decode_entry, encode_entry
 from musicflamingo_cli.measures import MEASURES_VERSION
 
 
-@pytest.mark.parametrize(("channels", "version"), [(2, "1"), (4, MEASURES_VERSION)])
+@pytest.mark.parametrize(
+    ("channels", "rate", "version"),
+    [(2, 44_100, "1"), (4, 44_100, MEASURES_VERSION), (2, 22_050, MEASURES_VERSION)],
+)
 def test_a_new_version_of_the_measures_reads_again_what_it_measures_otherwise(
-    bench: Any, asked: Any, channels: int, version: str
+    bench: Any, asked: Any, channels: int, rate: int, version: str
 ) -> None:
-    noise = np.random.default_rng(1).normal(0, 0.1, (22_050, channels)).astype(np.float32)
-    soundfile.write(bench.folder / "a.wav", noise, 22_050)
+    noise = np.random.default_rng(1).normal(0, 0.1, (rate, channels)).astype(np.float32)
+    soundfile.write(bench.folder / "a.wav", noise, rate)
     bench.rows([{"id": "a", "audio": "a.wav"}])
     assert bench.score() == 0
     path = next((bench.folder / "cache").glob("*/??/a.json"))

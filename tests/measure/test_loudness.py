@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pyloudnorm
+import pyebur128
 import pytest
+import soxr
 
 from musicflamingo_cli.measure import measure
-from musicflamingo_cli.measure.loudness import integrated_loudness, loudness_range, tenths
 
 
 def test_997_hz_at_minus_23_dbfs_in_stereo_is_minus_23_lufs(sine):
@@ -35,15 +35,97 @@ def test_loudness_range_of_two_levels_is_their_distance(sine):
     assert measure(wave, 44_100, "basic").loudness_range_lu == pytest.approx(10, abs=1)
 
 
-@pytest.mark.parametrize("rate", [22_050, 44_100, 48_000])
-def test_agrees_with_pyloudnorm(rate):
-    rng = np.random.default_rng(3)
-    steps = np.repeat(10 ** (rng.uniform(-30, 0, 24) / 20), rate)[:, None]
-    wave = (np.cumsum(rng.standard_normal((24 * rate, 2)), axis=0) % 1 - 0.5) * steps
-    meter = pyloudnorm.Meter(rate, filter_class="DeMan")
-    power = tenths(wave.astype(np.float32), rate)
-    assert integrated_loudness(power) == pytest.approx(meter.integrated_loudness(wave), abs=0.1)
-    assert loudness_range(power) == pytest.approx(meter.loudness_range(wave), abs=0.5)
+MODES = pyebur128.MeasurementMode
+ALL_MODES = MODES.MODE_I | MODES.MODE_LRA | MODES.MODE_TRUE_PEAK
+
+
+def reference(wave: np.ndarray, rate: int) -> pyebur128.R128State:
+    state = pyebur128.R128State(wave.shape[1], rate, ALL_MODES)
+    state.add_frames(np.ascontiguousarray(wave, dtype=np.float64).ravel(), len(wave))
+    return state
+
+
+def bursts(rate: int, seconds: float = 40.0) -> np.ndarray:
+    """Noise in stereo, softer in the treble, whose level swings by some 16 dB."""
+    at = np.arange(int(rate * seconds)) / rate
+    white = np.random.default_rng(3).standard_normal((at.size + 3, 2)) * 0.05
+    noise = (white[:-3] + white[1:-2] + white[2:-1] + white[3:]) / 2
+    return (noise * 10 ** (-0.4 + 0.4 * np.sin(2 * np.pi * at / 11))[:, None]).astype(np.float32)
+
+
+@pytest.mark.parametrize("rate", [32_000, 44_100, 48_000, 96_000])
+def test_agrees_with_libebur128(rate):
+    wave = bursts(rate)
+    found, known = measure(wave, rate, "basic"), reference(wave, rate)
+    assert found.loudness_lufs == pytest.approx(pyebur128.get_loudness_global(known), abs=0.02)
+    assert found.loudness_range_lu == pytest.approx(pyebur128.get_loudness_range(known), abs=0.6)
+    peak = max(pyebur128.get_true_peak(known, channel) for channel in range(2))
+    assert found.true_peak_dbtp == pytest.approx(20 * np.log10(peak), abs=0.1)
+
+
+@pytest.mark.parametrize("rate", [8000, 11_025, 16_000, 22_050])
+def test_low_rates_are_as_loud_as_the_same_at_48_khz(rate):
+    wave = bursts(rate)
+    known = reference(soxr.resample(wave, rate, 48_000), 48_000)
+    loudness = pyebur128.get_loudness_global(known)
+    assert measure(wave, rate, "basic").loudness_lufs == pytest.approx(loudness, abs=0.1)
+
+
+EBU_3341 = {
+    1: [(-23.0, 20)],
+    2: [(-33.0, 20)],
+    3: [(-36.0, 10), (-23.0, 60), (-36.0, 10)],
+    4: [(-72.0, 10), (-36.0, 10), (-23.0, 60), (-36.0, 10), (-72.0, 10)],
+    5: [(-26.0, 20), (-20.0, 20.1), (-26.0, 20)],
+}
+"""Test cases of EBU Tech 3341: (level in dBFS, seconds) of a 1 kHz sine in stereo."""
+EBU_3342 = {
+    1: ([(-20.0, 20), (-30.0, 20)], 10),
+    2: ([(-20.0, 20), (-15.0, 20)], 5),
+    3: ([(-40.0, 20), (-20.0, 20)], 20),
+    4: ([(-50.0, 20), (-35.0, 20), (-20.0, 20), (-35.0, 20), (-50.0, 20)], 15),
+}
+"""Test cases of EBU Tech 3342, and the loudness range in LU."""
+
+
+@pytest.mark.parametrize("case", EBU_3341)
+def test_the_vectors_of_ebu_3341(sine, case):
+    wave = np.concatenate([sine(1000, level, seconds, rate=48_000) for level, seconds in EBU_3341[case]])
+    known = -33.0 if case == 2 else -23.0
+    assert measure(wave, 48_000, "basic").loudness_lufs == pytest.approx(known, abs=0.1)
+
+
+def test_ebu_3341_case_6_weighs_the_surrounds(sine):
+    levels = {0: -28, 1: -28, 2: -24, 4: -30, 5: -30}
+    wave = np.zeros((20 * 48_000, 6), np.float32)
+    for channel, level in levels.items():
+        wave[:, channel] = sine(1000, level, 20, 1, 48_000)[:, 0]
+    assert measure(wave, 48_000, "basic").loudness_lufs == pytest.approx(-23.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("divisor", "phase", "amplitude", "known"),
+    [
+        (4, 0, 0.5, -6.0),
+        (4, 45, 0.5, -6.0),
+        (6, 60, 0.5, -6.0),
+        (8, 67.5, 0.5, -6.0),
+        (4, 45, 1.41, 3.0),
+    ],
+)
+def test_the_true_peaks_of_ebu_3341(divisor, phase, amplitude, known):
+    at = np.arange(48_000)
+    fade = np.minimum(1, np.minimum(at, at[::-1]) / 4800)
+    wave = amplitude * np.sin(2 * np.pi * at / divisor + np.deg2rad(phase)) * fade
+    found = measure(np.stack((wave, wave), axis=1).astype(np.float32), 48_000, "basic").true_peak_dbtp
+    assert known - 0.4 <= found <= known + 0.2
+
+
+@pytest.mark.parametrize("case", EBU_3342)
+def test_the_vectors_of_ebu_3342(sine, case):
+    steps, known = EBU_3342[case]
+    wave = np.concatenate([sine(1000, level, seconds, rate=48_000) for level, seconds in steps])
+    assert measure(wave, 48_000, "basic").loudness_range_lu == pytest.approx(known, abs=1)
 
 
 def test_short_or_silent_sounds_have_no_loudness(sine):

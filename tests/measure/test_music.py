@@ -54,6 +54,13 @@ def test_a_lone_tone_has_no_key(sine):
     assert measure(sine(440, -6, 6), RATE, "all").key_tonic is None
 
 
+def test_where_nothing_begins_there_is_no_tempo():
+    seconds = np.arange(RATE * 10) / RATE
+    drone = sum(np.sin(2 * np.pi * f * seconds) for f in (110, 165, 220.3)) / 4
+    found = measure(drone[:, None].astype(np.float32), RATE, "all")
+    assert (found.tempo_bpm, found.tempo_confidence) == (None, None)
+
+
 def test_a_second_of_music_has_neither(song):
     found = measure(song[:RATE], RATE, "all")
     assert (found.tempo_bpm, found.key_tonic) == (None, None)
