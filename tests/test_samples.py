@@ -132,12 +132,18 @@ def test_chord_tones_lie_above_their_floor(notation: ModuleType) -> None:
 FUNNEL = (ROOT / "docs" / "start.md").read_text("utf-8").partition("```text\n")[2].partition("\n```")[0]
 
 
-def test_the_docs_show_what_the_demo_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table = tmp_path / "scores.jsonl"
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the signal engine's table of the sample songs."""
+    table = tmp_path_factory.mktemp("scored") / "scores.jsonl"
     manifest = str(SAMPLE / "manifest.jsonl")
     assert main(["score", manifest, "--engine", "signal", "--no-cache", "--workers", "2", "-o", str(table)]) == 0
-    found = {row["song_id"]: row for row in map(json.loads, table.read_text("utf-8").splitlines())}
-    assert main(["filter", str(table), "--min", "0.6", "--dry-run"]) == 0
+    return table
+
+
+def test_the_docs_show_what_the_demo_prints(scored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = {row["song_id"]: row for row in map(json.loads, scored.read_text("utf-8").splitlines())}
+    assert main(["filter", str(scored), "--min", "0.6", "--dry-run"]) == 0
     assert capsys.readouterr().err.strip().splitlines()[-4:] == FUNNEL.splitlines()
     pattern = r"^    ([a-z0-9-]+) +(ok) +([\d.]+) +([\d.]+) +([\d.]+)(?: +(\w+))?$"
     shown = re.findall(pattern, (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
@@ -147,16 +153,15 @@ def test_the_docs_show_what_the_demo_prints(tmp_path: Path, capsys: pytest.Captu
         names = ("overall_quality_score", "production_quality", "production_complexity")
         assert [row[name] for name in names] == pytest.approx([float(score) for score in scores], abs=0.005)
         assert (row["status"], row["audio_flags"]) == (status, [flag] if flag else [])
-    _the_page_of_the_evaluation_is_as_the_docs_tell(table, tmp_path)
 
 
-def _the_page_of_the_evaluation_is_as_the_docs_tell(table: Path, folder: Path) -> None:
+def test_the_page_of_the_evaluation_is_as_the_docs_tell(scored: Path, tmp_path: Path) -> None:
     """The command of docs/evaluate.md, and the line that its page prints: 13 clean songs and two damaged ones."""
     text = (ROOT / "docs" / "evaluate.md").read_text("utf-8")
     command = text[text.index("mfq eval data/out") :].partition("\n```")[0].replace("\\\n", "")
-    places = {"data/out/scores.parquet": table, "data/sample/labels.csv": SAMPLE / "labels.csv"}
+    places = {"data/out/scores.parquet": scored, "data/sample/labels.csv": SAMPLE / "labels.csv"}
     words = [str(places.get(word, word)) for word in shlex.split(command)[1:-1]]
-    page, kept = folder / "eval.html", folder / "kept.jsonl"
+    page, kept = tmp_path / "eval.html", tmp_path / "kept.jsonl"
     assert main([*words, str(page), "--resamples", "100"]) == 0
     told = page.read_text("utf-8")
     assert "15 songs in all" in told

@@ -137,4 +137,4 @@ def _doubts(songs: int, gain: Estimate) -> Iterator[str]:
     if songs < LEAST_LABELS:
         yield f"{songs} labelled songs have every column; {LEAST_LABELS} are needed"
     if not gain.low > 0:
-        yield f"the gain may be none: {gain.value:+.3f}, 95 % {gain.low:+.3f} to {gain.high:+.3f} (Spearman, held out)"
+        yield f"no gain is sure: {gain.value:+.3f}, 95 % {gain.low:+.3f} to {gain.high:+.3f} (Spearman, held out)"

@@ -140,9 +140,9 @@ def test_fewer_than_150_labels_are_refused(capsys: pytest.CaptureFixture[str]) -
 def test_a_gain_that_may_be_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     write_labels(np.mean(list(COLUMNS.values()), axis=0) + RANDOM.normal(0, 0.2, SONGS))
     assert tuned(code=2) == {}
-    assert "no weights written: the gain may be none" in capsys.readouterr().err
+    assert "no weights written: no gain is sure" in capsys.readouterr().err
     (doubt,) = tuned("--force")["held_out"]["doubts"]
-    assert doubt.startswith("the gain may be none")
+    assert doubt.startswith("no gain is sure")
 
 
 @pytest.mark.parametrize(
