@@ -56,6 +56,8 @@ class Shards:
     ) -> None:
         self.tables = tuple(tables)
         self._sandbox = sandbox
+        self._starts = list(accumulate((table.rows for table in tables), initial=0))
+        """Position of each table's first row among all."""
         either = [name for name in (on or "").split("=", 1) if name]
         self._ids = [
             id_column(table, next((name for name in either if name in table.schema.names), on)) for table in tables
@@ -70,6 +72,9 @@ class Shards:
         self._check_types()
         if not allow_mixed:
             self._refuse_mixed()
+        self._one_manifest = self._is_one_manifest()
+        self._keeps_nameless = self._one_manifest and is_one_run(tables)
+        """Whether rows without an id are kept: shards of one run make up its whole table again."""
 
     def merge(self) -> Merged:
         """Choose one row for every id: ok before partial, failed and skipped; then the newer; then the later table.
@@ -78,8 +83,8 @@ class Shards:
         """
         names = [f"u.c{i}" for i in range(len(self.schema))]
         taken = "SELECT count(*) FROM ranked WHERE place = 1"
-        places = f"SELECT pos, {'line' if self._one_manifest() else 'first'} AS key FROM ranked WHERE place = 1"
-        if self._nameless():
+        places = f"SELECT pos, {'line' if self._one_manifest else 'first'} AS key FROM ranked WHERE place = 1"
+        if self._keeps_nameless:
             places += f" UNION ALL {self._nameless_places()}"
         statement = (
             f"SELECT {', '.join(names)} FROM all_rows u JOIN ({places}) w ON u.pos = w.pos ORDER BY w.key, w.pos"
@@ -96,25 +101,19 @@ class Shards:
             "conflicts": self._one("SELECT count(*) FROM differing"),
             "status": {(*STATUS, "other")[rank]: n for rank, n in self._sandbox.rows(by_rank)},
         }
-        if self._nameless():
+        if self._keeps_nameless:
             kept = self._one(f"SELECT count(*) FROM ({self._nameless_places()})")
             counts |= {"without_id": kept, "rows_out": ids + kept}
         self.schema = self.schema.with_metadata(merged_card(self.tables, counts))
         return Merged(statement, self.schema, counts, self._filled(), self._conflicts(), tuple(self._rejects()))
 
-    def _one_manifest(self) -> bool:
-        """True if every table numbers its rows, and all agree which song stands where."""
-        if not self._numbered:
-            return False
+    def _is_one_manifest(self) -> bool:
+        """Return whether every table numbers its rows, and all agree which song stands where."""
         torn = (
             "SELECT 1 FROM ranked GROUP BY line HAVING line IS NULL OR min(id) <> max(id) "
             "UNION ALL SELECT 1 FROM ranked GROUP BY id HAVING min(line) <> max(line)"
         )
-        return not self._sandbox.rows(f"SELECT * FROM ({torn}) LIMIT 1")
-
-    def _nameless(self) -> bool:
-        """True if rows without an id are to be kept: where shards of one run make up its whole table again."""
-        return is_one_run(self.tables) and self._one_manifest()
+        return self._numbered and not self._sandbox.rows(f"SELECT * FROM ({torn}) LIMIT 1")
 
     def _nameless_places(self) -> str:
         line = f"c{self.schema.names.index(LINE)}"
@@ -132,10 +131,7 @@ class Shards:
 
     def _create(self) -> None:
         """Bind the tables under one set of columns, rank the rows of each id, and find the ids with conflicts."""
-        selects, start = [], 0
-        for t, table in enumerate(self.tables):
-            selects.append(self._select(t, table, start))
-            start += table.rows
+        selects = [self._select(t, table) for t, table in enumerate(self.tables)]
         place = self.schema.names.index
         overall = f"c{place(OVERALL)} IS NOT NULL" if OVERALL in self.schema.names else "false"
         status = (
@@ -181,10 +177,10 @@ class Shards:
                 holder = next(table.name for table in self.tables if one.name in table.schema.names)
                 raise UsageError(f"{holder}: column '{one.name}' holds {one.type}, which can't be merged")
 
-    def _select(self, t: int, table: Table, start: int) -> str:
+    def _select(self, t: int, table: Table) -> str:
         names = table.schema.names
         key = id_in(table, self._ids[t])
-        wanted = [f"{key} AS id", f"{t} AS t", f"row + {start} AS pos"]
+        wanted = [f"{key} AS id", f"{t} AS t", f"row + {self._starts[t]} AS pos"]
         for i, one in enumerate(self.schema):
             try:
                 if one.name == self.id_name:
@@ -257,8 +253,8 @@ class Shards:
             yield from table.rejects
         for bad in self._bad:
             yield from bad.rejects
-        starts = list(accumulate((table.rows for table in self.tables), initial=0))
-        if self._nameless():
-            return
-        for t, pos in self._sandbox.rows("SELECT t, pos FROM all_rows WHERE id IS NULL ORDER BY pos"):
-            yield Reject(self.tables[t].name, f"row {pos - starts[t] + 1}", None, "no_id", "the row has no id")
+        if not self._keeps_nameless:
+            for t, pos in self._sandbox.rows("SELECT t, pos FROM all_rows WHERE id IS NULL ORDER BY pos"):
+                yield Reject(
+                    self.tables[t].name, f"row {pos - self._starts[t] + 1}", None, "no_id", "the row has no id"
+                )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -136,9 +136,25 @@ def write_text(source: Path, file: BinaryIO, form: str, scores: Sequence[str], i
             return 0
         if id_name is None:
             raise UsageError("--format json is id to scores, and there is no id column; name it with --on")
-        rows = _Keyed(plain, id_name)
-        write_table(rows, layout, file, form)
-        return rows.left_out
+        skipped = 0
+
+        def keyed() -> Iterator[dict[str, Any]]:
+            nonlocal skipped
+            seen: set[str] = set()
+            for row in plain:
+                song_id = id_text(row[id_name])
+                if not song_id or row.get(OVERALL) is None:
+                    skipped += 1
+                    continue
+                if song_id in seen:
+                    raise UsageError(
+                        f"--format json: the id {song_id} stands there twice, and JSON has one place for it"
+                    )
+                seen.add(song_id)
+                yield {**row, "song_id": song_id}
+
+        write_table(keyed(), layout, file, form)
+        return skipped
 
 
 def _whole(song_id: float | None) -> int | float | None:
@@ -150,27 +166,6 @@ def _whole(song_id: float | None) -> int | float | None:
 def left_out(name: str | None, rows: int) -> str:
     """Say that the older JSON lacks some rows."""
     return f"{name}: {rows} rows are left out, as they have no id or no overall score"
-
-
-class _Keyed:
-    """Rows under their ids as text, each id once; counts those that the older JSON has no place for."""
-
-    def __init__(self, rows: Iterable[dict[str, Any]], id_name: str) -> None:
-        self._rows = rows
-        self._id_name = id_name
-        self.left_out = 0
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        seen: set[str] = set()
-        for row in self._rows:
-            song_id = id_text(row[self._id_name])
-            if not song_id or row.get(OVERALL) is None:
-                self.left_out += 1
-                continue
-            if song_id in seen:
-                raise UsageError(f"--format json: the id {song_id} stands there twice, and JSON has one place for it")
-            seen.add(song_id)
-            yield {**row, "song_id": song_id}
 
 
 def write_partitions(source: Path, folder: Path, column: str) -> None:
