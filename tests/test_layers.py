@@ -50,7 +50,7 @@ MAY = {
     "results.spelling": "errors results.csv_text",
     "results.tables": "csv_records errors files ids nulls results.csv_text results.run_card results.sandbox "
     "results.schema results.spelling",
-    "results.columns": "errors results.tables",
+    "results.columns": "errors results.sandbox results.tables",
     "results.join": "errors results.columns results.run_card results.sandbox results.spelling results.tables",
     "results.sweep": "results.sandbox",
     "results.write": "errors files ids results.csv_text results.run_card results.spelling results.tables",

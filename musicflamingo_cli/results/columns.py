@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from musicflamingo_cli.errors import UsageError
+from musicflamingo_cli.results.sandbox import quoted
 from musicflamingo_cli.results.tables.ids import nearest
 
 
@@ -96,19 +97,14 @@ def clean(sql: str, kind: pa.DataType, span: tuple[float, float] | None) -> str:
     if not _holds_floats(kind):
         return sql
     if pa.types.is_struct(kind):
-        fields = [kind.field(i) for i in range(kind.num_fields)]
-        inner = ", ".join(f"{_name(f.name)} := {clean(f'{sql}.{_name(f.name)}', f.type, None)}" for f in fields)
+        inner = ", ".join(f"{quoted(f.name)} := {clean(f'{sql}.{quoted(f.name)}', f.type, None)}" for f in kind)
         return f"CASE WHEN {sql} IS NOT NULL THEN struct_pack({inner}) END"
     return f"list_transform({sql}, lambda e: {clean('e', kind.value_type, None)})"
 
 
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _holds_floats(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
-        return any(_holds_floats(kind.field(i).type) for i in range(kind.num_fields))
+        return any(_holds_floats(one.type) for one in kind)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return _holds_floats(kind.value_type)
     return bool(pa.types.is_floating(kind))

@@ -28,16 +28,14 @@ def together(name: str, one: tuple[pa.DataType, Table], other: tuple[pa.DataType
     """Return the type that a column of two tables has in one."""
     if one[0] == other[0]:
         return one
-    guesses = [table.form in STAGED for _, table in (one, other)]
-    if guesses == [True, False]:
-        return other
-    if guesses == [False, True]:
-        return one
+    sure = [(kind, table) for kind, table in (one, other) if table.form not in STAGED]
+    if len(sure) == 1:
+        return sure[0]
     try:
         schemas = [pa.schema([(name, kind)]) for kind, _ in (one, other)]
         return pa.unify_schemas(schemas, promote_options="permissive").field(0).type, one[1]
     except pa.ArrowException:
-        if guesses == [True, True]:
+        if not sure:
             return pa.string(), one[1]
         raise UsageError(
             f"column '{name}' is {one[0]} in {one[1].name} but {other[0]} in {other[1].name}; they can't be one column"
@@ -106,8 +104,7 @@ def sql_type(kind: pa.DataType) -> str:
     if isinstance(kind, pa.DictionaryType):
         return sql_type(kind.value_type)
     if pa.types.is_struct(kind):
-        fields = [kind.field(i) for i in range(kind.num_fields)]
-        return f"STRUCT({', '.join(f'{quoted(f.name)} {sql_type(f.type)}' for f in fields)})"
+        return f"STRUCT({', '.join(f'{quoted(f.name)} {sql_type(f.type)}' for f in kind)})"
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return f"{sql_type(kind.value_type)}[]"
     if pa.types.is_map(kind):

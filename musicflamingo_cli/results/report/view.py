@@ -31,6 +31,7 @@ from musicflamingo_cli.results.report.records import ReportOptions
 from musicflamingo_cli.results.run_card import stated_scores
 from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.schema import HEAD
+from musicflamingo_cli.results.tables.cells import is_text
 from musicflamingo_cli.results.tables.ids import ID_NAMES, can_be_id, id_sql, nearest
 from musicflamingo_cli.results.tables.table import OVERALL, Table
 
@@ -154,10 +155,10 @@ def view_of(table: Table, options: ReportOptions, name: str) -> View:
     fields = [one.removesuffix("_detail") for one in kinds if one.endswith("_detail") and _part(table, one, "obtained")]
     fields = [one for one in fields if one not in faults]
     fields.sort(key=lambda one: found.index(one) if one in found[:MOST_SCORES] else len(found))
-    group = options.group or next((one for one in GROUPS if one in kinds and _is_text(kinds[one])), None)
+    group = options.group or next((one for one in GROUPS if one in kinds and is_text(kinds[one])), None)
     apart = {*HEAD, *GROUPS, "id", *MEASURES}
     apart |= {f"{head}{ending}" for head in apart for ending in _sources(list(kinds))}
-    texts = [one for one in kinds if one not in apart and _is_text(kinds[one])]
+    texts = [one for one in kinds if one not in apart and is_text(kinds[one])]
     if "genre" in kinds and group != "genre":
         texts.insert(0, "genre")
     return View(
@@ -209,11 +210,6 @@ def _part(table: Table, column: str, part: str) -> bool:
     at = table.schema.get_field_index(column)
     kind = table.schema.field(at).type if at >= 0 else pa.null()
     return bool(pa.types.is_struct(kind) and kind.get_field_index(part) >= 0)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    kind = kind.value_type if isinstance(kind, pa.DictionaryType) else kind
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _sources(names: Sequence[str]) -> tuple[str, ...]:

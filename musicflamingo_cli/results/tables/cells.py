@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -60,16 +61,27 @@ def widened_sql(sql: str, own: pa.DataType, kind: pa.DataType) -> str:
 
 def without_views(schema: pa.Schema) -> pa.Schema:
     """Return a schema with plain text for views of text, which Arrow can't take rows of."""
-    for i, one in enumerate(schema):
-        schema = schema.set(i, one.with_type(_plain(one.type)))
-    return schema
+
+    def plain(kind: pa.DataType) -> pa.DataType:
+        return pa.string() if pa.types.is_string_view(kind) else pa.binary() if pa.types.is_binary_view(kind) else kind
+
+    return pa.schema([one.with_type(mapped(one.type, plain)) for one in schema], schema.metadata)
+
+
+def mapped(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return a type in which the types of single values are changed, wherever they stand."""
+    if pa.types.is_struct(kind):
+        return pa.struct([one.with_type(mapped(one.type, change)) for one in kind])
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        make = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return make(kind.value_field.with_type(mapped(kind.value_type, change)))
+    return change(kind)
 
 
 def nullable(kind: pa.DataType) -> pa.DataType:
     """Return a type whose parts may be null: a song without a row has none of them, whatever its table promises."""
     if pa.types.is_struct(kind):
-        fields = (kind.field(i) for i in range(kind.num_fields))
-        return pa.struct([pa.field(one.name, nullable(one.type), metadata=one.metadata) for one in fields])
+        return pa.struct([pa.field(one.name, nullable(one.type), metadata=one.metadata) for one in kind])
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         make = pa.list_ if pa.types.is_list(kind) else pa.large_list
         return make(kind.value_field.with_type(nullable(kind.value_type)).with_nullable(True))
@@ -86,17 +98,3 @@ def repeated_part(kind: pa.DataType) -> str | None:
     return (
         wrong if wrong is not None else next((n for one in fields if (n := repeated_part(one.type)) is not None), None)
     )
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_string_view(kind):
-        return pa.string()
-    if pa.types.is_binary_view(kind):
-        return pa.binary()
-    if pa.types.is_struct(kind):
-        return pa.struct([one.with_type(_plain(one.type)) for one in (kind.field(i) for i in range(kind.num_fields))])
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(kind.value_field.with_type(_plain(kind.value_type)))
-    return kind

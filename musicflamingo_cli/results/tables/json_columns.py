@@ -170,5 +170,5 @@ class JsonColumn:
 def _holds_nothing(kind: pa.DataType) -> bool:
     """Return whether a type holds an object without a key, which Parquet has no form for."""
     if pa.types.is_struct(kind):
-        return kind.num_fields == 0 or any(_holds_nothing(kind.field(i).type) for i in range(kind.num_fields))
+        return kind.num_fields == 0 or any(_holds_nothing(one.type) for one in kind)
     return bool(pa.types.is_list(kind)) and _holds_nothing(kind.value_type)

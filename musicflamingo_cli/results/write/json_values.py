@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from musicflamingo_cli.results.tables.cells import widened
+from musicflamingo_cli.results.tables.cells import mapped, widened
 
 
 def plain_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
@@ -31,19 +31,14 @@ def _for_python(batch: pa.RecordBatch) -> pa.RecordBatch:
         elif pa.types.is_float32(column.type):
             columns.append(widened(column, pa.float64()))
         else:
-            kind = _as_text(column.type)
+            kind = mapped(column.type, _as_text)
             columns.append(column if kind == column.type else column.cast(kind))
     return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _as_text(kind: pa.DataType) -> pa.DataType:
-    if (pa.types.is_timestamp(kind) or pa.types.is_time(kind)) and kind.unit == "ns":
-        return pa.string()
-    if pa.types.is_struct(kind):
-        return pa.struct([one.with_type(_as_text(one.type)) for one in (kind.field(i) for i in range(kind.num_fields))])
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_as_text(kind.value_type)))
-    return kind
+    is_moment = pa.types.is_timestamp(kind) or pa.types.is_time(kind)
+    return pa.string() if is_moment and kind.unit == "ns" else kind
 
 
 def _is_odd(kind: pa.DataType) -> bool:
