@@ -33,6 +33,8 @@ LEAST_CHANGE_DB = 2.5
 LEAST_ENTROPY = 0.02
 """One band at a time: a tone that glides. Music starts at 0.3."""
 LEAST_SOUNDING = 0.06
+MUSICAL_CLICKS = 2.0
+"""A second; drums and hi-hats make as many."""
 LEAST_CONTINUITY, LEAST_BEAT = 0.2, 0.3
 """Pieces of 50 ms in any order; a fast beat has as little continuity, and a confidence of tempo over 0.5."""
 SPEECH_CHANGE_DB, SPEECH_STEADINESS, SPEECH_BEAT = 20.0, 0.33, 0.4
@@ -66,8 +68,9 @@ def not_music(measures: Measures) -> str | None:
         return "one gliding tone"
     if (measures.sounding_share or 0.0) < LEAST_SOUNDING:
         return "clicks with nothing between them"
-    if continuity < LEAST_CONTINUITY and beat < LEAST_BEAT:
-        return "nothing lasts for 0.1 s and no beat holds: shuffled pieces or speech"
+    joints = (measures.clicks_per_second or 0.0) > MUSICAL_CLICKS
+    if joints and continuity < LEAST_CONTINUITY and beat < LEAST_BEAT:
+        return "nothing lasts for 0.1 s, no beat holds, and there are joints: shuffled pieces or speech"
     if change > SPEECH_CHANGE_DB and steadiness < SPEECH_STEADINESS and beat < SPEECH_BEAT:
         return "no pitch and no beat holds: speech"
     return None
@@ -152,7 +155,7 @@ def _lines(lines_db: float | None) -> float:
 
 def _clicks(per_second: float | None) -> float:
     """0.05 for 3 a second, 0.34 for 10; nothing up to 2, which drums and hi-hats make as well."""
-    return 0.6 * (1 - math.exp(-max(0.0, (per_second or 0.0) - 2.0) / 10))
+    return 0.6 * (1 - math.exp(-max(0.0, (per_second or 0.0) - MUSICAL_CLICKS) / 10))
 
 
 def _dropouts(per_minute: float | None, share: float | None) -> float:

@@ -41,6 +41,7 @@ OLD_NOISE_DB = (-62.0, -32.0)
 OLD_EDGE_DB_PER_OCTAVE = 38.0
 TELEPHONE_DB = 16.0
 """How far bass and treble of a telephone lie under the band of speech, per Hz."""
+LEAST_TOP_HZ = 6500.0
 OLD_BANDWIDTH_HZ = 16_000.0
 """Old microphones and media lose their treble below this, more gently than the line above says."""
 
@@ -160,10 +161,11 @@ def _slow(wave: NDArray[np.float32], sample_rate: int, peak: float) -> NDArray[n
 
 def _is_telephone(picture: spectrum.Spectrogram) -> bool:
     """Whether neither bass nor treble is there, as behind a telephone or an AM radio; old media have one of them."""
+    if picture.edges_hz[-1] < LEAST_TOP_HZ:
+        return True
     _, mean, _ = spectrum.band_levels(picture)
-    level = levels.decibels(mean)
     bass, voice, treble = (
-        float(level[(picture.centres_hz > low) & (picture.centres_hz < high)].mean())
+        float(levels.decibels(mean[(picture.centres_hz > low) & (picture.centres_hz < high)]).mean())
         for low, high in ((40, 160), (300, 2500), (4500, 6500))
     )
     return voice - max(bass, treble) > TELEPHONE_DB
