@@ -57,7 +57,7 @@ def _residuals(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
 def _outliers(residual: NDArray[np.float32], near: int) -> int:
     size = np.abs(residual)
     size[:ORDER] = 0
-    spread = float(np.median(size[ORDER:])) / 0.6745
+    spread = float(np.median(size[ORDER::4])) / 0.6745
     threshold = OUTLIER_SIGMA * spread
     if spread <= 0 or size.max() < threshold:
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,13 +57,20 @@ def hum(wave: NDArray[np.float32], sample_rate: int) -> float | None:
     return float(decibels(best / float(np.mean(np.square(wave, dtype=np.float64)))))
 
 
+@cache
+def _oscillators(frequency: float) -> NDArray[np.complex64]:
+    """What a window of 1 s is multiplied with for the frequencies at a line, and for those around it, [RATE, n]."""
+    at = np.concatenate((DRIFT_HZ, CONTROL_HZ, NEAR_HZ)) + frequency
+    waves: NDArray[np.complex64] = np.exp(-2j * np.pi * np.outer(np.arange(RATE) / RATE, at)).astype(np.complex64)
+    return waves
+
+
 def _line(frames: NDArray[np.float32], frequency: float, programme: float) -> float:
     """Power of one line, 0 if there is none."""
     at = np.concatenate((DRIFT_HZ, CONTROL_HZ)) + frequency
-    seconds = np.arange(RATE) / RATE
     starts = np.arange(frames.shape[0]) / 4
-    found = frames @ np.exp(-2j * np.pi * np.outer(seconds, at)).astype(np.complex64)
-    beside = frames @ np.exp(-2j * np.pi * np.outer(seconds, NEAR_HZ + frequency)).astype(np.complex64)
+    both = frames @ _oscillators(frequency)
+    found, beside = both[:, : at.size], both[:, at.size :]
     around = (np.abs(beside) ** 2).mean(axis=1).astype(np.float64) + 1e-9 * programme
     rows = []
     for part in np.array_split(np.arange(frames.shape[0]), max(1, round(frames.shape[0] / SEGMENT_WINDOWS))):

@@ -24,7 +24,7 @@ def every(wave: NDArray[np.floating]) -> Measures:
 def test_a_clean_song_has_none_of_them(song):
     found = every(song)
     assert found.lines_db is None
-    assert found.clicks_per_second < 2.5  # Its twenty chords begin as abruptly as joints.
+    assert found.clicks_per_second < 3  # Its twenty chords begin as abruptly as joints.
     assert found.rumble_db < -30
     assert found.treble_rise_db < 12
     assert found.short_term_crest_db > 11
