@@ -189,7 +189,7 @@ def show(report: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--music", type=Path, help="folder of sound recordings (default: the sample songs)")
-    parser.add_argument("--limit", type=int, default=8, help="most files taken, evenly over the folder (default 8)")
+    parser.add_argument("--limit", type=int, default=4, help="most files taken, evenly over the folder (default 4)")
     parser.add_argument("--seconds", type=float, default=10, help="taken of every file (default 10)")
     parser.add_argument("--codings", default=",".join(CODINGS), help=f"FLAC and any of {', '.join(CODINGS)}")
     parser.add_argument("--json", type=Path, help="write the report there as well")
