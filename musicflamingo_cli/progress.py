@@ -115,7 +115,7 @@ def progress_line(tick: Tick, before: Tick, seconds: float) -> str:
         audio, tokens = tick.audio_seconds - before.audio_seconds, tick.tokens - before.tokens
         heard = f", {audio / seconds:.1f} h of audio/h, {tokens / seconds:.0f} tokens/s"
     return (
-        f"{tick.stage} {tick.done}/{tick.total} songs, {rate * 3600:.0f} songs/h{heard}, "
+        f"{tick.stage} {tick.done}/{tick.total} {tick.unit}s, {rate * 3600:.0f} {tick.unit}s/h{heard}, "
         f"{tick.cached} cached, {tick.failed} failed, ETA {_left(tick, before, seconds)}"
     )
 

@@ -177,6 +177,11 @@ class Pack:
     """True if it asks about two songs. Its one score then says which is better: `low` the first, `high` the second."""
 
     @property
+    def unit(self) -> str:
+        """What is asked one reply for, in a word: a song, or a question, of which a pair takes two."""
+        return "question" if self.pair else "song"
+
+    @property
     def asked(self) -> tuple[Field, ...]:
         """The fields that an engine must answer (measures are taken, not asked)."""
         return tuple(f for f in self.fields if f.kind != "measure")

@@ -15,7 +15,7 @@ class Tick:
     stage: Literal["loading", "listening", "writing"]
     """The engine is made ready; songs are heard and answered; the table is written."""
     done: int
-    """Songs (loading, listening) or rows (writing) that are finished."""
+    """Songs or questions (loading, listening) or rows (writing) that are finished."""
     total: int
     cached: int = 0
     """Of them, served from the cache."""
@@ -28,6 +28,8 @@ class Tick:
     """Time that the stage still takes; infinite while nobody can know; None where the rate so far tells it."""
     model: str | None = None
     """What is being loaded."""
+    unit: str = "song"
+    """What is counted, in a word."""
 
     def plus(self, cached: bool, failed: bool, audio_seconds: float, tokens: int) -> Tick:
         """Return the tick after one more song."""

@@ -1,6 +1,7 @@
 import io
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,9 @@ def test_a_line_of_progress_tells_the_rates_since_the_line_that_it_is_held_to() 
     assert progress_line(now, before, 600.0) == (
         "listening 90060/100000 songs, 360 songs/h, 60.0 h of audio/h, 10 tokens/s, 90000 cached, 1 failed, "
         "ETA 27:36:40"
+    )
+    assert progress_line(replace(now, unit="question"), before, 600.0).startswith(
+        "listening 90060/100000 questions, 360 questions/h,"
     )
 
 

@@ -26,9 +26,9 @@ class Progress:
         self.decode_seconds: Callable[[], float] = lambda: 0.0
         """Tells what the decode workers take a song, all of them together."""
 
-    def begin(self, entries: int, total: int) -> None:
-        """Expect `total` songs, of which the cache holds about `entries`."""
-        self._left, self.tick = TimeLeft(entries), Tick("listening", 0, total)
+    def begin(self, entries: int, total: int, unit: str) -> None:
+        """Expect `total` songs (or what `unit` calls them), of which the cache holds about `entries`."""
+        self._left, self.tick = TimeLeft(entries), Tick("listening", 0, total, unit=unit)
 
     def loading(self, model: str | None) -> None:
         """Say that the engine is made ready."""

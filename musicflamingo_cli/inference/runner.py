@@ -89,7 +89,7 @@ class Runner:
             NotNow: the deadline came.
             TooManyFailures: more songs failed than allowed.
         """
-        self.progress.begin(self._cache.entries(), total)
+        self.progress.begin(self._cache.entries(), total, self._pack.unit)
         self._alone, self._unreadable, self._apart = [], [], False
         todo = self._todo(songs)
         first = next(todo, None)
@@ -174,11 +174,12 @@ class Runner:
         self.progress.alive()
 
     def _not_now(self) -> NotNow:
+        unit = self._pack.unit
         if not self.entries.songs:
-            return NotNow("stopped by its own deadline before any song was answered; give it more time")
+            return NotNow(f"stopped by its own deadline before any {unit} was answered; give it more time")
         return NotNow(
-            f"stopped by its own deadline; what was answered is in the cache ({self.entries.songs} songs by this run), "
-            "and the same command goes on"
+            f"stopped by its own deadline; what was answered is in the cache ({self.entries.songs} {unit}s by "
+            "this run), and the same command goes on"
         )
 
     def _prepared(self, made: Iterable[list[Request]]) -> Iterator[Prepared]:
@@ -260,7 +261,8 @@ class Runner:
             part = self.calls.part(batch)
             if not part:
                 raise self._not_now()
-            what = f"the {len(part)} songs in the model" if len(part) > 1 else "the song in the model"
+            unit = self._pack.unit
+            what = f"the {len(part)} {unit}s in the model" if len(part) > 1 else f"the {unit} in the model"
             with self._watch.holding(what):
                 done = self._ask(part, prepared if len(part) == len(batch) else None)
             prepared = None

@@ -43,12 +43,6 @@ def next_pairs(
     return chosen
 
 
-def possible_pairs(songs: int) -> int:
-    """Return how many pairs there are among so many songs, of those that may be compared at one time."""
-    near = min(NEIGHBOURS, songs - 1)
-    return near * songs - near * (near + 1) // 2
-
-
 def _gain(strengths: Strengths, better: NDArray[np.intp], worse: NDArray[np.intp]) -> Floats:
     """Return by how much the present order of two songs is expected to be wrong, in logits.
 

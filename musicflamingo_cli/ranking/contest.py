@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from musicflamingo_cli.inference.prompt import prompt_hash, render
-from musicflamingo_cli.ranking.choice import next_pairs, possible_pairs
+from musicflamingo_cli.ranking.choice import next_pairs
 from musicflamingo_cli.ranking.strengths import Floats, fit, groups, prior_of
 from musicflamingo_cli.records import Failure, Outcome, PairFailure, Song, SongPair
 from musicflamingo_cli.run_context import RunContext
@@ -87,7 +88,7 @@ class Contest:
 
     def possible(self, most: int) -> int:
         """Return how many of so many pairs there can be."""
-        return min(most, possible_pairs(len(self.songs)))
+        return min(most, math.comb(len(self.songs), 2))
 
     def figures(self) -> dict[str, int]:
         """Count pairs, and answers (two of a pair)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from importlib.util import find_spec
@@ -30,7 +31,7 @@ def rank(options: ScoreOptions, wanted: RankOptions, watch: Watch | None = None)
         raise UsageError("a ranking is a table of rows; write it as .parquet, .jsonl or .csv")
     reads = [wanted.scores] if wanted.scores else []
     with opened(_of_pairs(options), form, watch or Watch(), pair=True, reads=reads) as run:
-        contest = _contest(run.context, run.name, wanted)
+        contest = _contest(run.context, run.name, wanted, run.summary.notes)
         with run.ending_early() as ended:
             _ask(run, contest, wanted.pairs)
         contest.read()
@@ -45,7 +46,7 @@ def plan(options: ScoreOptions, wanted: RankOptions) -> list[tuple[str, int]]:
     """Say what `rank` would do, as far as that can be known: which pairs come next depends on the answers."""
     with ExitStack() as stack:
         context = open_run(_of_pairs(options), stack, pair=True)
-        contest = _contest(context, "", wanted)
+        contest = _contest(context, "", wanted, [])
         cached, answered = 0, True
         while answered and not context.lookup.refresh and contest.choose(wanted.pairs - contest.spent):
             contest.read()
@@ -71,18 +72,29 @@ def _of_pairs(options: ScoreOptions) -> ScoreOptions:
     return replace(options, settings=replace(settings, max_audio_seconds=seconds_for(settings.max_audio_seconds)))
 
 
-def _contest(context: RunContext, run: str, wanted: RankOptions) -> Contest:
-    """Return the songs before any pair is asked. Raises `UsageError` where there is nothing to compare."""
+def _contest(context: RunContext, run: str, wanted: RankOptions, notes: list[str]) -> Contest:
+    """Return the songs before any pair is asked; add to `notes` which of them have no score, and why.
+
+    Raises:
+        UsageError: there is nothing to compare.
+    """
     if find_spec("scipy") is None:
         raise UsageError(f"mfq rank needs scipy: {install_command('signal')}")
     songs = list(context.songs())
     if len(songs) < 2:
         count = "1 song" if songs else "no song"
         raise UsageError(f"{context.manifest.name} holds {count} that can be heard; a pair takes two")
-    known = scores_of(wanted.scores, wanted.by)[0] if wanted.scores else {}
+    if wanted.scores is None:
+        return Contest(context, run, songs, np.full(len(songs), np.nan))
+    known, others = scores_of(wanted.scores, wanted.by)
     scores = np.array([known.get(song.song_id, np.nan) for song in songs])
-    if wanted.scores and np.isnan(scores).all():
-        raise UsageError(f"--scores {wanted.scores}: it has no {wanted.by} for any song of {context.manifest.name}")
+    unscored = Counter(others.get(song.song_id, "not in it") for song in songs if song.song_id not in known)
+    why = ", ".join(f"{count} {reason}" for reason, count in unscored.most_common())
+    said = f"--scores {wanted.scores}: it has no {wanted.by} for"
+    if np.isnan(scores).all():
+        raise UsageError(f"{said} any song of {context.manifest.name} ({why})")
+    if unscored:
+        notes.append(f"{said} {unscored.total()} of {len(songs)} songs ({why})")
     return Contest(context, run, songs, scores)
 
 

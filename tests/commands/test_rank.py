@@ -118,6 +118,21 @@ def test_what_was_neither_compared_nor_scored_has_no_rank(bench: Any, rank: Any,
     assert (last["rank"], last["strength"], last["strength_error"], last["pairs"]) == (None, None, None, 0)
 
 
+def test_songs_whose_score_is_missing_or_none_are_told(bench: Any, rank: Any, script: Any) -> None:
+    bench.songs(4)
+    script({"default": {"strengths": STRENGTHS}})
+    prior = scored(bench, song_0=0.5, song_1=None, song_2=70)
+    assert rank("--scores", prior, "--pairs", 1) == 0
+    said = f"--scores {prior}: it has no overall_quality_score for 3 of 4 songs (1 null, 1 outside 0..1, 1 not in it)"
+    assert said in bench.stderr()
+    assert {row["song_id"]: row["score"] for row in rows(bench)} == {
+        **dict.fromkeys(STRENGTHS),
+        "song-0": 0.5,
+    }
+    assert rank("--scores", scored(bench, song_0=0.5, song_1=0.4, song_2=0.3, song_3=0.2)) == 0
+    assert "it has no overall_quality_score" not in bench.stderr()
+
+
 def test_groups_that_no_pair_links_are_told(bench: Any, rank: Any, script: Any) -> None:
     bench.songs(4)
     script({"default": {"strengths": STRENGTHS}})
@@ -216,6 +231,7 @@ def test_an_early_end_leaves_a_table_where_it_was_asked_for(bench: Any, rank: An
     bench.songs(4)
     script({"default": {"strengths": STRENGTHS, "delay_seconds": 0.4}})
     assert rank("--batch-size", 1, "--time-budget", "2s", "--partial-output") == 75
+    assert "question" in (told := bench.stderr()) and "songs by this run" not in told
     assert len(rows(bench)) == 4
     script({"default": {"strengths": STRENGTHS}})
     assert rank() == 0
@@ -287,6 +303,8 @@ def test_a_silent_song_can_not_be_compared(bench: Any, rank: Any) -> None:
         (2, ("-o", "x.json"), "a ranking is a table of rows"),
         (2, ("--scores", "nowhere.csv"), "nowhere.csv: there is no such file"),
         (2, ("--scores", "{folder}/other.csv"), "it has no overall_quality_score for any song of songs.jsonl"),
+        (2, ("--scores", "{folder}/other.csv"), "for any song of songs.jsonl (2 not in it)"),
+        (2, ("--scores", "{folder}/percent.csv"), "for any song of songs.jsonl (1 outside 0..1, 1 null)"),
         (2, ("--scores", "{folder}/other.csv", "--by", "x"), "no column 'x'"),
         (2, ("--scores", "{folder}/other.csv", "-o", "{folder}/other.csv"), "other.csv is what is read"),
         (2, ("--scores", "{folder}/other.csv", "--stats", "{folder}/other.csv"), "other.csv is also what is read"),
@@ -299,6 +317,7 @@ def test_what_can_not_be_ranked_is_refused(
 ) -> None:
     bench.songs(songs)
     (bench.folder / "other.csv").write_text("song_id,overall_quality_score\nother,0.5\n")
+    (bench.folder / "percent.csv").write_text("song_id,overall_quality_score\nsong-0,85\nsong-1,\nother,1\n")
     assert rank(*(word.format(folder=bench.folder) for word in words)) == 2
     assert said in bench.stderr()
     assert asked() == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from musicflamingo_cli.ranking.choice import NEIGHBOURS, next_pairs, possible_pairs
+from musicflamingo_cli.ranking.choice import NEIGHBOURS, next_pairs
 from musicflamingo_cli.ranking.strengths import Strengths, fit, prior_of
 
 
@@ -81,4 +81,3 @@ def test_all_pairs_of_neighbours_are_asked_in_the_end(songs: int) -> None:
         assert not asked & set(pairs)
         asked |= set(pairs)
     assert asked == {(i, j) for i in range(songs) for j in range(i + 1, songs) if j - i <= NEIGHBOURS}
-    assert possible_pairs(songs) == len(asked)
