@@ -131,8 +131,14 @@ def test_the_makefile_from_shards_to_what_may_be_played(place: Path) -> None:
     assert (place / "allow.txt").read_text() == "song-0\n"
 
 
+@pytest.fixture
+def songs(scored: Path, tmp_path: Path) -> Path:
+    """Return a home as `scored`, which a page may change."""
+    return Path(shutil.copytree(scored, tmp_path / "home"))
+
+
 @pytest.fixture(scope="module")
-def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a home with songs in which every file that docs/ names lies, scored once."""
     home = tmp_path_factory.mktemp("home")
     names = ["song-1", "some-song-id", "bach-prelude-c"]
