@@ -67,7 +67,7 @@ def eval_(  # noqa: PLR0913 - a command's options
         float, typer.Option(min=0.0, max=1.0, metavar="SHARE", help="Share of kept songs that must be good.")
     ] = 0.9,
     resamples: Annotated[int, typer.Option(min=100, metavar="N", help="Bootstrap resamples.")] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the random numbers.")] = 0,
 ) -> int:
     """Tell how well scores agree with people's ratings, and which threshold they allow.
 

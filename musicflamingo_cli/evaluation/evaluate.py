@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from musicflamingo_cli.errors import UsageError
 from musicflamingo_cli.evaluation import statistics
 from musicflamingo_cli.evaluation.claims import judge_texts
-from musicflamingo_cli.evaluation.groups import group_agreements
+from musicflamingo_cli.evaluation.groups import LEAST_SONGS, group_agreements
 from musicflamingo_cli.evaluation.picked import pick_columns
 from musicflamingo_cli.evaluation.records import (
     Ceiling,
@@ -48,6 +49,7 @@ def evaluate(
     Raises:
         UsageError: for a table or column that can't be used, or without the extra `eval`.
     """
+    _check_options(options)
     # What is no file is a column of SCORES.
     older = [options.against] if options.against is not None and Path(options.against).exists() else []
     with opened(scores, labels, *older) as (sandbox, tables):
@@ -57,6 +59,20 @@ def evaluate(
         if options.pairs:
             return _of_pairs(sandbox, tables[0], tables[1], options, columns, progress)
         return _of_ratings(sandbox, tables, options, columns, progress)
+
+
+def _check_options(options: EvalOptions) -> None:
+    """Raise `UsageError` for what would not be answered."""
+    idle: dict[str, object] = {"--per": options.per, "--against": options.against, "--good": options.good}
+    if options.texts:
+        form, idle = "--text", {**idle, "--pairs": options.pairs or None, "--columns": options.columns or None}
+    elif options.pairs:
+        form, idle = "--pairs", {**idle, "--label": options.labels or None}
+    else:
+        return
+    for flag, value in idle.items():
+        if value is not None:
+            raise UsageError(f"{flag} has no meaning with {form}")
 
 
 def _of_ratings(
@@ -70,14 +86,19 @@ def _of_ratings(
     first, songs = columns[0], len(samples.ids)
     judged = {name: samples.scores[name] for name in wanted if name in columns or name in BASELINES}
     judged[CHANCE] = np.random.default_rng(options.seed).permutation(samples.scores[first])
+    shared = [column for column in columns if column in samples.older]
+    if older is not None and not shared:
+        raise UsageError(f"--against {older.name}: it has no column {' or '.join(columns)}")
+    # Before the resamples, which are dear: what can't be asked is refused here.
+    thresholds = (find_threshold(sandbox, scores, first, samples, options),) if options.good is not None else ()
     trials = []
     for label, mean in samples.means.items():
         trials += [Trial(column, label, values, mean) for column, values in judged.items()]
         if rival is not None:
             trials.append(Trial(first, label, judged[first], mean, rival, samples.scores[rival]))
         elif older is not None:
-            named = {column: f"that of {older.name}" for column in samples.older if column in columns}
-            trials += [Trial(c, label, judged[c], mean, other, samples.older[c]) for c, other in named.items()]
+            other = f"that of {older.name}"
+            trials += [Trial(c, label, judged[c], mean, other, samples.older[c]) for c in shared]
 
     def every(places: Places) -> Floats:
         return np.concatenate([trial.of(places) for trial in trials])
@@ -85,7 +106,10 @@ def _of_ratings(
     figures = statistics.bootstrap(every, songs, samples.drawn, options, progress)
     size = len(statistics.NAMES)
     tried = [(trial, figures[i * size : (i + 1) * size]) for i, trial in enumerate(trials)]
+    groups = group_agreements(samples, first, options, progress) if options.per is not None else ()
     notes = []
+    if options.per is not None and not groups:
+        notes.append(f"--per {options.per}: no group has {LEAST_SONGS} songs with both, so none is judged")
     if options.group is None:
         notes.append("intervals take songs for independent; --group names what belongs together (artist, system)")
     return Evaluation(
@@ -99,8 +123,8 @@ def _of_ratings(
         differences=tuple(
             Difference(t.column, t.other, t.label, int(t.known.sum()), of[0]) for t, of in tried if t.other is not None
         ),
-        thresholds=(find_threshold(sandbox, scores, first, samples, options),) if options.good else (),
-        groups=group_agreements(samples, first, options, progress) if options.per else (),
+        thresholds=thresholds,
+        groups=groups,
         notes=tuple(notes),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -76,6 +77,8 @@ def has_column(table: Table, words: str) -> bool:
 def pick_score(table: Table, column: str) -> Picked:
     """Find a score, as a DOUBLE that is null where it is missing to `mfq filter`: not finite, or out of its range."""
     found = pick(table, column)
+    if not is_number(found.kind):
+        raise UsageError(f"{table.name}: column '{column}' holds no numbers")
     return replace(found, sql=f"{clean(found.sql, found.kind, table.ranges().get(column))}::DOUBLE")
 
 
@@ -125,6 +128,6 @@ def pick_id(table: Table, words: str) -> Picked:
         return replace(found, sql=whole)
     if part == "stem":
         return replace(found, sql=f"regexp_replace({pieces}[-1], '\\.[^.]*$', '')")
-    if part.isdecimal() and int(part) > 0:
-        return replace(found, sql=f"array_to_string({pieces}[-{int(part)}:], '/')")
+    if re.fullmatch("[1-9][0-9]{0,3}", part):
+        return replace(found, sql=f"array_to_string({pieces}[-{part}:], '/')")
     raise UsageError(f"--label-id {words}: behind the colon stands stem, or how many last parts of a path count")

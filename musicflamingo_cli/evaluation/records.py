@@ -112,7 +112,7 @@ class Difference:
     def says(self) -> str:
         """The finding in words."""
         one = self.spearman
-        if one.low <= 0 <= one.high:
+        if not (one.low > 0 or one.high < 0):
             told = f"{self.column} and {self.other} can't be told apart by {self.label} ({one.value:+.3f}"
         else:
             side = "better" if one.value > 0 else "worse"

@@ -109,13 +109,17 @@ def read_samples(
     )
     unmatched, some = lacking(sandbox, "SELECT id, row FROM labels")
     check_matched(scores, labels, len(found), some)
+    rated = {name: _matrix(found[f"r{i}"]) for i, name in enumerate(names)}
+    for name, cells in rated.items():
+        if not np.isfinite(cells).any():
+            raise UsageError(f"{labels.name}: no song that is in {scores.name} has a number in '{name}'")
     return Samples(
         ids=found["id"].to_pylist(),
         scores={name: _floats(found[f"s{i}"]) for i, name in enumerate(columns)},
         older={name: _floats(found[f"o{i}"]) for i, name in enumerate(both)},
-        ratings={name: _matrix(found[f"r{i}"]) for i, name in enumerate(names)},
+        ratings=rated,
         drawn=_codes(found["drawn"]) if join.group else None,
-        per=np.array(found["per"].to_pylist(), dtype=object) if join.per else None,
+        per=np.array(found["per"].to_pylist(), dtype=object) if join.per is not None else None,
         unmatched=unmatched,
         some_unmatched=some,
     )
@@ -128,6 +132,9 @@ def read_pairs(sandbox: Sandbox, scores: Table, labels: Table, join: Join, colum
     ids = {side: pick_id(labels, f"{side}:{part}" if part else side) for side in ("winner", "loser")}
     drawn = {"drawn": pick_group(labels, join.group)} if join.group else {}
     stage(sandbox, "pairs", labels, ids["winner"], {**ids, "row": ROW, **drawn})
+    same = sandbox.rows("SELECT winner FROM pairs WHERE winner = loser LIMIT 1")
+    if same:
+        raise UsageError(f"{labels.name}: winner and loser are both '{same[0][0]}'")
     sides = [f"w.c{i} AS w{i}, l.c{i} AS l{i}" for i in range(len(columns))]
     found = _read(
         sandbox,

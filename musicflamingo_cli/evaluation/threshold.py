@@ -17,8 +17,15 @@ from musicflamingo_cli.results.sandbox import Sandbox
 from musicflamingo_cli.results.sweep import kept_at
 from musicflamingo_cli.results.tables.table import Table
 
-COMPARISONS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
-GOOD = re.compile(r"\s*(.+?)\s*(>=|<=|>|<|=)\s*(-?[0-9.]+)\s*")
+COMPARISONS = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "=": operator.eq,
+    "==": operator.eq,
+}
+GOOD = re.compile(r"\s*(.+?)\s*(>=|<=|==?|>|<)\s*([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*")
 
 
 def find_threshold(sandbox: Sandbox, table: Table, column: str, samples: Samples, options: EvalOptions) -> Threshold:

@@ -50,7 +50,7 @@ def tables(tmp_path: Path) -> Path:
 
 def found(folder: Path, labels: str, *options: str) -> dict[str, Any]:
     place = folder / "found.json"
-    names = [str(folder / "scores.parquet"), str(folder / labels), "--resamples", "200", "-o", str(place)]
+    names = [str(folder / "scores.parquet"), str(folder / labels), "--resamples", "100", "-o", str(place)]
     assert main(["eval", *names, *options]) == 0
     answer: dict[str, Any] = json.loads(place.read_text("utf-8"))
     return answer
@@ -89,7 +89,8 @@ def test_two_columns_are_set_against_each_other_in_words(tables: Path, capsys: p
     scores = pq.read_table(tables / "scores.parquet")["production_quality"].to_pylist()[1:]
     labels = [float(line.split(",")[1]) for line in (tables / "mean.csv").read_text().splitlines()[2:]]
     assert one["spearman"]["value"] == pytest.approx(rho - scipy.stats.spearmanr(scores, labels).statistic)
-    assert main(["eval", str(tables / "scores.parquet"), str(tables / "mean.csv"), *options]) == 0
+    names = [str(tables / "scores.parquet"), str(tables / "mean.csv"), "--resamples", "100"]
+    assert main(["eval", *names, *options]) == 0
     says = f"overall_quality_score ranks better than production_quality by {one['spearman']['value']:.3f} for rating"
     assert says in capsys.readouterr().out
 
@@ -196,16 +197,72 @@ def test_a_page_and_text(tables: Path, capsys: pytest.CaptureFixture[str]) -> No
         (["--columns", "genre"], "column 'genre' holds no numbers"),
         (["--good", "rating"], "say a label and a limit, such as 'rating >= 4'"),
         (["--good", "other >= 4"], "say a label and a limit, such as 'rating >= 4'"),
+        (["--good", "rating >= 1.2.3"], "say a label and a limit, such as 'rating >= 4'"),
+        (["--good", "rating >= ."], "say a label and a limit, such as 'rating >= 4'"),
+        (["--good", ""], "say a label and a limit, such as 'rating >= 4'"),
+        (["--label", "song_id"], "no song that is in scores.parquet has a number in 'song_id'"),
+        (["--against", "genre"], "column 'genre' holds no numbers"),
+        (["--against", "mean.csv"], "--against mean.csv: it has no column overall_quality_score"),
+        (["--pairs", "--good", "rating >= 4"], "--good has no meaning with --pairs"),
+        (["--pairs", "--label", "rating"], "--label has no meaning with --pairs"),
+        (["--text", "genre", "--label", "rating:tempo", "--per", "genre"], "--per has no meaning with --text"),
+        (["--text", "genre", "--label", "rating:tempo", "--pairs"], "--pairs has no meaning with --text"),
+        (["--seed", "-1"], "'--seed'"),
         (["--label-id", "song_id:x"], "stands stem"),
+        (["--label-id", "song_id:99999999999999999999"], "stands stem"),
         (["-o", "found.parquet"], "a page (.html), text (.txt) or .json"),
         (["--on", "genre"], "has ids more than once"),
     ],
 )
 def test_what_can_not_be_asked_is_refused(
-    tables: Path, options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+    tables: Path,
+    options: list[str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert main(["eval", str(tables / "scores.parquet"), str(tables / "mean.csv"), *options]) == 2
+    def never(*_: Any) -> None:
+        raise AssertionError("a bootstrap was begun")
+
+    monkeypatch.setattr("musicflamingo_cli.evaluation.statistics.bootstrap", never)
+    monkeypatch.chdir(tables)
+    assert main(["eval", "scores.parquet", "mean.csv", *options]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limit", "good"),
+    [("rating>=4", 2), ("rating = 4", 1), (" rating == 4. ", 1), ("rating > +4e0", 1), ("rating < .5e1", 3)],
+)
+def test_a_limit_is_any_number_behind_a_comparison(tables: Path, limit: str, good: int) -> None:
+    (tables / "four.csv").write_text("song_id,rating\ns1,2\ns2,3\ns3,4\ns4,5\n")
+    (one,) = found(tables, "four.csv", "--good", limit)["thresholds"]
+    assert one["base"] == good / 4
+
+
+def test_a_name_of_a_label_may_hold_a_comparison(tables: Path) -> None:
+    (tables / "odd.csv").write_text("song_id,a > b\ns1,2\ns2,3\ns3,4\ns4,5\n")
+    (one,) = found(tables, "odd.csv", "--good", "a > b >= 4")["thresholds"]
+    assert one["base"] == 2 / 4
+
+
+def test_groups_that_are_too_small_are_told_of(tables: Path) -> None:
+    answer = found(tables, "mean.csv", "--per", "song_id")
+    assert answer["groups"] == []
+    assert "--per song_id: no group has 20 songs with both, so none is judged" in answer["notes"]
+
+
+def test_of_two_songs_no_column_is_better(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tables / "two.csv").write_text("song_id,rating\ns1,2\ns2,3\n")
+    names = [str(tables / "scores.parquet"), str(tables / "two.csv"), "--resamples", "100"]
+    assert main(["eval", *names, "--against", "production_quality"]) == 0
+    assert "overall_quality_score and production_quality can't be told apart by rating" in capsys.readouterr().out
+
+
+def test_a_song_is_not_better_than_itself(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tables / "same.csv").write_text("winner,loser\ns1,s2\ns3,s3\n")
+    assert main(["eval", str(tables / "scores.parquet"), str(tables / "same.csv"), "--pairs"]) == 2
+    assert "same.csv: winner and loser are both 's3'" in capsys.readouterr().err
 
 
 def test_two_paths_that_come_to_one_id_are_refused(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
