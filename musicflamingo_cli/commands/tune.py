@@ -40,7 +40,7 @@ def tune(  # noqa: PLR0913 - a command's options
     ] = "values",
     force: Annotated[bool, typer.Option("--force", help="Write weights that are no gain for sure.")] = False,
     resamples: Annotated[int, typer.Option(min=100, metavar="N", help="Bootstrap resamples.")] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the random numbers.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the random numbers.")] = 0,
 ) -> int:
     """Fit weights to people's ratings, and say what they gain on songs that they were not made from.
 
@@ -55,7 +55,7 @@ def tune(  # noqa: PLR0913 - a command's options
     from musicflamingo_cli.evaluation.tune import fit_weights
     from musicflamingo_cli.evaluation.weights_file import write_weights
     from musicflamingo_cli.progress import counter
-    from musicflamingo_cli.results.write.formats import check_output
+    from musicflamingo_cli.results.write.formats import STDOUT, check_output
 
     check_output(output, "toml", [scores, labels])
     options = TuneOptions(
@@ -71,8 +71,9 @@ def tune(  # noqa: PLR0913 - a command's options
     )
     with counter("resamples") as told:
         found = fit_weights(scores, labels, options, told)
+    tell = console.note if output in STDOUT else console.data
     for line in tuning_lines(found):
-        console.data(console.safe(line))
+        tell(console.safe(line))
     if found.doubts and not force:
         raise UsageError(f"no weights written: {'; '.join(found.doubts)}; --force writes them all the same")
     write_weights(found, output)

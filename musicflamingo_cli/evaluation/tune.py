@@ -40,12 +40,18 @@ def fit_weights(
         columns = pick_columns(table, named)
         if len(columns) < 2:
             raise UsageError(f"{table.name}: weights need two columns or more; name them with --columns")
+        unused = next((name for name in options.ranges if name not in columns), None)
+        if unused is not None:
+            raise UsageError(f"--scale {unused}: it is not weighed (columns: {', '.join(columns)})")
         ranges = {name: _range(table, name, options) for name in columns}
         today = OVERALL if OVERALL in table.schema.names and OVERALL not in columns else None
         samples = read_samples(sandbox, table, rated, None, options, [*columns, *([today] if today else [])])
     ((label, means),) = samples.means.items()
     units = np.column_stack([(samples.scores[c] - low) / (high - low) for c, (low, high) in ranges.items()])
     units[(units < 0) | (units > 1)] = np.nan
+    absent = [name for name, values in zip(columns, units.T, strict=True) if not np.isfinite(values).any()]
+    if absent:
+        raise UsageError(f"{table.name}: no labelled song has a number in its range in {', '.join(absent)}")
     now = samples.scores[today] if today else units.mean(axis=1)
     known = np.isfinite(units).all(axis=1) & np.isfinite(means) & np.isfinite(now)
     songs, units, means, now = int(known.sum()), units[known], means[known], now[known]

@@ -15,6 +15,8 @@ DECIMALS = 9
 """Scores are rounded to 1e-9: five times 0.7 is 0.7 and passes a threshold of 0.7."""
 
 
+TUNED_VERSION = 1
+"""Of the files of weights by `mfq tune` that are read."""
 LOSS = "loss_"
 """What the names of numbers begin with that say what a fault took, 0..1: the only numbers that may be weighed, by what
 they leave."""
@@ -130,6 +132,9 @@ def _weights_file(path: Path) -> list[tuple[str, object]]:
     tables = [value for name, value in listed if name == "weights"] if isinstance(listed, _Listed) else []
     if len(tables) > 1:
         raise UsageError(f"--weights {path}: 'weights' is given twice")
+    version = dict(listed).get("version", TUNED_VERSION) if isinstance(listed, _Listed) and tables else TUNED_VERSION
+    if version != TUNED_VERSION:
+        raise UsageError(f"--weights {path}: is of version {version!r}; this mfq reads {TUNED_VERSION}")
     table = tables[0] if tables else listed
     if not isinstance(table, _Listed):
         raise UsageError(f"--weights {path}: holds no table of name = weight")

@@ -152,6 +152,8 @@ def test_a_gain_that_may_be_none_is_refused(capsys: pytest.CaptureFixture[str]) 
         (np.full(SONGS, 3.0), [], "too few, or all alike"),
         (COLUMNS["a"], ["--columns", "a"], "weights need two columns or more"),
         (COLUMNS["a"], ["--columns", "a,nope"], "no column 'nope'"),
+        (COLUMNS["a"], ["--scale", "aa=0:1"], "--scale aa: it is not weighed (columns: a, b, c)"),
+        (COLUMNS["a"], ["--seed", "-1"], "'--seed'"),
         (COLUMNS["a"], ["--scale", "a=0:10"], "--scale a: it is known to go from 0 to 1"),
         (COLUMNS["a"], ["--scale", "a=rank"], "say --scale name=worst:best"),
     ],
@@ -164,6 +166,19 @@ def test_what_can_not_be_weighed_is_refused(
     assert says in capsys.readouterr().err
 
 
+def test_a_column_that_no_labelled_song_has_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    write_scores({**COLUMNS, "b": pa.nulls(SONGS, pa.float64()), "c": np.full(SONGS, 7.0)})
+    assert tuned("--force", code=2) == {}
+    assert "no labelled song has a number in its range in b, c" in capsys.readouterr().err
+
+
+def test_standard_output_is_the_file_and_nothing_else(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    tuned("-o", "-")
+    out, err = capsysbinary.readouterr()
+    assert tomllib.loads(out.decode())["weights"] == {"a": 0.75, "b": 0.25, "c": 0.0}
+    assert b"the tuned score ranks better" in err
+
+
 def test_score_reads_the_file(bench: Any, script: Callable[..., None]) -> None:
     """Weights of 3 and 1 over two scores of a song: (3 * 0.8 + 0.4) / 4 = 0.7."""
     names = ("production_quality", "content_enjoyment")
@@ -174,6 +189,9 @@ def test_score_reads_the_file(bench: Any, script: Callable[..., None]) -> None:
     assert bench.score() == 0
     assert bench.score("--offline", "--weights", Path("weights.toml").absolute()) == 0
     assert bench.result()[0]["overall_quality_score"] == 0.7
+    newer = Path("weights.toml").read_text("utf-8").replace("version = 1", "version = 2")
+    Path("newer.toml").write_text(newer, "utf-8")
+    assert bench.score("--offline", "--weights", Path("newer.toml").absolute()) == 2
 
 
 @pytest.fixture
@@ -217,6 +235,10 @@ def test_merge_takes_no_plain_name_that_may_be_of_the_other_table(
         "version = 2\n[weights]\na = 1.0\n[ranges]\na = [0, 1]\n",
         "version = 1\n[weights]\na = 0.0\n[ranges]\na = [0, 1]\n",
         "version = 1\n[weights]\na = 1.0\n[ranges]\na = [1, 1]\n",
+        "version = 1\n[weights]\na = 1.0\n[ranges]\na = [nan, 1]\n",
+        "version = 1\n[weights]\na = 1.0\nb = -1.0\n[ranges]\na = [0, 1]\nb = [0, 1]\n",
+        "version = 1\n[weights]\na = 1.0\nb = nan\n[ranges]\na = [0, 1]\nb = [0, 1]\n",
+        "version = 1\n[weights]\na = inf\n[ranges]\na = [0, 1]\n",
         "version = 1\n[weights]\na = 1.0\n[ranges]\nb = [0, 1]\n",
         "version = 1\nweights = 3\n",
         "nonsense",

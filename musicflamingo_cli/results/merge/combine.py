@@ -69,13 +69,17 @@ def _tuned(path: str, name: str, missing: WhenMissing) -> Combination:
         file = tomllib.loads(Path(path).read_text("utf-8"))
         if file["version"] != TUNED_VERSION:
             raise ValueError(f"version {file['version']}, not {TUNED_VERSION}")
-        weights = {column: float(weight) for column, weight in file["weights"].items() if weight > 0}
+        weights = {column: float(weight) for column, weight in file["weights"].items()}
         ends = {column: (float(low), float(high)) for column, (low, high) in file["ranges"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise UsageError(
             f"--combine {path}: say --combine mf=0.6,aes=0.4, or name a file of mfq tune ({problem!r})"
         ) from None
-    if not weights or not weights.keys() <= ends.keys() or not all(low != high for low, high in ends.values()):
+    if not all(0 <= weight < math.inf for weight in weights.values()):
+        raise UsageError(f"--combine {path}: a weight is no number of 0 or more")
+    weights = {column: weight for column, weight in weights.items() if weight > 0}
+    ranged = all(low != high and math.isfinite(high - low) for low, high in ends.values())
+    if not weights or not weights.keys() <= ends.keys() or not ranged:
         raise UsageError(f"--combine {path}: no weight above 0, or one whose column has no range")
     return Combination(weights, name, missing, ends)
 
