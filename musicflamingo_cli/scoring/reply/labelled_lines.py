@@ -34,7 +34,7 @@ _BELOW = re.compile(rf"(?:[\s>*_`-]*(?:score|rating)[\s*_`]*:|[ \t*_`]*)(?P<rest
 _REST_OF_NUMBER = re.compile(r"\s*+[.,]?[0-9]++(?:[.,][0-9]++)?,?\s*+")
 _BRACKETED = re.compile(rf"\s*+(?=[^\s(])[^0-9()]++\((?P<number>{NUMBER})\)[\s*_.]*", re.IGNORECASE)
 """`remark (number)`."""
-_RULE = re.compile(r"[\s|:\-=+]*-[\s|:\-=+]*")
+_RULE = re.compile(r"[\s|:\-=+]*[-=][\s|:\-=+]*")
 _HEADS = frozenset(("score", "scores", "rating", "ratings", "value", "values"))
 """What the column of the scores is headed by; other words of the closed list may stand beside it."""
 _TAG = re.compile(r"<(?P<closing>/)?(?P<name>[A-Za-z][\w -]{0,60})>(?:(?P<value>[^<\n]{0,200})</(?P=name)>)?")
@@ -131,8 +131,11 @@ class _Collector:
         self.has_more = False
         self._above: list[_Parent] = []
         """What lines stand under, from the outermost in."""
-        self._column: tuple[int, Scale] | None = None
-        """Of the table here: the column of the scores (0: no head tells, -1: the head names none) and its scale."""
+        self._column: tuple[int, Scale, int] | None = None
+        """Of the last table: the column of the scores (0: no head tells, -1: the head names none), its scale, and the
+        cells of the head. It holds up to the next head, whatever lines stand between."""
+        self._is_in_table = False
+        """Whether the line before was a row."""
         self._heading: Line | None = None
         """A label alone on the line before."""
 
@@ -148,10 +151,12 @@ class _Collector:
                 self.found.clear()  # what stands above stood in an object whose beginning is lost
                 break
             following = self.lines[number + 1] if number + 1 < len(self.lines) else ""
-            if "|" in bare and (bare[0] == "|" or self._column or ("|" in following and _RULE.fullmatch(following))):
-                self._row(bare, number)
+            is_head = "|" in bare and "|" in following and _RULE.fullmatch(following) is not None
+            if "|" in bare and (bare[0] == "|" or self._is_in_table or is_head):
+                self._row(bare, number, is_head or not self._is_in_table)
+                self._is_in_table = True
                 continue
-            self._column = None
+            self._is_in_table = self._is_in_table and _RULE.fullmatch(bare) is not None
             if not any(map(str.isalnum, bare)) or bare.startswith(("```", "~~~", ":")):
                 continue
             heading, self._heading = self._heading, None
@@ -209,29 +214,34 @@ class _Collector:
         told = [parent.scale for parent in self._above if parent.scale not in (None, NO_SCALE)]
         return match._replace(scale=told[-1]) if told and match.scale is NO_SCALE else match
 
-    def _row(self, bare: str, number: int) -> None:
-        """Read a row of a table; the first one is its head if it begins with no label."""
-        cells = [cell.strip() for cell in bare.strip("|").split("|")]
+    def _row(self, bare: str, number: int, may_be_head: bool) -> None:
+        """Read a row of a table. A head begins with no label; a row states nothing where it is out of step with it."""
+        cells = [cell.strip() for cell in bare.removeprefix("|").removesuffix("|").split("|")]
         self.used.add(number)
-        if not any(cells) or _RULE.fullmatch(bare):
+        if _RULE.fullmatch(bare):
+            self._column = self._column or (-1, NO_SCALE, 0)  # the head above it was lost
             return
         match = self.names.match(cells[0].strip(" *_`:"))
-        if self._column is None and match is None:
-            heads = [i for i, cell in enumerate(cells) if i and not _HEADS.isdisjoint(words_of(cell))]
-            scale = holder(cells[heads[0]]) if len(heads) == 1 else None
-            self._column = (heads[0], scale) if scale is not None else (-1, NO_SCALE)
-            self.has_more = self.has_more or len(cells) > 2
+        if match is None:
+            if may_be_head:
+                heads = [i for i, cell in enumerate(cells) if i and not _HEADS.isdisjoint(words_of(cell))]
+                scale = holder(cells[heads[0]]) if len(heads) == 1 else None
+                column = heads[0] if scale else -1 if any(cells) else 0
+                self._column = (column, scale or NO_SCALE, len(cells))
+                self.has_more = self.has_more or len(cells) > 2
             return
-        column, scale = self._column = self._column or (0, NO_SCALE)
-        if match is None or len(cells) < 2 or any(parent.scale is None for parent in self._above):
+        column, scale, width = self._column = self._column or (0, NO_SCALE, 0)
+        if column < 0 or len(cells) < 2 or len(cells) != (width or len(cells)):
+            return
+        if any(parent.scale is None for parent in self._above):
             return
         if match.scale is NO_SCALE:
             match = match._replace(scale=scale)
         if match.field.kind == "text":
             self.found.append(Line(match, cells[1], number))
-        elif column > 0:
-            self.found.append(Line(match, "".join(cells[column : column + 1]), number))
-        elif column == 0:
+        elif column:
+            self.found.append(Line(match, cells[column], number))
+        else:
             self.found.append(Line(match, " ".join(cell for cell in cells[1:] if re.search("[0-9]", cell)), number))
 
 

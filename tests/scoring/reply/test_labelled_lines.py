@@ -170,6 +170,40 @@ def test_cells(text: str, value: float | None, fields: Sequence[Field]) -> None:
     assert quality(text, fields) == value
 
 
+@pytest.mark.parametrize(
+    "between", ["", "\n", "+---+---+\n", "===\n", "|---|---|\n\n", "Four words and more.\n", "\n| Chord | Bar |\n"]
+)
+@pytest.mark.parametrize(("head", "value"), [("Score", 0.8), ("Weight", None), ("Max", None)])
+def test_the_head_of_a_table_holds_up_to_the_next(
+    between: str, head: str, value: float | None, fields: Sequence[Field]
+) -> None:
+    text = f"| Dimension | {head} |\n{between}| Production Quality | 0.8 |\n"
+    assert quality(text, fields) == (None if "Chord" in between else value)
+    again = "\n| Dimension | Rating |\n|---|---|\n| Content Enjoyment | 0.4 |\n"
+    assert parse_reply(text + again, fields, "", "stop").fields["content_enjoyment"].value == 0.4
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("| Dimension  Max | Score |", "| Production Quality | 0.2 | 0.8 |"),
+        ("| # | Dimension | Score | Max |", "| Production Quality | 0.8 | 1.0 |"),
+        ("| Dimension | Weight | Previous | Score |", "| Production Quality | 0.5 || 0.4 | 0.8 |"),
+        *(
+            (f"{mark} | Dimension | Score | Max |", "| Production Quality | 0.8 | 1.0 |")
+            for mark in ("Scores:", ">", "1.")
+        ),
+    ],
+)
+def test_a_row_out_of_step_with_its_head_states_nothing(head: str, row: str, fields: Sequence[Field]) -> None:
+    rule = "|---" * (head.count("|") - 1) + "|"
+    assert quality(f"{head}\n{rule}\n{row}\n", fields) is None
+
+
+def test_a_rule_whose_head_is_lost_leaves_its_rows_unread(fields: Sequence[Field]) -> None:
+    assert quality("|---|---|\n| Production Quality | 0.8 |\n", fields) is None
+
+
 def test_a_table_holds_words(fields: Sequence[Field]) -> None:
     for edge in ("| ", ""):
         rows = ("Field | Value", "---|---", "Genre | dub", "Mood | calm", "Production Quality | 0.8")
