@@ -32,7 +32,7 @@ _VALUE = re.compile(_VALUED, re.IGNORECASE)
 _BELOW = re.compile(rf"(?:[\s>*_`-]*(?:score|rating)[\s*_`]*:|[ \t*_`]*)(?P<rest>{_VALUED})[ \t*_`]*", re.IGNORECASE)
 """A number alone on its line, below its label."""
 _REST_OF_NUMBER = re.compile(r"\s*+[.,]?[0-9]++(?:[.,][0-9]++)?,?\s*+")
-_BRACKETED = re.compile(rf"\s*+(?=[^\s(])[^0-9()]++\((?P<number>{NUMBER})\)[\s*_.]*", re.IGNORECASE)
+_BRACKETED = re.compile(rf"\s*+(?=[^\s(])[^0-9():]++\((?P<number>{NUMBER})\)[\s*_.]*", re.IGNORECASE)
 """`remark (number)`."""
 _RULE = re.compile(r"[\s|:\-=+]*[-=][\s|:\-=+]*")
 _HEADS = frozenset(("score", "scores", "rating", "ratings", "value", "values"))
@@ -141,15 +141,14 @@ class _Collector:
 
     def collect(self) -> list[Line]:
         """Every labelled line, and what states its number."""
-        is_orphaned = is_unfilled = False
+        is_orphaned = False
         below_label: list[int] = []
         for number, line in enumerate(self.lines):
             bare = line.strip()
             if "{" in bare or "｛" in bare:
                 break  # of JSON that could not be read: who knows what the lines below are nested in
             if bare[:1] in ("}", "]"):
-                self.found.clear()  # what stands above stood in an object whose beginning is lost
-                break
+                return []  # what stands above stood in an object whose beginning is lost
             following = self.lines[number + 1] if number + 1 < len(self.lines) else ""
             is_head = "|" in bare and "|" in following and _RULE.fullmatch(following) is not None
             if "|" in bare and (bare[0] == "|" or self._is_in_table or is_head):
@@ -170,10 +169,9 @@ class _Collector:
                 if _REST_OF_NUMBER.fullmatch(line) and self.found and self.found[-1].number == number - 1:
                     self.found[-1] = self.found[-1]._replace(rest=self.found[-1].rest + " ?")
             else:
-                is_unfilled = is_unfilled or heading is not None
                 is_words = not self.names.scored or (heading is not None and heading.match.field.kind == "text")
                 self._labelled(line, number, is_words, following.strip() != "")
-        if is_orphaned and (is_unfilled or self._heading is not None):
+        if is_orphaned:
             for place in below_label:  # each number may belong to the label below it
                 self.found[place] = self.found[place]._replace(rest="?" + self.found[place].rest)
         return self.found

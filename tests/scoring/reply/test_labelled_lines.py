@@ -351,3 +351,17 @@ def test_the_head_of_a_table_is_its_first_row_even_if_the_rule_is_damaged(fields
     assert (
         quality(f"| Dimension | Score |\n|---|---|\n{rows}\n| Dimension | Weight |\n|---|---|\n{rows}", fields) == 0.8
     )
+
+
+@pytest.mark.parametrize("last", ["Overall", "Ove", "Groove", "Total", "", "{", "}", "]"])
+def test_no_number_that_may_belong_to_the_label_below_it(last: str, fields: Sequence[Field]) -> None:
+    listed = f"0.8\nContent Usefulness\n\n0.7\nProduction Quality\n\n0.6\n{last}"
+    for text in (listed, f"Scores\n{listed}", f"{listed}\n0.5\n}}"):
+        for finish in ("stop", "length"):
+            assert quality(text, fields, finish) is None, text
+
+
+def test_a_remark_that_holds_another_label_is_no_remark(fields: Sequence[Field]) -> None:
+    joined = "- Production Quality: clear, Content Enjoyment: warm (0.7)\n- Content Usefulness: good (0.6)\n"
+    assert quality(joined, fields) is None
+    assert quality(joined.replace(", Content Enjoyment:", " and"), fields) == 0.7
