@@ -13,6 +13,7 @@ import time
 import numpy as np
 
 from musicflamingo_cli.evaluation import statistics
+from musicflamingo_cli.evaluation.records import Join
 
 CORRELATION = 0.6
 
@@ -49,18 +50,14 @@ def main() -> None:
 
 def intervals(scores: np.ndarray, labels: np.ndarray, resamples: int, seed: int) -> dict[str, tuple[float, float]]:
     """Return the interval of each statistic whose truth is known."""
-    songs = len(scores)
-    value = statistics.agreement(scores, labels, np.arange(songs) % 2)
-    found = np.array(
-        [
-            statistics.agreement(scores[places], labels[places], places % 2)
-            for places in statistics.resamples(songs, None, resamples, seed)
-        ]
+    found = statistics.bootstrap(
+        lambda places: statistics.agreement(scores[places], labels[places], places % 2),
+        len(scores),
+        None,
+        Join(resamples=resamples, seed=seed),
     )
-    shrink = statistics.shrinkage(songs, None)
-    names = [name for name in statistics.NAMES if name != "pearson"]
-    at = {name: statistics.NAMES.index(name) for name in names}
-    return {name: statistics.interval(float(value[i]), found[:, i], shrink) for name, i in at.items()}
+    named = zip(statistics.NAMES, found, strict=True)
+    return {name: (one.low, one.high) for name, one in named if name != "pearson"}
 
 
 if __name__ == "__main__":

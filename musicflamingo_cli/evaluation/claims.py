@@ -44,16 +44,16 @@ def judge_texts(sandbox: Sandbox, scores: Table, labels: Table, options: EvalOpt
     if not asked:
         raise UsageError("--text needs a --label: what LABELS says of tempo, key or genre, as --label known_key:key")
     texts = read_texts(sandbox, scores, labels, options, options.texts, list(dict.fromkeys(name for name, _ in asked)))
-    (first, *_), songs = texts.claims.values(), len(texts.ids)
-    chance = [first[place] for place in np.random.default_rng(options.seed).permutation(songs)]
-    found = []
+    songs, found = len(texts.ids), []
+    shuffled = np.random.default_rng(options.seed).permutation(songs)
     for label, name in asked:
         kind = KINDS[name]
         facts = _read(kind, texts.references[label])
-        if not any(one is not None for one in facts):
+        if facts.count(None) == songs:
             raise UsageError(f"{labels.name}: no {label} of a song that is in {scores.name} states a {name}")
-        for column, words in {**texts.claims, "shuffled": chance}.items():
-            claims = _read(kind, words)
+        read = {column: _read(kind, words) for column, words in texts.claims.items()}
+        first = next((claims for claims in read.values() if claims.count(None) < songs), [None] * songs)
+        for column, claims in {**read, "shuffled": [first[place] for place in shuffled]}.items():
             both = [i for i in range(songs) if facts[i] is not None and claims[i] is not None]
             points = np.array([kind.points(facts[i], claims[i]) for i in both]).reshape(-1, len(kind.statistics))
             drawn = None if texts.drawn is None else texts.drawn[both]

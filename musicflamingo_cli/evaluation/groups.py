@@ -26,12 +26,17 @@ def group_agreements(
     left[known] = labels[known] - np.interp(scores[known], *rising_fit(scores[known], labels[known]))
     names, counts = np.unique([one for one in per[known] if one is not None], return_counts=True)
     largest = sorted(zip(counts, names, strict=True), key=lambda item: (-item[0], item[1]))
+    judged = [str(name) for count, name in largest if count >= LEAST_SONGS]
     found = []
-    for name in (str(name) for count, name in largest if count >= LEAST_SONGS):
+    for place, name in enumerate(judged):
+
+        def told(done: int, total: int, before: int = place) -> None:
+            progress(before * total + done, len(judged) * total)
+
         places = np.flatnonzero(known & (per == name))
         drawn = None if samples.drawn is None else samples.drawn[places]
         columns = np.array([scores[places], labels[places], left[places]])
-        order, shift = bootstrap(_order_and_shift(columns), len(places), drawn, options, progress)
+        order, shift = bootstrap(_order_and_shift(columns), len(places), drawn, options, told)
         found.append(GroupAgreement(name, len(places), order, shift, tuple(_warnings(order, shift))))
     return tuple(found)
 

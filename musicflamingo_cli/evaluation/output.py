@@ -70,20 +70,16 @@ def _page(found: Evaluation) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(figure=_figure)
+    environment.filters.update(figure=_figure, head=HEADS.__getitem__)
     labels = list(dict.fromkeys(one.label for one in found.columns))
     page = environment.from_string(text).render(
-        found=found, labels=labels, heads=HEADS, style=Markup(style), policy=POLICY, bar=_bar, titles=_titles
+        found=found, labels=labels, heads=HEADS, style=Markup(style), policy=POLICY, bar=_bar
     )
     return CONTROL.sub("\ufffd", page)
 
 
 def _figure(value: float) -> str:
     return f"{value:z.3f}" if math.isfinite(value) else "\u2013"
-
-
-def _titles(statistics: Sequence[str]) -> list[str]:
-    return [HEADS[name] for name in statistics]
 
 
 def _bar(one: Estimate) -> dict[str, float] | None:

@@ -30,12 +30,8 @@ HEADS = {
 """Statistic -> what stands over its column."""
 
 
-def text_lines(found: Evaluation) -> list[str]:
-    """Return what was found as lines for a person."""
-    return list(_lines(found))
-
-
-def _lines(found: Evaluation) -> Iterator[str]:
+def text_lines(found: Evaluation) -> Iterator[str]:
+    """Yield what was found as lines for a person."""
     yield f"{found.scores} against {found.labels}: {found.matched} matched, {found.unmatched} not in {found.scores}"
     if found.some_unmatched:
         more = ", ..." if found.unmatched > len(found.some_unmatched) else ""

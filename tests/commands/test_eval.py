@@ -12,6 +12,8 @@ import pytest
 import scipy.stats
 
 from musicflamingo_cli.cli import main
+from musicflamingo_cli.evaluation.evaluate import evaluate
+from musicflamingo_cli.evaluation.records import EvalOptions
 
 SONGS = 120
 
@@ -250,6 +252,14 @@ def test_groups_that_are_too_small_are_told_of(tables: Path) -> None:
     answer = found(tables, "mean.csv", "--per", "song_id")
     assert answer["groups"] == []
     assert "--per song_id: no group has 20 songs with both, so none is judged" in answer["notes"]
+
+
+def test_progress_over_groups_goes_one_way(tables: Path) -> None:
+    told: list[tuple[int, int]] = []
+    options = EvalOptions(per="genre", resamples=100)
+    names = (str(tables / "scores.parquet"), str(tables / "mean.csv"))
+    evaluate(*names, options, lambda done, total: told.append((done, total)))
+    assert told == [(n, 100) for n in range(1, 101)] + [(n, 200) for n in range(1, 201)]
 
 
 def test_of_two_songs_no_column_is_better(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:

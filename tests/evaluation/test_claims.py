@@ -52,6 +52,13 @@ def test_tempo_is_within_4_percent_and_its_octaves_are_told_too() -> None:
     assert (chance["column"], chance["baseline"]) == ("shuffled", True)
 
 
+def test_chance_is_of_a_column_that_states_such_a_thing() -> None:
+    """No genre states a tempo, so of the first column alone nothing would be left to shuffle."""
+    genre, caption, chance = found("--text", "genre", "--text", "caption", "--label", "bpm:tempo")["columns"]
+    assert (genre["songs"], caption["songs"], chance["column"]) == (0, 3, "shuffled")
+    assert chance["songs"] > 0
+
+
 @pytest.mark.parametrize(("claimed", "points"), [(96.0, 0), (95.9, 1), (88.7, 1), (88.6, 0)])
 def test_the_4_percent_are_of_the_reference(claimed: float, points: int) -> None:
     Path("known.csv").write_text("id,bpm\na,92.3\nb,92.3\n")
