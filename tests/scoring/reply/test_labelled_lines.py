@@ -293,7 +293,9 @@ def test_marks_of_markdown_are_no_words(line: str, words: str) -> None:
 def test_numbers_above_their_labels_are_not_read_as_those_below(fields: Sequence[Field]) -> None:
     assert quality("0.3\nGenre\n0.4\nProduction Quality\n0.8\nContent Enjoyment\n", fields) is None
     assert quality("0.4\n**Production Quality**\n\n0.8\n**Content Enjoyment**\n\nA fine song.\n", fields) is None
-    assert quality("Overall\n0.4\n\nProduction Quality\n0.8\n\nContent Enjoyment\n0.7\n", fields) == 0.8
+    assert quality("Content Usefulness\n0.4\n\nProduction Quality\n0.8\n\nContent Enjoyment\n0.7\n", fields) == 0.8
+    # A number whose label is none of ours may as well stand above one that is.
+    assert quality("Drums\n0.4\n\nProduction Quality\n0.8\n\nContent Enjoyment\n0.7\n", fields) is None
     assert quality("Production Quality\n0.8\nContent Enjoyment\n", fields) == 0.8
 
 
