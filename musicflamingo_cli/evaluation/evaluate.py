@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -103,9 +104,8 @@ def _of_ratings(
     def every(places: Places) -> Floats:
         return np.concatenate([trial.of(places) for trial in trials])
 
-    figures = statistics.bootstrap(every, songs, samples.drawn, options, progress)
-    size = len(statistics.NAMES)
-    tried = [(trial, figures[i * size : (i + 1) * size]) for i, trial in enumerate(trials)]
+    figures = iter(statistics.bootstrap(every, songs, samples.drawn, options, progress))
+    tried = [(t, list(islice(figures, len(statistics.NAMES) if t.other is None else 1))) for t in trials]
     groups = group_agreements(samples, first, options, progress) if options.per is not None else ()
     notes = []
     if options.per is not None and not groups:
@@ -148,12 +148,12 @@ class Trial:
         return found if self.others is None else found & np.isfinite(self.others)
 
     def of(self, places: Places) -> Floats:
-        """Return the statistics of some songs, or their difference."""
+        """Return the statistics of some songs, or the difference of the two Spearmans alone."""
         places = places[self.known[places]]
-        found = statistics.agreement(self.scores[places], self.labels[places], places % 2)
+        scores, labels = self.scores[places], self.labels[places]
         if self.others is None:
-            return found
-        return found - statistics.agreement(self.others[places], self.labels[places], places % 2)
+            return statistics.agreement(scores, labels, places % 2)
+        return np.array([statistics.spearman(scores, labels) - statistics.spearman(self.others[places], labels)])
 
 
 def _agreement(trial: Trial, figures: Sequence[Estimate], columns: Sequence[str]) -> ColumnAgreement:
