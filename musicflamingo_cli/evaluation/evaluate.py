@@ -178,7 +178,7 @@ def _baselines(scores: Table, columns: Sequence[str]) -> list[str]:
 def _ceiling(name: str, ratings: Floats) -> Ceiling:
     rated = np.isfinite(ratings).sum(axis=1)
     alpha, reliability = statistics.rater_agreement(ratings)
-    return Ceiling(name, int((rated >= 2).sum()), int(rated.sum()), alpha, reliability)
+    return Ceiling(name, int((rated >= 2).sum()), int(rated.sum()), alpha, reliability, float(np.sqrt(reliability)))
 
 
 def _of_pairs(

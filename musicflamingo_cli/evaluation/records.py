@@ -93,7 +93,9 @@ class Ceiling:
     alpha: float
     """Krippendorff's alpha, interval."""
     reliability: float
-    """Spearman of the means of two halves of the ratings, stepped up to all (Spearman-Brown)."""
+    """Spearman of the means of two halves of the ratings, stepped up to all (Spearman-Brown), 0..1."""
+    best: float
+    """Its square root: what a score would reach that knows the mean of endlessly many such ratings (Spearman 1904)."""
 
 
 @dataclass(frozen=True, slots=True)

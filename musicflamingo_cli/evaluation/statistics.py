@@ -176,6 +176,8 @@ def wilson_lower(good: Floats, kept: Floats) -> Floats:
 def rater_agreement(ratings: Floats, *, seed: int = 0, splits: int = 100) -> tuple[float, float]:
     """Return Krippendorff's alpha (interval) and the reliability of the mean by split halves (Spearman-Brown).
 
+    Raters who contradict each other have an alpha below 0 and a reliability of 0.
+
     Args:
         ratings: [songs, raters], NaN where there is none; who a column is may change from song to song.
         seed: Of the splits.
@@ -195,9 +197,11 @@ def rater_agreement(ratings: Floats, *, seed: int = 0, splits: int = 100) -> tup
     for _ in range(splits):
         ordered = np.take_along_axis(rated, np.argsort(random.random(rated.shape), axis=1), axis=1)
         ordered = np.take_along_axis(ordered, np.argsort(~np.isfinite(ordered), axis=1, kind="stable"), axis=1)
-        place, half = np.arange(ordered.shape[1]), np.isfinite(ordered).sum(axis=1, keepdims=True) // 2
-        first = np.nanmean(np.where(place < half, ordered, np.nan), axis=1)
-        second = np.nanmean(np.where((place >= half) & (place < 2 * half), ordered, np.nan), axis=1)
+        place, size = np.arange(ordered.shape[1]), np.isfinite(ordered).sum(axis=1, keepdims=True) // 2
+        first = np.nanmean(np.where(place < size, ordered, np.nan), axis=1)
+        second = np.nanmean(np.where((place >= size) & (place < 2 * size), ordered, np.nan), axis=1)
         rho = scipy.stats.spearmanr(first, second).statistic if np.ptp(first) and np.ptp(second) else np.nan
-        found += [2 * rho / (1 + rho)] if rho > -0.5 else []  # of halves that contradict each other nothing follows
-    return alpha, float(np.mean(found)) if found else np.nan
+        found.append(rho)
+    known = np.array(found)[np.isfinite(found)]
+    half = max(0.0, float(known.mean())) if len(known) else np.nan
+    return alpha, 2 * half / (1 + half)

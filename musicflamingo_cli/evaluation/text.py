@@ -43,7 +43,7 @@ def text_lines(found: Evaluation) -> Iterator[str]:
     for ceiling in found.ceilings:
         yield (
             f"Raters of {ceiling.label}: alpha {_number(ceiling.alpha)}; reliability of their mean "
-            f"{_number(ceiling.reliability)}, above which no Spearman is to be expected "
+            f"{_number(ceiling.reliability)}, so no Spearman above {_number(ceiling.best)} is to be expected "
             f"({ceiling.ratings} ratings of {ceiling.songs} songs)"
         )
     if found.differences:

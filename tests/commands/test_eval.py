@@ -75,7 +75,8 @@ def test_a_good_score_beats_its_baselines_and_not_the_raters(tables: Path) -> No
     assert rho["low"] > max(by_name[name]["statistics"]["spearman"]["high"] for name in ("loudness_lufs", "shuffled"))
     (ceiling,) = answer["ceilings"]
     assert ceiling["songs"] == SONGS and ceiling["ratings"] == 3 * SONGS
-    assert 0.5 < ceiling["alpha"] < ceiling["reliability"] < 1
+    assert 0.5 < ceiling["alpha"] < ceiling["reliability"] < ceiling["best"] < 1
+    assert ceiling["best"] == pytest.approx(math.sqrt(ceiling["reliability"]))
 
 
 def test_two_tables_are_set_against_each_other(tables: Path) -> None:

@@ -79,6 +79,22 @@ def test_raters_who_agree_and_raters_who_guess() -> None:
     assert abs(alpha) < 0.05 and abs(reliability) < 0.1
 
 
+def test_a_score_that_knows_the_truth_reaches_the_square_root_of_the_reliability() -> None:
+    """Four ratings of variance 1 around a truth of variance 1: reliability 1 / (1 + 1 / 4)."""
+    random = np.random.default_rng(4)
+    truth = random.normal(size=4000)
+    ratings = truth[:, None] + random.normal(size=(4000, 4))
+    _, reliability = statistics.rater_agreement(ratings)
+    assert reliability == pytest.approx(4 / 5, abs=0.02)
+    assert statistics.spearman(truth, ratings.mean(axis=1)) == pytest.approx(math.sqrt(reliability), abs=0.02)
+
+
+def test_raters_who_contradict_each_other_have_no_reliability() -> None:
+    ratings = np.arange(10.0)[:, None] * [1, -1]
+    alpha, reliability = statistics.rater_agreement(ratings)
+    assert alpha < 0 and reliability == 0
+
+
 def test_alpha_by_hand() -> None:
     """Two songs, rated 1, 2 and 3, 4: observed disagreement 1, expected over all pairs of the four values 10 / 3."""
     alpha, _ = statistics.rater_agreement(np.array([[1.0, 2], [3, 4]]))
