@@ -85,7 +85,7 @@ def parse_weights(spec: str, fields: Sequence[Field]) -> dict[str, float]:
         pairs = [part.partition("=") for part in spec.split(",") if part.strip()]
         listed: list[tuple[str, object]] = [(name.strip(), value.strip()) for name, _, value in pairs]
     else:
-        where, listed = f"weights file {spec}", _weights_file(Path(spec))
+        where, listed = f"weights file {spec}", _weights_file(Path(spec), fields)
     known = [f.name for f in fields if _can_be_weighed(f)]
     weights: dict[str, float] = {}
     for name, value in listed:
@@ -115,7 +115,7 @@ class _Listed(list[tuple[str, object]]):
     """A JSON object's members, duplicates kept."""
 
 
-def _weights_file(path: Path) -> list[tuple[str, object]]:
+def _weights_file(path: Path, fields: Sequence[Field]) -> list[tuple[str, object]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
@@ -132,13 +132,27 @@ def _weights_file(path: Path) -> list[tuple[str, object]]:
     tables = [value for name, value in listed if name == "weights"] if isinstance(listed, _Listed) else []
     if len(tables) > 1:
         raise UsageError(f"--weights {path}: 'weights' is given twice")
-    version = dict(listed).get("version", TUNED_VERSION) if isinstance(listed, _Listed) and tables else TUNED_VERSION
-    if version != TUNED_VERSION:
-        raise UsageError(f"--weights {path}: is of version {version!r}; this mfq reads {TUNED_VERSION}")
+    if isinstance(listed, _Listed) and tables:
+        _check_tuned(path, dict(listed), fields)
     table = tables[0] if tables else listed
     if not isinstance(table, _Listed):
         raise UsageError(f"--weights {path}: holds no table of name = weight")
     return table
+
+
+def _check_tuned(path: Path, file: Mapping[str, object], fields: Sequence[Field]) -> None:
+    """Raise `UsageError` for a file of another version, or whose scores were weighed on another scale."""
+    version, ranges = file.get("version", TUNED_VERSION), file.get("ranges")
+    if version != TUNED_VERSION:
+        raise UsageError(f"--weights {path}: is of version {version!r}; this mfq reads {TUNED_VERSION}")
+    told = {name: list(ends) for name, ends in ranges if isinstance(ends, list)} if isinstance(ranges, _Listed) else {}
+    for field in filter(_can_be_weighed, fields):
+        ends = [0.0 if field.low is None else field.low, 1.0 if field.high is None else field.high]
+        if field.kind == "number":
+            ends = [1.0, 0.0]
+        found = told.get(field.name, ends)
+        if found != ends:
+            raise UsageError(f"--weights {path}: {field.name} was weighed from {found}, but goes from {ends}")
 
 
 def _items(value: object) -> object:

@@ -179,7 +179,7 @@ def test_standard_output_is_the_file_and_nothing_else(capsysbinary: pytest.Captu
     assert b"the tuned score ranks better" in err
 
 
-def test_score_reads_the_file(bench: Any, script: Callable[..., None]) -> None:
+def test_score_reads_the_file(bench: Any, script: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     """Weights of 3 and 1 over two scores of a song: (3 * 0.8 + 0.4) / 4 = 0.7."""
     names = ("production_quality", "content_enjoyment")
     write_scores(dict(zip(names, (COLUMNS["a"], COLUMNS["b"]), strict=True)))
@@ -192,6 +192,10 @@ def test_score_reads_the_file(bench: Any, script: Callable[..., None]) -> None:
     newer = Path("weights.toml").read_text("utf-8").replace("version = 1", "version = 2")
     Path("newer.toml").write_text(newer, "utf-8")
     assert bench.score("--offline", "--weights", Path("newer.toml").absolute()) == 2
+    stars = Path("weights.toml").read_text("utf-8").replace("[0.0, 1.0]", "[1.0, 5.0]")
+    Path("stars.toml").write_text(stars, "utf-8")
+    assert bench.score("--offline", "--weights", Path("stars.toml").absolute()) == 2
+    assert "was weighed from [1.0, 5.0], but goes from [0.0, 1.0]" in capsys.readouterr().err
 
 
 @pytest.fixture
