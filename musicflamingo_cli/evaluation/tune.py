@@ -36,14 +36,8 @@ def fit_weights(
         UsageError: for a table or column that can't be used, without the extra `eval`, or where nothing can be fitted.
     """
     with opened(scores, labels) as (sandbox, (table, rated)):
-        named = options.columns or [name for name in table.ranges() if name != OVERALL]
-        columns = pick_columns(table, named)
-        if len(columns) < 2:
-            raise UsageError(f"{table.name}: weights need two columns or more; name them with --columns")
-        unused = next((name for name in options.ranges if name not in columns), None)
-        if unused is not None:
-            raise UsageError(f"--scale {unused}: it is not weighed (columns: {', '.join(columns)})")
-        ranges = {name: _range(table, name, options) for name in columns}
+        ranges = _weighed(table, options)
+        columns = list(ranges)
         today = OVERALL if OVERALL in table.schema.names and OVERALL not in columns else None
         samples = read_samples(sandbox, table, rated, None, options, [*columns, *([today] if today else [])])
     ((label, means),) = samples.means.items()
@@ -91,6 +85,17 @@ def fit_weights(
         rising=_corners(*rising),
         doubts=tuple(_doubts(songs, gain)),
     )
+
+
+def _weighed(table: Table, options: TuneOptions) -> dict[str, tuple[float, float]]:
+    """Return the columns that are weighed, with what counts 0 and what 1 of each. Raises `UsageError`."""
+    columns = pick_columns(table, options.columns or [name for name in table.ranges() if name != OVERALL])
+    if len(columns) < 2:
+        raise UsageError(f"{table.name}: weights need two columns or more; name them with --columns")
+    unused = next((name for name in options.ranges if name not in columns), None)
+    if unused is not None:
+        raise UsageError(f"--scale {unused}: it is not weighed (columns: {', '.join(columns)})")
+    return {name: _range(table, name, options) for name in columns}
 
 
 def _range(table: Table, column: str, options: TuneOptions) -> tuple[float, float]:
