@@ -32,12 +32,16 @@ _VALUE = re.compile(_VALUED, re.IGNORECASE)
 _BELOW = re.compile(rf"(?:[\s>*_`-]*(?:score|rating)[\s*_`]*:|[ \t*_`]*)(?P<rest>{_VALUED})[ \t*_`]*", re.IGNORECASE)
 """A number alone on its line, below its label."""
 _REST_OF_NUMBER = re.compile(r"\s*+[.,]?[0-9]++(?:[.,][0-9]++)?,?\s*+")
+_SCALE_BELOW = re.compile(r"\s*+(?:[/%]|(?:out\s)?of\s)\s?[0-9]*", re.IGNORECASE)
+"""How a line begins that goes on with the number above."""
 _BRACKETED = re.compile(rf"\s*+(?=[^\s(])[^0-9():]++\((?P<number>{NUMBER})\)[\s*_.]*", re.IGNORECASE)
 """`remark (number)`."""
 _RULE = re.compile(r"[\s|:\-=+]*[-=][\s|:\-=+]*")
 _HEADS = frozenset(("score", "scores", "rating", "ratings", "value", "values"))
 """What the column of the scores is headed by; other words of the closed list may stand beside it."""
 _TAG = re.compile(r"<(?P<closing>/)?(?P<name>[A-Za-z][\w -]{0,60})>(?:(?P<value>[^<\n]{0,200})</(?P=name)>)?")
+_BEHIND_TAG = re.compile(r"\s*+(?:[/%]|out\b)[^<\n]*|[^<\n]*[0-9][^<\n]*")
+"""What may belong to the number in a tag before it."""
 _EMPHASIS = re.compile(r"(\*{1,3})([^*\n]+)\1")
 _LONGEST_NAME = 3
 """Words of a name; a line of more is a sentence, which is not judged."""
@@ -156,6 +160,8 @@ class _Collector:
                 self._is_in_table = True
                 continue
             self._is_in_table = self._is_in_table and _RULE.fullmatch(bare) is not None
+            if self.found and self.found[-1].number == number - 1 and _SCALE_BELOW.match(line):
+                self.found[-1] = self.found[-1]._replace(rest=self.found[-1].rest + " ?")
             if not any(map(str.isalnum, bare)) or bare.startswith(("```", "~~~", ":")):
                 continue
             heading, self._heading = self._heading, None
@@ -263,7 +269,8 @@ def _tags(text: str, names: Names) -> list[Line]:
         if tag["value"] is not None:
             match = names.match(name)
             if match is not None and all(holder(one) is not None for one in outer):
-                found.append(Line(match, tag["value"], number, True))
+                behind = _BEHIND_TAG.match(text, tag.end())
+                found.append(Line(match, tag["value"] + (behind.group() if behind else ""), number, True))
         elif not tag["closing"]:
             outer.append(name)
         elif not outer or outer.pop() != name:

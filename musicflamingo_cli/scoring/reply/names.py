@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\W_]+")
 HOLDERS = frozenset(
     _WORD.findall(
         "score scores scoring rating ratings evaluation evaluations assessment analysis review result results response "
-        "answer answers reply final output content text message arguments json data object properties metadata track "
+        "answer answers reply final output content text message arguments json data object properties track "
         "song music audio quality criteria dimensions metrics choices overall description details fields items "
         "parameters report summary verdict breakdown scorecard detailed individual numeric value values numbers"
     )

@@ -161,7 +161,7 @@ def decoded(text: str) -> tuple[str, tuple[str, ...]]:
         text = html.unescape(text)
         repairs.append("html_entities")
     if "\\" in text and _ESCAPED.search(text) and not _PROPER.search(text):
-        text = re.sub(r"\\+([\"nrt])", lambda found: '"' if found[1] == '"' else "\n", text)
+        text = re.sub(r"\\+([\"nrt])", lambda found: '"' if found[1] == '"' else "\n", text.replace('"{', "{", 1))
         repairs.append("escaped_quotes")
     if ">" in text and _QUOTED_LINES.search(text):
         text = re.sub(r"^[ \t]{0,3}>", " ", text, flags=re.MULTILINE)

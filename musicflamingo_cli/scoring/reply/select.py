@@ -33,6 +33,8 @@ _LOWS = frozenset(("min", "minimum", "worst", "lowest", "worstrating"))
 """Keys of the ends of the scale in such an object."""
 _BESIDE = frozenset(("weight", "confidence"))
 """Keys of other numbers that may stand in such an object and leave the score what it is."""
+_OTHER_TURNS = frozenset(("user", "human", "system"))
+"""Roles in a chat whose message is no reply."""
 _NO_TEXT = frozenset(("null", "none", "nan", "true", "false", "undefined", "", "nil"))
 """Words without quotes that are no text."""
 _RAN_ON = re.compile(
@@ -113,6 +115,8 @@ def _collect(one: Candidate, tree: Tree, names: Names, depth: int = 0) -> None:
             continue
         if node.is_list:
             queue += [(item, scale) for _, item in node.members]
+            continue
+        if any(joined(key) == "role" and isinstance(v, Scalar) and v.text in _OTHER_TURNS for key, v in node.members):
             continue
         if subject := _subject(node, names):
             one.stated.setdefault(subject.name, []).append(Statement(node, scale))

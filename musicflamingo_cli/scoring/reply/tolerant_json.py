@@ -62,6 +62,8 @@ _KEY = re.compile(
 )
 _COMMENT = r"//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)"
 _COMMENTS = re.compile(_COMMENT)
+_TOP = re.compile(r"(?:/|\bof)\s{0,4}[0-9]")
+"""In a comment: what the number before it is out of."""
 _SPACE = r"[\s\x00\x1c-\x1f\u200b-\u200f\u2060\ufeff]++"
 _BLANK = re.compile(rf"(?:{_SPACE}|{_COMMENT})*+")
 _BETWEEN = re.compile(rf"(?:{_SPACE}|[,;]|\\[nrt](?=[\s\\\"'}}])|{_COMMENT})*+")
@@ -70,7 +72,10 @@ _BRACES = re.compile(r"\{(?:[ \t]*+\{)++")
 _TORN = re.compile(r"[\"'“”][^\w\n\"'“”]{0,8}$")
 """The end of a key right before a bracket."""
 
-_GOES_ON = re.compile(rf"\s{{0,64}}(?:\}}|(?P<list>\])|,\s{{0,64}}{_KEY_AHEAD})|[ \t]{{0,64}}[0-9\"':]")
+_GOES_ON = re.compile(
+    rf"(?:{_SPACE}|{_COMMENT})*+(?:(?P<list>\])|,(?:{_SPACE}|{_COMMENT})*+{_KEY_AHEAD}|[^\w{{\[\"]{{0,8}}{_QUOTED}\s{{0,8}}:)"
+    rf"|[ \t]{{0,64}}[0-9\"':]|[^{{}}]*+\}}"
+)
 """What stands behind an object that stood in another one, or that lost a brace within."""
 
 _NUMBER = r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
@@ -88,9 +93,12 @@ _BARE_ITEM = re.compile(r"[^,;:{}\[\]\n\"“”]++")
 _OPENING_LOST = re.compile(r"[^\W\d][^\"“”:{}\[\]\n]{0,400}\"")
 """Words whose opening quote was lost."""
 _BARE_END = re.compile(r"\s*(?:(?<!:)//|\s\#|/\*|\\[nrt](?=\W|\Z))|\s+\Z")
+_CUT = re.compile(r"\s*+,?\s*+\Z")
 _QUOTED_OBJECT = re.compile(r"\"\s*+(?=\{\s*+\"[^\"\\\n]{1,80}\"\s{0,4}:)")
 _GARBAGE = re.compile(r"(?:\"[^\"\n:{}\[\]]{0,200}\"|[^,;:{}\[\]\n\"“”]++)(?=\s*(?:[,;\n}\"]|\Z))|[^{}\[\]\n]++(?=\n)")
 """What is no member and holds no brackets, up to the next sign that parts members, or to the end of the line."""
+_CUT_KEY = re.compile(r"[\"'“”]?[\w .-]{0,80}+[\"'“”]?\s*+\Z")
+"""A key that the end of the text cut."""
 _PART_OF_NUMBER = re.compile(r"[-+.%/\w±~\\]|[^\s,;:{}\[\]]{1,8}[0-9]")
 
 _CLOSERS = {**dict.fromkeys('"“”„', '"“”'), **dict.fromkeys("'‘’", "'’")}
@@ -103,8 +111,10 @@ _END = re.compile(
 """What follows the quote that ends a member's string; any other quote belongs to the string."""
 _END_OF_ITEM = re.compile(rf"\s*+(?:[,;}}\]]|\Z|{_COMMENT})")
 _COLON = re.compile(r"\s{0,8}:")
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[^0-9])")
+"""Not before a digit: without the backslash it would join the digits before."""
 _BAD_ESCAPE = re.compile(r"\\(?![\"\\/bfnrt]|u[0-9a-fA-F]{4})")
+_BACKSLASH = re.compile(r"\\(?![0-9])")
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
@@ -165,6 +175,8 @@ class _Reader:
         """What is open, each with how many braces opened it."""
         self._count = 0
         """Objects and lists read."""
+        self._may_restart = False
+        """Whether an object behind a key may be a new one, before which this one broke off."""
         self._separated = True
         """Whether a comma, or an opening bracket, stands before what comes next."""
 
@@ -192,6 +204,8 @@ class _Reader:
                 self.repairs["broken_off"] = None
                 self._doubt(root)
                 break
+        if self._may_restart and not root.closed:
+            root.members.clear()
         return Tree(root, self.start, self.pos, tuple(self.repairs))
 
     def _push(self) -> Node:
@@ -234,7 +248,7 @@ class _Reader:
         bare = _COMMENTS.sub("", between) if "/" in between or "#" in between else between
         if bare != between:
             self.repairs["comments"] = None
-            self._doubt(top, only_whole=True)  # the comment may say what the number is out of
+            self._doubt(top, only_whole=not _TOP.search(between))  # it may say what the number is out of
         if "\\" in bare:
             self.repairs["bad_escape"] = None
         commas = bare.count(",") + bare.count(";")
@@ -260,6 +274,9 @@ class _Reader:
         """Read a key and its value; False where what follows belongs to no object that is open here."""
         found = _KEY.match(self.text, self.pos)
         if found is None:
+            if self._separated and _CUT_KEY.match(self.text, self.pos):
+                self.pos = self.end
+                return True
             garbage = _GARBAGE.match(self.text, self.pos)
             if garbage is None:
                 return False
@@ -286,13 +303,20 @@ class _Reader:
         blank = _BLANK.match(self.text, self.pos)
         is_commented = blank is not None and _COMMENTS.search(blank.group()) is not None
         self.pos = blank.end() if blank else self.pos
+        if self.pos == self.end:
+            top.members.append((key, Scalar("", False, "cut_off")))
+            return True
         if quoted := _QUOTED_OBJECT.match(self.text, self.pos):
             self.repairs["unescaped_quotes"] = None
             self.pos = quoted.end()
         char = self.text[self.pos : self.pos + 1]
         if char and char in "{[":
-            if len(self._stack) >= MAX_DEPTH or self._count > _MAX_NODES or self._restarts(top):
+            if len(self._stack) >= MAX_DEPTH or self._count > _MAX_NODES:
                 return False
+            if _begins_anew(self.text, self.pos, self.indent):
+                if top.is_list and top.members and isinstance(top.members[-1][1], Scalar):
+                    return False  # no item but a new object, before which this list broke off
+                self._may_restart = self._may_restart or not top.is_list
             top.members.append((key, self._push()))
             return True
         if char and char in _TO_QUOTE:
@@ -308,11 +332,6 @@ class _Reader:
         if is_commented:
             self._doubt(top, only_whole=True)
         return True
-
-    def _restarts(self, top: Node) -> bool:
-        """Whether what begins here is no value but a new object, before which this one broke off."""
-        is_in_list = top.is_list and not (top.members and isinstance(top.members[-1][1], Scalar))
-        return not is_in_list and _begins_anew(self.text, self.pos, self.indent)
 
     def _string(self, in_list: bool) -> Scalar | None:
         """The quoted string here; None if an object begins within it, or in its place.
@@ -360,15 +379,15 @@ class _Reader:
         if found is None or following == ":":
             return None
         raw = found.group()
-        touches_end = found.end() == self.end or (raw.isdigit() and self.text[found.end() :] == ",")
+        touches_end = found.end() == self.end or (raw.strip().isdigit() and _CUT.match(self.text, found.end()))
         if end := _BARE_END.search(raw):
-            raw, touches_end = raw[: end.start()], False
+            raw, touches_end = raw[: end.start()], touches_end and raw.strip().isdigit() and end.group().isspace()
         self.pos += len(raw)
         fault = "cut_off" if touches_end else None
         if not _LITERAL.fullmatch(raw):
             if "\\" in raw:
                 self.repairs["bad_escape"] = None
-                raw = raw.replace("\\", "")
+                raw = _BACKSLASH.sub("", raw)
             if raw in _OTHER_LITERALS:
                 self.repairs["python_literals"] = None
             elif not _LITERAL.fullmatch(raw):

@@ -367,3 +367,18 @@ def test_a_remark_that_holds_another_label_is_no_remark(fields: Sequence[Field])
     joined = "- Production Quality: clear, Content Enjoyment: warm (0.7)\n- Content Usefulness: good (0.6)\n"
     assert quality(joined, fields) is None
     assert quality(joined.replace(", Content Enjoyment:", " and"), fields) == 0.7
+
+
+@pytest.mark.parametrize(("behind", "value"), [("/10", 0.1), (" out of 10", 0.1), ("\n/10", 0.1)])
+def test_a_scale_behind_a_closing_tag_is_the_number_s(
+    behind: str, value: float | None, fields: Sequence[Field]
+) -> None:
+    assert quality(f"<production_quality>1</production_quality>{behind}\n", fields) == value
+    tagged = f"<production_quality>0.8</production_quality>{behind}\n<content_enjoyment>0.4</content_enjoyment>\n"
+    assert quality(tagged, fields) is None
+    assert quality(tagged.replace(behind, " clean", 1), fields) == 0.8
+
+
+@pytest.mark.parametrize("below", ["/10", "/ 10", "out of 10", "%", "of 10"])
+def test_a_scale_below_a_number_leaves_it_unread(below: str, fields: Sequence[Field]) -> None:
+    assert quality(f"Production Quality: 0.5\n{below}\nContent Enjoyment: 0.4\n", fields) is None

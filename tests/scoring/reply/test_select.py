@@ -213,8 +213,8 @@ FIVE = (
 @pytest.mark.parametrize(
     "broken",
     [
-        '{"genre": "pop", "content_usefulness": 0.89, "production_quality"',
-        '{"genre": "pop", "content_usefulness": 0.89, "production_quality":',
+        '{"genre": "pop", "content_usefulness": 0.89, "production_qual',
+        '{"genre": "pop", "content_usefulness": 0.89, "production_quality": 0.',
         '{"scores": {"content_usefulness": 0.89, "production_quality": 0.8,',
         '{"genre": "pop", "content_usefulness": 0.89, "mo',
     ],
@@ -250,3 +250,10 @@ def test_one_broken_mark_never_lends_the_number_of_another(shape: str, scores: t
         answer = parse_reply(text, scores, "", "stop").fields
         assert answer["production_quality"].value not in (0.35, 0.24, 0.62), text
         assert answer["content_enjoyment"].value not in (0.35, 0.24, 0.81), text
+
+
+def test_what_other_turns_and_metadata_hold_is_no_answer(fields: Sequence[Field]) -> None:
+    for role, value in (("user", None), ("system", None), ("assistant", 0.85)):
+        assert quality(json.dumps({"role": role, "content": ONE}), fields) == value
+    assert quality(f'{{"metadata": {OTHER_ONE}}}', fields) is None
+    assert quality(f'{{"metadata": {OTHER_ONE}, "production_quality": 0.85}}', fields) == 0.85

@@ -12,7 +12,7 @@ from musicflamingo_cli.scoring.reply.parse import parse_reply
 from musicflamingo_cli.scoring.reply.tolerant_json import Node, Scalar, read_trees
 
 
-def quality(text: str, fields: Sequence[Field], finish: str = "stop") -> float | str | None:
+def quality(text: str, fields: Sequence[Field], finish: str | None = "stop") -> float | str | None:
     return parse_reply(text, fields, "", finish).fields["production_quality"].value
 
 
@@ -168,8 +168,20 @@ def test_an_object_that_lost_a_brace_or_its_name_states_nothing(text: str, field
     assert (answer["production_quality"].value, answer["content_enjoyment"].value) == (None, None)
 
 
+@pytest.mark.parametrize("finish", ["stop", "length"])
 @pytest.mark.parametrize(
-    "broken", ['{"mood": "ca', '{"draft": {', '{"instruments": ["drums", ', '{"a": "x", "b', '{"a":']
+    "key", ['{"example":', '{"genre": "pop",\n"weights":', '{"production_quality"', ' {\n "previous":\n']
+)
+def test_an_object_behind_a_key_stands_under_it_at_the_margin_too(
+    key: str, finish: str, fields: Sequence[Field]
+) -> None:
+    for end in ("", "\n", "\n}"):
+        assert quality(f'{key}\n{{"production_quality": 0.42}}{end}', fields, finish) is None
+    assert quality('{"scores":\n{"production_quality": 0.42}\n}', fields) == 0.42
+
+
+@pytest.mark.parametrize(
+    "broken", ['{"mood": "ca', '{"draft": {', '{"instruments": ["drums", ', '{"a": "x", "b', '{"a": 1']
 )
 def test_where_an_object_breaks_off_only_a_whole_one_that_begins_a_line_is_read(
     broken: str, fields: Sequence[Field]
@@ -177,3 +189,48 @@ def test_where_an_object_breaks_off_only_a_whole_one_that_begins_a_line_is_read(
     for lead in ("\n", "\n\nLet me start again.\n", "\n```json\n"):
         assert quality(f'{broken}{lead}{{"production_quality": 0.8}}', fields) == 0.8
         assert quality(f'{broken}{lead}  {{"production_quality": 0.8}}', fields) is None
+
+
+@pytest.mark.parametrize("number", [r"0.5\1", r'"0.5\1"', r"1/1\10", r'"8\5%"'])
+def test_a_backslash_joins_no_digits(number: str, fields: Sequence[Field]) -> None:
+    assert quality(f'{{"production_quality": {number}}}', fields) is None
+    assert quality(f'{{"production_quality": {number}, "content_enjoyment": 0.6}}', fields) is None
+
+
+@pytest.mark.parametrize("between", ["", "---\n", "// note\n", "Some words.\n", "},\n"])
+def test_a_brace_too_many_behind_whatever_words_tells_of_a_lost_parent(between: str, fields: Sequence[Field]) -> None:
+    assert quality(f'{{"production_quality": 0.42}}\n{between}}}\n', fields) is None
+
+
+@pytest.mark.parametrize("sign", ["", ",", "- ", ",\n // note\n", ",\n },\n"])
+def test_a_key_behind_an_object_tells_of_a_lost_parent(sign: str, fields: Sequence[Field]) -> None:
+    first, second = '{\n "mood": "calm",\n "production_quality": 0.42\n }', '"scores": {"production_quality": 0.82}\n}'
+    assert quality(f"{first}{sign}\n {second}", fields) in (None, 0.82)
+
+
+@pytest.mark.parametrize("comment", ["// of 10", "# out of 10", "// 5/10", "/* /10 */"])
+def test_a_comment_may_state_what_a_number_is_out_of(comment: str, fields: Sequence[Field]) -> None:
+    assert quality(f'{{"production_quality": 0.5 {comment}\n}}', fields) is None
+    assert quality('{"production_quality": 0.5 // clean\n}', fields) == 0.5
+
+
+@pytest.mark.parametrize("finish", ["length", None])
+@pytest.mark.parametrize(
+    "cut", ['"prod', '"', "", '"production_quality', '"production_quality"', '"production_quality": ']
+)
+def test_a_cut_in_a_key_leaves_the_number_before_it(cut: str, finish: str | None, fields: Sequence[Field]) -> None:
+    text = f'{{"content_usefulness": 0.71, "content_enjoyment": 0.64, {cut}'
+    for written in (text, '"' + text.replace('"', '\\"')):
+        answer = parse_reply(written, fields, "", finish)
+        assert answer.fields["content_usefulness"].value == 0.71
+        assert answer.fields["content_enjoyment"].value == 0.64
+        assert answer.fields["production_quality"].value is None
+        assert "words_around" not in answer.repairs
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", None])
+@pytest.mark.parametrize("number", ["0", "1", "1,", "0 ", "0."])
+def test_a_whole_number_at_the_end_of_an_open_object_may_have_been_cut(
+    number: str, finish: str | None, fields: Sequence[Field]
+) -> None:
+    assert quality(f'{{"content_enjoyment": 0.64, "production_quality": {number}', fields, finish) is None
