@@ -15,7 +15,7 @@ from musicflamingo_cli.scoring.reply.labelled_lines import read_lines
 from musicflamingo_cli.scoring.reply.names import Names, names_of
 from musicflamingo_cli.scoring.reply.numbers import Reading
 from musicflamingo_cli.scoring.reply.parts import decoded, parts_of, without_prompt
-from musicflamingo_cli.scoring.reply.select import candidates, choose, read_field
+from musicflamingo_cli.scoring.reply.select import candidates, choose, read_fields
 from musicflamingo_cli.scoring.reply.tolerant_json import Tree
 
 WORDS_AROUND = "words_around"
@@ -148,11 +148,7 @@ def _tolerant(
     found: dict[str, FieldAnswer] = {}
     if chosen is not None:
         outside = _outside(said, chosen.trees)
-        stated = {
-            field.name: read_field(field, chosen.stated[field.name], bool(repairs), assume)
-            for field in names.fields
-            if field.name in chosen.stated
-        }
+        stated = read_fields(chosen, names, bool(repairs), assume)
         more = chosen.has_others or "comments" in repairs or _WORD.search(outside) is not None
         found = _settled(stated, "repaired" if repairs else "json", more)
         if names.wanted & stated.keys() or not chosen.is_complete:

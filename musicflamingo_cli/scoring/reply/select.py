@@ -51,6 +51,8 @@ class Statement(NamedTuple):
     value: Value
     scale: Scale
     """What the name, or that of an object around it, says of the numbers under it."""
+    holder: Node
+    """The object or list in which it stands."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Candidate:
     """By field name, nearest the root first."""
     has_others: bool = False
     """True if it has more keys than those that were asked."""
+    is_several: bool = False
+    """True if it may be about several songs."""
     rank: tuple[int, bool, bool, int] = (0, False, False, 0)
     """Fields that it states, whether it is complete, whether it is fenced, where it begins: the highest counts."""
     repairs: tuple[str, ...] = ()
@@ -109,32 +113,39 @@ def choose(found: Sequence[Candidate], names: Names, prompt: str) -> Candidate |
 
 def _collect(one: Candidate, tree: Tree, names: Names, depth: int = 0) -> None:
     """Gather what a tree states: at its top, in a list, or under a name of the closed list, under no other."""
-    queue: list[tuple[Value, Scale]] = [(tree.root, NO_SCALE)]
-    for node, scale in queue:
+    queue: list[tuple[Value, Scale, Node]] = [(tree.root, NO_SCALE, tree.root)]
+    for node, scale, around in queue:
         if isinstance(node, Scalar):
             continue
         if node.is_list:
-            queue += [(item, scale) for _, item in node.members]
+            one.is_several = one.is_several or _is_of_several(node, names)
+            queue += [(item, scale, node) for _, item in node.members]
             continue
         if any(joined(key) == "role" and isinstance(v, Scalar) and v.text in _OTHER_TURNS for key, v in node.members):
             continue
         if subject := _subject(node, names):
-            one.stated.setdefault(subject.name, []).append(Statement(node, scale))
+            one.stated.setdefault(subject.name, []).append(Statement(node, scale, around))
             continue
         # of a key that stands twice in strict JSON the last counts, as for every reader of JSON
         for key, value in node.members if tree.repairs else dict(node.members).items():
             if match := names.match(key):
                 told = match.scale if match.scale is not NO_SCALE else scale
-                one.stated.setdefault(match.field.name, []).append(Statement(value, told))
+                one.stated.setdefault(match.field.name, []).append(Statement(value, told, node))
                 if isinstance(value, Node):
                     one.has_others = one.has_others or any(joined(inner) not in _VALUES for inner, _ in value.members)
             elif (under := holder(key)) is None:
                 one.has_others = True
             elif isinstance(value, Node):
-                queue.append((value, under if under is not NO_SCALE else scale))
+                queue.append((value, under if under is not NO_SCALE else scale, node))
             elif value.quoted and "{" in value.text and depth < _DEEPEST_STRING:
                 for inner_tree in read_trees(value.text):
                     _collect(one, inner_tree, names, depth + 1)
+
+
+def _is_of_several(node: Node, names: Names) -> bool:
+    """Whether a list may hold several songs: objects that are not of one field each."""
+    items = [item for _, item in node.members if isinstance(item, Node)]
+    return len(items) > 1 and any(len(item.members) > 1 and _subject(item, names) is None for item in items)
 
 
 def _subject(node: Node, names: Names) -> Field | None:
@@ -187,14 +198,27 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\w.%/]|_", "", text).lower()
 
 
-def read_field(
-    asked: Field, statements: Sequence[Statement], is_repaired: bool, assume: float | None
-) -> Reading | FieldAnswer:
-    """What statements on one field come to: a reading of a number, or the words of a text."""
-    if asked.kind == "text":
-        answers = [_words(one.value, is_repaired) for one in statements[:_MOST_STATEMENTS]]
-        return next((one for one in answers if one.value is not None), answers[0])
-    return agreed([_number(one.value, asked, one.scale, assume) for one in statements])
+def read_fields(
+    chosen: Candidate, names: Names, is_repaired: bool, assume: float | None
+) -> dict[str, Reading | FieldAnswer]:
+    """What the answer states, by field: a reading of a number, or the words of a text.
+
+    Where it may be about several songs, as where two objects state one score differently, no score of it counts.
+    """
+    found: dict[str, Reading | FieldAnswer] = {}
+    is_several = chosen.is_several
+    for asked in names.fields:
+        held = chosen.stated.get(asked.name)
+        if not held:
+            continue
+        if asked.kind == "text":
+            answers = [_words(one.value, is_repaired) for one in held[:_MOST_STATEMENTS]]
+            found[asked.name] = next((one for one in answers if one.value is not None), answers[0])
+            continue
+        found[asked.name] = agreed([_number(one.value, asked, one.scale, assume) for one in held])
+        if asked.kind == "score" and found[asked.name].reason == "ambiguous":
+            is_several = is_several or len({id(one.holder) for one in held}) > 1
+    return {n: Reading(reason="ambiguous") if is_several and n in names.scored else one for n, one in found.items()}
 
 
 def _number(value: Value, asked: Field, scale: Scale, assume: float | None) -> Reading:

@@ -257,3 +257,35 @@ def test_what_other_turns_and_metadata_hold_is_no_answer(fields: Sequence[Field]
         assert quality(json.dumps({"role": role, "content": ONE}), fields) == value
     assert quality(f'{{"metadata": {OTHER_ONE}}}', fields) is None
     assert quality(f'{{"metadata": {OTHER_ONE}, "production_quality": 0.85}}', fields) == 0.85
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"title": "A", "production_quality": 0.42, "content_enjoyment": 0.24}, {"production_quality": 0.93}]',
+        '[{"title": "A", "production_quality": 0.42}, {"title": "B", "content_enjoyment": 0.94}]',
+        '[{"title": "A", "production_quality": 0.42}, {"title": "B",',
+        '[{"title": "A", "production_quality": 0.42}, {"title": "B", "production_quality":: 0.93}]',
+        '{"scores": {"production_quality": 0.42, "content_enjoyment": 0.24}, "ratings": {"production_quality": 0.93}}',
+        '{"scores": [{"production_quality": 0.42, "content_enjoyment": 0.24}, {"production_quality": 0.93}]}',
+    ],
+)
+def test_of_two_songs_no_score_counts(text: str, fields: Sequence[Field]) -> None:
+    for finish in ("stop", "length"):
+        answer = parse_reply(text, fields, "", finish)
+        for name in ("production_quality", "content_enjoyment"):
+            assert answer.fields[name].value is None
+        assert "ambiguous" in {answer.fields[name].reason for name in ("production_quality", "content_enjoyment")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"production_quality": 0.42}, {"content_enjoyment": 0.24}]',
+        '[{"name": "production_quality", "score": 0.42}, {"name": "content_enjoyment", "score": 0.24}]',
+        '[{"production_quality": 0.42, "content_enjoyment": 0.24}]',
+    ],
+)
+def test_a_list_of_one_song_counts(text: str, fields: Sequence[Field]) -> None:
+    answer = parse_reply(text, fields, "", "stop")
+    assert [answer.fields[name].value for name in ("production_quality", "content_enjoyment")] == [0.42, 0.24]
