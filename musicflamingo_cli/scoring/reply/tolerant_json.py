@@ -52,12 +52,13 @@ _LAST_PART = 32_768
 
 _NO_MEMBERS = r"(?![^\"\n]{0,120}:[^\"\n]{0,120}[{}])"
 """Stands before a key: what holds colons and braces is more than one, though quotes stand around it."""
-_QUOTED = rf"\"{_NO_MEMBERS}(?:[^\"\\\n]|\\.){{0,120}}+\""
+_ESCAPED = r"\\(?:u[0-9a-fA-F]{4}|.)"
+_QUOTED = rf"\"{_NO_MEMBERS}(?:[^\"\\\n]|{_ESCAPED}){{0,120}}+\""
 _NAME = r"[^\W\d][^\"'“”‘’:,;{}\[\]\n\\`]{0,60}"
 _MARK = r"\\?[\"'“”„‘’]?"
 _KEY_AHEAD = rf"(?:{_QUOTED}(?:\s{{0,8}}:|\s{{1,4}}[-.0-9{{\[\"])|{_MARK}{_NAME}(?:\\_{_NAME}){{0,8}}{_MARK}\s{{0,8}}:)"
 _KEY = re.compile(
-    rf"\"{_NO_MEMBERS}(?P<plain>(?:[^\"\\\n]|\\.){{0,120}}+)\"(?:\s{{0,8}}(?P<colon>:)|\s{{1,4}}(?=[-.0-9{{\[\"]))"
+    rf"\"{_NO_MEMBERS}(?P<plain>(?:[^\"\\\n]|{_ESCAPED}){{0,120}}+)\"(?:\s{{0,8}}(?P<colon>:)|\s{{1,4}}(?=[-.0-9{{\[\"]))"
     rf"|(?P<open>{_MARK})(?P<loose>(?:{_NAME}|[0-9]{{1,9}}(?=[\"'”’]))(?:\\_{_NAME}){{0,8}}){_MARK}\s{{0,8}}:"
 )
 _COMMENT = r"//[^\n]*+|\#[^\n]*+|/\*(?:[^*]|\*(?!/))*+(?:\*/|\Z)"

@@ -3,6 +3,7 @@ one broken reply for each repair."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -234,3 +235,10 @@ def test_a_whole_number_at_the_end_of_an_open_object_may_have_been_cut(
     number: str, finish: str | None, fields: Sequence[Field]
 ) -> None:
     assert quality(f'{{"content_enjoyment": 0.64, "production_quality": {number}', fields, finish) is None
+
+
+def test_a_key_is_as_long_as_what_it_says_not_as_its_escapes() -> None:
+    key = "\x1f\x07\U00010000" * 25
+    (tree,) = read_trees(json.dumps({"a": 0.5, key: 0.25}) + " and words")
+    assert dict(tree.root.members) == {"a": Scalar("0.5", False), key: Scalar("0.25", False)}
+    assert tree.repairs == ()
