@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from musicflamingo_cli.records import Field, FieldAnswer
+from musicflamingo_cli.scoring.reply.json_tokens import Scalar
 from musicflamingo_cli.scoring.reply.names import Names, holder, joined
 from musicflamingo_cli.scoring.reply.numbers import (
     NO_SCALE,
@@ -18,7 +19,8 @@ from musicflamingo_cli.scoring.reply.numbers import (
     read_number,
     scale_of,
 )
-from musicflamingo_cli.scoring.reply.tolerant_json import Node, Scalar, Tree, Value, read_trees
+from musicflamingo_cli.scoring.reply.objects import read_trees
+from musicflamingo_cli.scoring.reply.tolerant_json import Node, Tree, Value
 
 _DEEPEST_STRING = 3
 """Objects in strings in objects."""

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import pytest
 
 from musicflamingo_cli.records import Field
+from musicflamingo_cli.scoring.reply.json_tokens import Scalar
+from musicflamingo_cli.scoring.reply.objects import read_trees
 from musicflamingo_cli.scoring.reply.parse import parse_reply
-from musicflamingo_cli.scoring.reply.tolerant_json import Node, Scalar, read_trees
+from musicflamingo_cli.scoring.reply.tolerant_json import Node
 
 
 def quality(text: str, fields: Sequence[Field], finish: str | None = "stop") -> float | str | None:
