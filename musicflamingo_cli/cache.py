@@ -13,62 +13,24 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from musicflamingo_cli.cache_entry import Entry, decode_entry, encodable, encode_entry
 from musicflamingo_cli.errors import OutputError
 from musicflamingo_cli.files import PART, open_folder, read_regular, sweep_part, write_whole
-from musicflamingo_cli.measures import Measures
-from musicflamingo_cli.records import (
-    Distribution,
-    Failure,
-    Fingerprint,
-    LoadedAudio,
-    LoadedPair,
-    PairFailure,
-    Reply,
-)
 
-ENTRY_FORMAT = 1
 MAX_ENTRY_BYTES = 64 * 1024 * 1024
 MAX_NAME = 120
 """A file name longer than this (before `.json`) is cut and ends in a hash."""
 LEVELS, COUNTED = 256, 1000
 """Sub-folders of a cache folder; so many entries in the first of them tell how many there are in all."""
-BODY = b',"body":'
 LACKING = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT}
 """What a file could not be opened for that says nothing of it: a reply that was paid for may be there."""
 PLAIN = re.compile(r"[a-z0-9_-]*")
-MEASURES = frozenset(f.name for f in fields(Measures))
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the cache holds of one song."""
-
-    song_id: str
-    prompt_hash: str
-    """SHA-256 of the rendered prompt that the replies answer."""
-    heard: LoadedAudio | None = None
-    """The audio that the replies are about (its clip is never kept)."""
-    replies: tuple[Reply, ...] = ()
-    """Usually one; empty while nothing was answered."""
-    failure: Failure | None = None
-    """Why the latest try gave no answer; None if it gave one."""
-    failed_file: tuple[str, int, int] | None = None
-    """(path, size, mtime_ns) of the file that failed, where there was one."""
-    failed_under: str = ""
-    """Fingerprint of the settings that it failed under (`IntakeSettings.remembered_under`); empty in older entries."""
-    run: str = ""
-    """Which run answered, or failed, last."""
-    measures_version: str = ""
-    """Version of the code that took `heard.measures`."""
-    due: bool = False
-    """Whether another reply is still to be asked for, since the one that is kept could not be read."""
 
 
 class Cache:
@@ -76,12 +38,12 @@ class Cache:
 
     def __init__(self, root: Path, name: str, settings: Mapping[str, object]) -> None:
         """`root` is the cache folder of the user; `name` leads the folder's name; `settings` decide the folder."""
-        body = orjson.dumps(_encodable(settings), option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps(encodable(settings), option=orjson.OPT_SORT_KEYS)
         digest = hashlib.sha256(body).hexdigest()[:12]
         self.root = root
         """What a person chose; it may be a link, what lies in it may not."""
         self.folder = root / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)[:60]}-{digest}"
-        self._settings = _encodable(dict(settings))
+        self._settings = encodable(dict(settings))
         self._real: set[str] = set()
 
     def open(self) -> None:
@@ -202,56 +164,6 @@ def escaped(song_id: str) -> str:
     return name
 
 
-def encode_entry(entry: Entry) -> bytes:
-    """Return an entry as the bytes of its file."""
-    body = {
-        "format": ENTRY_FORMAT,
-        "prompt_hash": entry.prompt_hash,
-        "heard": replace(entry.heard, clip=None) if entry.heard else None,
-        "replies": entry.replies,
-        "failure": entry.failure,
-        "failed_file": entry.failed_file,
-        "failed_under": entry.failed_under,
-        "run": entry.run,
-        "measures_version": entry.measures_version,
-        "due": entry.due,
-    }
-    head, inside = _json(entry.song_id), _json(body)
-    return b'{"song_id":%s,"sha256":"%s"%s%s}\n' % (head, _checksum(head, inside), BODY, inside)
-
-
-def decode_entry(raw: bytes, song_id: str) -> Entry | None:
-    """Return the entry that a file's bytes hold, or None if they are torn, altered, another song's or unknown."""
-    try:
-        whole = orjson.loads(raw)
-        inside = raw[raw.index(BODY) + len(BODY) : raw.rindex(b"}")]
-        head = orjson.dumps(song_id)
-        if whole["song_id"] != song_id or whole["sha256"].encode() != _checksum(head, inside):
-            return None
-        body = whole["body"]
-        if body["format"] != ENTRY_FORMAT:
-            return None
-        failed_file = body["failed_file"]
-        return Entry(
-            song_id=song_id,
-            prompt_hash=body["prompt_hash"],
-            heard=_heard(body["heard"]),
-            replies=tuple(_reply(reply) for reply in body["replies"]),
-            failure=_failure(body["failure"]),
-            failed_file=tuple(failed_file) if failed_file else None,
-            failed_under=body.get("failed_under", ""),
-            run=body["run"],
-            measures_version=body["measures_version"],
-            due=body.get("due", False),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def _checksum(head: bytes, inside: bytes) -> bytes:
-    return hashlib.sha256(head + b"\n" + inside).hexdigest().encode()
-
-
 def _read(path: Path | str, root: Path | None = None) -> bytes | None:
     """Return a regular file's bytes; None for anything else (links, FIFOs, folders, files beyond all reason).
 
@@ -267,50 +179,3 @@ def _read(path: Path | str, root: Path | None = None) -> bytes | None:
 def _check_lacking(path: Path | str, problem: OSError) -> None:
     if problem.errno in LACKING:
         raise OutputError(f"cache file {path}: {problem.strerror}") from None
-
-
-def _json(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:  # a lone surrogate in it, most likely
-        return orjson.dumps(_encodable(value))
-
-
-def _encodable(value: Any) -> Any:
-    """Return JSON data with lone surrogates written out as `\\ud8ab`-like text, since UTF-8 can't hold them."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_encodable(k): _encodable(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encodable(v) for v in value]
-    return value
-
-
-def _heard(body: Mapping[str, Any] | None) -> LoadedAudio | None:
-    if body is None:
-        return None
-    measures = body["measures"]
-    if not measures.keys() <= MEASURES:
-        measures = {k: v for k, v in measures.items() if k in MEASURES}
-    fingerprint = Fingerprint(**body["fingerprint"])
-    known = {**body, "fingerprint": fingerprint, "measures": Measures(**measures), "flags": tuple(body["flags"])}
-    if "parts" not in body:
-        return LoadedAudio(**known)
-    return LoadedPair(**{**known, "parts": tuple(map(_heard, body["parts"]))})
-
-
-def _failure(body: Mapping[str, Any] | None) -> Failure | None:
-    if body is None:
-        return None
-    return PairFailure(**body) if "part" in body else Failure(**body)
-
-
-def _reply(body: Mapping[str, Any]) -> Reply:
-    scores = {
-        name: Distribution(tuple(d.pop("values")), tuple(d.pop("probabilities")), **d)
-        for name, d in body["scores"].items()
-    }
-    return Reply(**{**body, "scores": scores})

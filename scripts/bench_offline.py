@@ -23,7 +23,8 @@ from pathlib import Path
 import orjson
 
 from musicflamingo_cli import pipeline
-from musicflamingo_cli.cache import Cache, Entry, encode_entry
+from musicflamingo_cli.cache import Cache
+from musicflamingo_cli.cache_entry import Entry, encode_entry
 from musicflamingo_cli.engines.base import EngineSettings
 from musicflamingo_cli.engines.registry import build_engine
 from musicflamingo_cli.inference.prompt import prompt_hash, render

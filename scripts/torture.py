@@ -27,7 +27,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import soundfile
 
-from musicflamingo_cli.cache import decode_entry
+from musicflamingo_cli.cache_entry import decode_entry
 
 SONGS, BATCH = 40, 4
 CODE = "import sys; from musicflamingo_cli.cli import main; sys.exit(main())"

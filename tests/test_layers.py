@@ -29,7 +29,8 @@ MAY = {
     "monitor": "errors files watch",
     # Stages that do not know each other.
     "measure": "measures",
-    "cache": "errors files measures records",
+    "cache": "cache_entry errors files",
+    "cache_entry": "measures records",
     "engines": "errors measures records",
     "engines.flamingo": "engines errors extras files records",
     "intake.reasons": "records",
@@ -38,10 +39,10 @@ MAY = {
     "intake.audio": "errors extras file_window intake.reasons measure measures processes records urls",
     "intake.fetch": "errors files intake.audio intake.reasons records urls work_folder",
     "intake.settings": "intake.audio intake.fetch measures",
-    "inference": "cache engines errors files intake.audio intake.fetch intake.packs intake.settings measures "
-    "records urls watch",
+    "inference": "cache cache_entry engines errors files intake.audio intake.fetch intake.packs intake.settings "
+    "measures records urls watch",
     "scoring.reply": "records",
-    "scoring": "cache errors records scoring.reply urls",
+    "scoring": "cache_entry errors records scoring.reply urls",
     "results.sandbox": "errors work_folder",
     "results.outcome_rows": "measures records",
     "results.schema": "errors measures records results.outcome_rows",

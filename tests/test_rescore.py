@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from musicflamingo_cli import rescore
-from musicflamingo_cli.cache import Cache, Entry
+from musicflamingo_cli.cache import Cache
+from musicflamingo_cli.cache_entry import Entry
 from musicflamingo_cli.inference import lookup
 from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.packs import load_pack

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from musicflamingo_cli.cache import Cache, Entry
+from musicflamingo_cli.cache import Cache
+from musicflamingo_cli.cache_entry import Entry
 from musicflamingo_cli.inference.lookup import Found, LookupRules
 from musicflamingo_cli.inference.progress import Progress
 from musicflamingo_cli.inference.second_try import SecondTry

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from musicflamingo_cli.cache import Entry
+from musicflamingo_cli.cache_entry import Entry
 from musicflamingo_cli.inference.pairs import of_part, with_fingerprints
 from musicflamingo_cli.inference.prompt import prompt_hash, render
 from musicflamingo_cli.intake.audio.fingerprint import fingerprint, same_file

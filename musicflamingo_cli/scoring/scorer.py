@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from musicflamingo_cli.cache import Entry
+from musicflamingo_cli.cache_entry import Entry
 from musicflamingo_cli.records import CLAIMS, Answer, Failure, Field, FieldAnswer, Outcome, Reply, Rules, Song
 from musicflamingo_cli.scoring.aggregate import aggregate
 from musicflamingo_cli.scoring.distributions import with_distributions

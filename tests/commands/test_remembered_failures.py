@@ -13,7 +13,7 @@ import av
 import pytest
 import soundfile
 
-from musicflamingo_cli.cache import decode_entry, encode_entry
+from musicflamingo_cli.cache_entry import decode_entry, encode_entry
 from musicflamingo_cli.intake.audio.settings import AudioPlan
 from musicflamingo_cli.intake.fetch.settings import FetchSettings
 from musicflamingo_cli.intake.settings import IntakeSettings, decoder_versions

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicflamingo_cli.cache import decode_entry, encode_entry
+from musicflamingo_cli.cache_entry import decode_entry, encode_entry
 from musicflamingo_cli.measures import MEASURES_VERSION
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from musicflamingo_cli.cache import Entry, decode_entry, encode_entry
+from musicflamingo_cli.cache_entry import Entry, decode_entry, encode_entry
 from musicflamingo_cli.inference.pairs import Pairs, joined, seconds_for, share_of
 from musicflamingo_cli.records import Failure, Fingerprint, LoadedAudio, LoadedPair, PairFailure, Song, SongPair
 
