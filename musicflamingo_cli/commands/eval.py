@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
+from musicflamingo_cli.commands import options
+
 
 def eval_(  # noqa: PLR0913 - a command's options
-    scores: Annotated[str, typer.Argument(metavar="SCORES", help="A table of scores, in any form that filter reads.")],
+    scores: options.ScoresTable,
     labels: Annotated[
         str,
         typer.Argument(metavar="LABELS", help="A table of ratings: a row a song, a row a rater, or a list in a cell."),
@@ -26,9 +28,7 @@ def eval_(  # noqa: PLR0913 - a command's options
             help="A column of LABELS, or column.field; with --text also what it says, as bpm:tempo. May repeat.",
         ),
     ] = None,
-    on: Annotated[
-        str | None, typer.Option(metavar="COLUMN", show_default="song_id or id", help="Column of the id in SCORES.")
-    ] = None,
+    on: options.ScoresId = None,
     label_id: Annotated[
         str | None,
         typer.Option(
@@ -66,8 +66,8 @@ def eval_(  # noqa: PLR0913 - a command's options
     precision: Annotated[
         float, typer.Option(min=0.0, max=1.0, metavar="SHARE", help="Share of kept songs that must be good.")
     ] = 0.9,
-    resamples: Annotated[int, typer.Option(min=100, metavar="N", help="Bootstrap resamples.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the random numbers.")] = 0,
+    resamples: options.Resamples = 1000,
+    seed: options.Seed = 0,
 ) -> int:
     """Tell how well scores agree with people's ratings, and which threshold they allow.
 
@@ -84,7 +84,7 @@ def eval_(  # noqa: PLR0913 - a command's options
 
     if output is not None:
         check_place(output, [name for name in (scores, labels, against) if name])
-    options = EvalOptions(
+    asked = EvalOptions(
         labels=tuple(label or ()),
         on=on,
         label_id=label_id,
@@ -100,7 +100,7 @@ def eval_(  # noqa: PLR0913 - a command's options
         seed=seed,
     )
     with counter("resamples") as told:
-        found = evaluate(scores, labels, options, told)
+        found = evaluate(scores, labels, asked, told)
     if json:
         console.data(json_text(found))
     elif output is None:

@@ -275,3 +275,10 @@ RowsFormat = Annotated[
     Literal["parquet", "jsonl", "csv"] | None,
     typer.Option("--format", show_default="by the suffix", help="What the table is written as."),
 ]
+
+ScoresTable = Annotated[str, typer.Argument(metavar="SCORES", help="A table of scores, in any form that filter reads.")]
+ScoresId = Annotated[
+    str | None, typer.Option("--on", metavar="COLUMN", show_default="song_id or id", help="Column of the id in SCORES.")
+]
+Resamples = Annotated[int, typer.Option(min=100, metavar="N", help="Bootstrap resamples.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Of the random numbers.")]

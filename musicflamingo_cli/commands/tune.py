@@ -5,18 +5,18 @@ from typing import Annotated, Literal
 
 import typer
 
+from musicflamingo_cli.commands import options
+
 
 def tune(  # noqa: PLR0913 - a command's options
-    scores: Annotated[str, typer.Argument(metavar="SCORES", help="A table of scores, in any form that filter reads.")],
+    scores: options.ScoresTable,
     labels: Annotated[str, typer.Argument(metavar="LABELS", help="A table of ratings, as for mfq eval.")],
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The weights.")] = "weights.toml",
     label: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", show_default="the only column of numbers", help="The column of LABELS."),
     ] = None,
-    on: Annotated[
-        str | None, typer.Option(metavar="COLUMN", show_default="song_id or id", help="Column of the id in SCORES.")
-    ] = None,
+    on: options.ScoresId = None,
     label_id: Annotated[
         str | None,
         typer.Option(
@@ -39,8 +39,8 @@ def tune(  # noqa: PLR0913 - a command's options
         Literal["values", "ranks"], typer.Option(help="Least squares to the labels' values, or to their ranks.")
     ] = "values",
     force: Annotated[bool, typer.Option("--force", help="Write weights that are no gain for sure.")] = False,
-    resamples: Annotated[int, typer.Option(min=100, metavar="N", help="Bootstrap resamples.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Of the random numbers.")] = 0,
+    resamples: options.Resamples = 1000,
+    seed: options.Seed = 0,
 ) -> int:
     """Fit weights to people's ratings, and say what they gain on songs that they were not made from.
 
@@ -58,7 +58,7 @@ def tune(  # noqa: PLR0913 - a command's options
     from musicflamingo_cli.results.write.formats import STDOUT, check_output
 
     check_output(output, "toml", [scores, labels])
-    options = TuneOptions(
+    asked = TuneOptions(
         labels=(label,) if label else (),
         on=on,
         label_id=label_id,
@@ -70,7 +70,7 @@ def tune(  # noqa: PLR0913 - a command's options
         ranges=dict(_range(words) for words in scale or ()),
     )
     with counter("resamples") as told:
-        found = fit_weights(scores, labels, options, told)
+        found = fit_weights(scores, labels, asked, told)
     tell = console.note if output in STDOUT else console.data
     for line in tuning_lines(found):
         tell(console.safe(line))
