@@ -265,6 +265,17 @@ def test_every_link_leads_somewhere(page: str) -> None:
             assert anchor in {slug(title) for title in titles}, target
 
 
+def test_every_module_that_contributors_are_sent_to_is_there() -> None:
+    sources = [
+        path.relative_to(ROOT)
+        for room in ("musicflamingo_cli", "tests", "scripts")
+        for path in (ROOT / room).rglob("*.py")
+    ]
+    named = set(re.findall(r"`([\w/]+\.py)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+    assert len(named) > 10
+    assert [name for name in named if not any(path.match(name.replace("NAME", "*")) for path in sources)] == []
+
+
 def test_every_page_is_in_the_index() -> None:
     names = {path.stem for path in DOCS.glob("*.md")} - {"index"}
     assert set(re.findall(r"\]\((\w[\w-]*)\.md\)", PAGES["docs/index.md"])) == names
